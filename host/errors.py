@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The three kinds of failure that a command reports in one line and ends with exit code 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class UserError(Exception):
+    """The input is at fault. The text says what, which value, what is allowed, what to do."""
+
+
+class ToolError(Exception):
+    """An external program failed: its command, its log and the last lines of that log."""
+
+    def __init__(self, command: Sequence[str], log: Path, reason: str, tail: str = "") -> None:
+        self.command, self.log, self.tail = list(command), log, tail
+        text = f"{self.command[0]}: {reason}; log: {log}"
+        super().__init__(f"{text}\n{tail}" if tail else text)
+
+
+class VerifyError(Exception):
+    """A stage disagrees with the integer reference; nothing downstream may be trusted."""
+
+    def __init__(
+        self, tensor: str, index: tuple[int, ...], found: object, expected: object, where: str = ""
+    ) -> None:
+        self.tensor, self.index, self.found, self.expected = tensor, index, found, expected
+        stage = f" after {where}" if where else ""
+        super().__init__(
+            f"{tensor}{list(index)} is {found}, the integer reference says {expected}{stage}"
+        )
+
+
+FAILURES = (UserError, ToolError, VerifyError)
