@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""First-in first-out buffer in the memory that suits its size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from qonnx.core.datatype import BaseDataType
+
+from host.errors import UserError
+from hw.ops.base import IntArray, KernelOp, Resources
+
+STYLES = ("srl", "distributed", "block", "ultra")
+MIN_DEPTH = 2
+BLOCK_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+ULTRA_SHAPE = (4096, 72)
+# LUTs of the K26 for each 18 kb block and each UltraRAM it has: what a memory is worth in LUTs.
+LUT_PER_BRAM18 = 117_120 // 288
+LUT_PER_URAM = 117_120 // 64
+
+
+@dataclass(frozen=True)
+class _Timing:
+    latency: int  #: cycles from a word's acceptance by an empty fifo to its offer
+    registers: int  #: words held behind the memory, beyond the depth
+
+
+TIMING = {
+    "srl": _Timing(2, 1),
+    "distributed": _Timing(2, 1),
+    "block": _Timing(3, 2),
+    "ultra": _Timing(3, 2),
+}
+
+
+class Fifo(KernelOp):
+    """Buffer of at least ``depth`` words; ``style`` names its memory, "auto" takes the cheapest.
+
+    The rule of "auto": of the four styles the one whose :func:`memory_cost` is least valuable on
+    the K26, a block or UltraRAM counting as its share of the LUTs (406 and 1830).
+    """
+
+    rtl_module = "fifo"
+
+    def get_nodeattr_types(self) -> dict[str, Any]:
+        return super().get_nodeattr_types() | {
+            "depth": ("i", True, 0),
+            "style": ("s", False, "auto", {"auto", *STYLES}),
+        }
+
+    @property
+    def depth(self) -> int:
+        """Words of memory; UserError below MIN_DEPTH."""
+        depth = int(self.get_nodeattr("depth"))
+        if depth < MIN_DEPTH:
+            raise UserError(
+                f"depth={depth} of {self.onnx_node.name} is too small for full rate; "
+                f"use {MIN_DEPTH} or more"
+            )
+        return depth
+
+    @property
+    def style(self) -> str:
+        """Memory style with "auto" resolved."""
+        style = str(self.get_nodeattr("style"))
+        return auto_style(self.get_instream_width(), self.depth) if style == "auto" else style
+
+    def golden(self, *inputs: IntArray) -> tuple[IntArray, ...]:
+        return (inputs[0],)
+
+    def rtl_parameters(self) -> dict[str, int | str]:
+        self.check_folding()
+        return {"WIDTH": self.get_instream_width(), "DEPTH": self.depth, "STYLE": self.style}
+
+    def get_output_datatype(self, ind: int = 0) -> BaseDataType:
+        return self.get_input_datatype()
+
+    def latency(self) -> int:
+        return TIMING[self.style].latency
+
+    def resources(self) -> Resources:
+        return memory_cost(self.style, self.get_instream_width(), self.depth)
+
+
+def auto_style(width: int, depth: int) -> str:
+    """Cheapest of STYLES for ``depth`` words of ``width`` bits; the first one at equal cost."""
+
+    def worth(style: str) -> int:
+        cost = memory_cost(style, width, depth)
+        return cost.lut + LUT_PER_BRAM18 * cost.bram18 + LUT_PER_URAM * cost.uram
+
+    return min(STYLES, key=worth)
+
+
+def memory_cost(style: str, width: int, depth: int) -> Resources:
+    """Cost of a fifo of ``depth`` words of ``width`` bits in one of STYLES."""
+    pointer = (depth - 1).bit_length()
+    count_lut, count_ff = 2 * pointer + 4, pointer + 2
+    if style == "srl":
+        # an SRLC32E is a LUT, an SRL16E half of one; above 32 words a 2:1 multiplexer in two LUTs
+        lut = ceil(width / 2) if depth <= 16 else width * ceil(depth / 32)
+        return Resources(lut=lut + count_lut, ff=width + count_ff)
+    ram_lut, ram_ff = count_lut + 2 * pointer, count_ff + 2 * pointer
+    if style == "distributed":
+        # RAM32M16: 14 bits of 32 words, RAM64M8: 7 bits of 64 words, in 8 LUTs each
+        lut = 8 * ceil(width / 14) if depth <= 32 else 8 * ceil(width / 7) * ceil(depth / 64)
+        return Resources(lut=lut + ram_lut, ff=width + ram_ff)
+    if style == "block":
+        blocks = min(ceil(width / bits) * ceil(depth / words) for words, bits in BLOCK_SHAPES)
+        return Resources(lut=ram_lut, ff=ram_ff + 1, bram18=blocks)
+    words, bits = ULTRA_SHAPE
+    return Resources(lut=ram_lut, ff=ram_ff + 1, uram=ceil(width / bits) * ceil(depth / words))

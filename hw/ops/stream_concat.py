@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several vectors a pixel joined along the channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+from typing import Any
+
+import numpy as np
+from qonnx.core.datatype import BaseDataType
+
+from host.errors import UserError
+from hw.ops.base import IntArray, KernelOp, Resources
+
+CHANNEL_BITS = 16  #: width of one entry of the SystemVerilog parameter CHANNELS
+
+
+class StreamConcat(KernelOp):
+    """Channels of every input one after another; all inputs share type, PE and leading shape."""
+
+    rtl_module = "stream_concat"
+    rtl_sources = ("stream_fork",)
+
+    def get_nodeattr_types(self) -> dict[str, Any]:
+        return super().get_nodeattr_types() | {
+            "NumChannels": ("i", False, 0),  # given by ChannelsPerInput
+            "ChannelsPerInput": ("ints", True, []),
+        }
+
+    @property
+    def channels_per_input(self) -> tuple[int, ...]:
+        """Channels of each input, in the order of the ONNX inputs."""
+        return tuple(int(c) for c in self.get_nodeattr("ChannelsPerInput"))
+
+    @property
+    def channels(self) -> int:
+        """Channels of the output."""
+        return sum(self.channels_per_input)
+
+    @property
+    def stream_inputs(self) -> int:  # type: ignore[override]
+        """Every input is a stream."""
+        return len(self.onnx_node.input)
+
+    def check_folding(self) -> None:
+        """Raise UserError unless every input is listed with channels that PE divides."""
+        name, channels = self.onnx_node.name, self.channels_per_input
+        if len(channels) != len(self.onnx_node.input) or not channels:
+            raise UserError(
+                f"ChannelsPerInput={list(channels)} of {name} lists {len(channels)} inputs, the "
+                f"node has {len(self.onnx_node.input)}; give one number for each"
+            )
+        limit = (1 << CHANNEL_BITS) - 1
+        if min(channels) < 1 or max(channels) > limit:
+            raise UserError(f"ChannelsPerInput={list(channels)} of {name}; each must be 1..{limit}")
+        common = int(np.gcd.reduce(channels))
+        if self.pe < 1 or common % self.pe:
+            allowed = [d for d in range(1, common + 1) if common % d == 0]
+            raise UserError(
+                f"PE={self.pe} does not divide every one of the channels {list(channels)} of "
+                f"{name}; use one of {allowed}"
+            )
+
+    def golden(self, *inputs: IntArray) -> tuple[IntArray, ...]:
+        return (np.concatenate(inputs, axis=-1),)
+
+    def rtl_parameters(self) -> dict[str, int | str]:
+        self.check_folding()
+        packed = sum(c << (CHANNEL_BITS * i) for i, c in enumerate(self.channels_per_input))
+        return {
+            "PE": self.pe,
+            "WIDTH": self.get_input_datatype().bitwidth(),
+            "INPUTS": self.stream_inputs,
+            "CHANNELS": packed,
+        }
+
+    def get_output_datatype(self, ind: int = 0) -> BaseDataType:
+        return self.get_input_datatype()
+
+    def get_normal_input_shape(self, ind: int = 0) -> Sequence[int]:
+        return (*self.vectors, self.channels_per_input[ind])
+
+    def get_normal_output_shape(self, ind: int = 0) -> Sequence[int]:
+        return (*self.vectors, self.channels)
+
+    def get_exp_cycles(self) -> int:
+        return int(np.prod(self.get_folded_output_shape()[:-1]))
+
+    def latency(self) -> int:
+        return 1
+
+    def resources(self) -> Resources:
+        bits, beats = self.get_outstream_width(), max(self.channels_per_input) // self.pe
+        counters = beats.bit_length() + self.stream_inputs.bit_length()
+        select = bits * ceil(self.stream_inputs / 3)  # a 6-input LUT holds most of a 4:1 choice
+        return Resources(lut=select + bits + 4 * counters, ff=2 * bits + 2 + counters)
