@@ -5,18 +5,22 @@ from hw.environment import prepare_finn
 
 prepare_finn()
 
+from hw.ops.depthwise import Depthwise  # noqa: E402
 from hw.ops.fifo import Fifo  # noqa: E402
 from hw.ops.global_acc_pool import GlobalAccPool  # noqa: E402
 from hw.ops.requant import Requant  # noqa: E402
 from hw.ops.stream_add import StreamAdd  # noqa: E402
 from hw.ops.stream_concat import StreamConcat  # noqa: E402
 from hw.ops.stream_fork import StreamFork  # noqa: E402
+from hw.ops.weight_stream import WeightStream  # noqa: E402
 
 __all__ = [
+    "Depthwise",
     "Fifo",
     "GlobalAccPool",
     "Requant",
     "StreamAdd",
     "StreamConcat",
     "StreamFork",
+    "WeightStream",
 ]

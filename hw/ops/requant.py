@@ -21,6 +21,8 @@ from hw.ops.base import IntArray, KernelOp, Resources, pack
 SCALE_BITS = 18  #: signed width of a scale: the B operand of a DSP48E2
 BIAS_FRACTION = 6  #: fractional bits of an offset, in output steps
 MAX_SHIFT = 40
+MAX_ACC_BITS = 27  #: signed width of an accumulator: the A operand of a DSP48E2
+SUM_BITS = 48  #: signed width of product plus bias: the P register of a DSP48E2
 
 
 @dataclass(frozen=True)
@@ -64,3 +66,114 @@ def requant(
 ) -> IntArray:
     """``clip((acc * scale + bias) >> shift, low, high)``; channels are the last axis of ``acc``."""
     return np.clip((acc * scale + bias) >> shift, low, high)
+
+
+class Requant(KernelOp):
+    """Requantisation of accumulators (..., C), channels last, to ``outputDataType``.
+
+    ONNX inputs: accumulators, scale and bias. Scale and bias are integers of shape (C,) with
+    ``perChannel=1``, of shape (1,) with ``perChannel=0``. The limits of the clip are those of
+    ``outputDataType``. ``biasBits`` is the signed width of a bias in the parameter memory.
+    """
+
+    rtl_module = "requant"
+    rtl_sources = ("output_fifo",)
+
+    def get_nodeattr_types(self) -> dict[str, Any]:
+        return super().get_nodeattr_types() | {
+            "shift": ("i", True, 0),
+            "outputDataType": ("s", True, ""),
+            "perChannel": ("i", False, 1, {0, 1}),
+            "biasBits": ("i", False, SUM_BITS),
+        }
+
+    @property
+    def shift(self) -> int:
+        """Bits dropped from product plus bias."""
+        return int(self.get_nodeattr("shift"))
+
+    @property
+    def bias_bits(self) -> int:
+        """Signed width of a bias."""
+        return int(self.get_nodeattr("biasBits"))
+
+    # -- arithmetic ----------------------------------------------------------------------------
+
+    def golden(self, *inputs: IntArray) -> tuple[IntArray, ...]:
+        """The accumulators requantised; int64 carries every product of the kernel's widths."""
+        acc, scale, bias = inputs
+        dtype = self.get_output_datatype()
+        return (requant(acc, scale, bias, self.shift, int(dtype.min()), int(dtype.max())),)
+
+    def check_parameters(self, scale: IntArray, bias: IntArray) -> None:
+        """Raise UserError unless shapes match the op and every sum fits its registers."""
+        name, dtype = self.onnx_node.name, self.get_input_datatype()
+        expected = (self.channels if self.get_nodeattr("perChannel") else 1,)
+        if scale.shape != expected or bias.shape != expected:
+            raise UserError(
+                f"scale {scale.shape} and bias {bias.shape} of {name} must both have the shape "
+                f"{expected} that perChannel={self.get_nodeattr('perChannel')} asks for"
+            )
+        _check_width(f"a scale of {name}", scale, SCALE_BITS)
+        _check_width(f"a bias of {name}", bias, self.bias_bits)
+        ends = np.stack([scale * int(dtype.min()) + bias, scale * int(dtype.max()) + bias])
+        _check_width(f"product plus bias of {name}", ends, SUM_BITS)
+
+    # -- hardware ------------------------------------------------------------------------------
+
+    def rtl_parameters(self) -> dict[str, int | str]:
+        self.check_folding()
+        acc, out = self.get_input_datatype(), self.get_output_datatype()
+        if acc.bitwidth() + (not acc.signed()) > MAX_ACC_BITS:
+            raise UserError(
+                f"{self.onnx_node.name} takes {acc.name}; the multiplier takes accumulators of up "
+                f"to {MAX_ACC_BITS} bits with sign: narrow the layer before it"
+            )
+        if not 0 <= self.shift <= MAX_SHIFT:
+            raise UserError(f"shift={self.shift} of {self.onnx_node.name} is not in 0..{MAX_SHIFT}")
+        return {
+            "CHANNELS": self.channels,
+            "PE": self.pe,
+            "ACC_WIDTH": acc.bitwidth(),
+            "ACC_SIGNED": int(acc.signed()),
+            "OUT_WIDTH": out.bitwidth(),
+            "OUT_SIGNED": int(out.signed()),
+            "SCALE_WIDTH": SCALE_BITS,
+            "BIAS_WIDTH": self.bias_bits,
+            "SHIFT": self.shift,
+            "PER_CHANNEL": int(self.get_nodeattr("perChannel")),
+        }
+
+    def rtl_memories(self, *constants: IntArray) -> dict[str, tuple[int, list[int]]]:
+        """One word a fold of PE channels (one word in all without perChannel): {bias, scale}."""
+        scale, bias = constants
+        self.check_parameters(scale, bias)
+        pairs = zip(scale.tolist(), bias.tolist(), strict=True)
+        lanes = [(b << SCALE_BITS) + s % (1 << SCALE_BITS) for s, b in pairs]
+        if not self.get_nodeattr("perChannel"):
+            lanes *= self.pe
+        bits = SCALE_BITS + self.bias_bits
+        folds = [lanes[start : start + self.pe] for start in range(0, len(lanes), self.pe)]
+        return {
+            "PARAM_FILE": (bits * self.pe, [pack(np.array(fold, object), bits) for fold in folds])
+        }
+
+    def latency(self) -> int:
+        return 7
+
+    def resources(self) -> Resources:
+        out, acc = self.get_output_datatype().bitwidth(), self.get_input_datatype().bitwidth()
+        folds = self.channels // self.pe if self.get_nodeattr("perChannel") else 1
+        rom = self.pe * (SCALE_BITS + self.bias_bits) * -(-folds // 64)
+        lut = rom + self.pe * (2 * out + 10) + 25
+        return Resources(lut=lut, ff=self.pe * (acc + out), dsp=self.pe)
+
+    def get_output_datatype(self, ind: int = 0) -> BaseDataType:
+        return DataType[self.get_nodeattr("outputDataType")]
+
+
+def _check_width(what: str, values: IntArray, bits: int) -> None:
+    limit = 1 << (bits - 1)
+    if values.min() < -limit or values.max() >= limit:
+        peak = max(values.reshape(-1).tolist(), key=abs)
+        raise UserError(f"{what} reaches {peak}, beyond its {bits} bits with sign")

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Depthwise convolution: one multiply-accumulate lane a channel of the word.
+
+The stream in is that of FINN's sliding window with ``depthwise=1`` and ``SIMD=PE``: for each pixel,
+for each fold of PE neighbouring channels, the K*K taps (row by row) of those PE channels. Weights
+arrive on a stream of their own in the same order of folds and taps, once a pixel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from qonnx.core.datatype import BaseDataType, DataType
+
+from host.errors import UserError
+from hw.ops.base import IntArray, KernelOp, Resources, pack
+
+ABSTRACT_WINDOWS = ("ConvolutionInputGenerator", "Im2Col")  #: give taps first, all channels last
+
+
+class Depthwise(KernelOp):
+    """Takes the place of a VVAU behind ``ConvolutionInputGenerator(depthwise=1, SIMD=PE)``.
+
+    ONNX inputs: the window (1, OH, OW, K*K*C) and the weights (C, 1, KH, KW), whose words a
+    WeightStream feeds to the port ``s_weight``. Output: accumulators (1, OH, OW, C) of accDataType.
+    ``numInputVectors`` is (1, OH, OW), ``NumChannels`` is C.
+    """
+
+    rtl_module = "depthwise"
+    rtl_sources = ("output_fifo",)
+    stream_inputs = 2
+
+    def get_nodeattr_types(self) -> dict[str, Any]:
+        return super().get_nodeattr_types() | {
+            "Kernel": ("ints", True, []),  # height, width
+            "weightDataType": ("s", True, ""),
+            "accDataType": ("s", True, ""),
+        }
+
+    @property
+    def taps(self) -> int:
+        """Products summed for one output."""
+        return int(np.prod(self.get_nodeattr("Kernel")))
+
+    @property
+    def folds(self) -> int:
+        """Words in which the channels of one pixel leave."""
+        return self.channels // self.pe
+
+    # -- arithmetic ----------------------------------------------------------------------------
+
+    def golden(self, *inputs: IntArray) -> tuple[IntArray, ...]:
+        """Accumulators of a window in stream order; UserError if one leaves accDataType."""
+        window, weights = inputs
+        taps = window.reshape(*self.vectors, self.folds, self.taps, self.pe)
+        acc = (taps * self._stream_order(weights)).sum(axis=-2).reshape(*self.vectors, -1)
+        dtype = self.get_output_datatype()
+        low, high = int(acc.min(initial=0)), int(acc.max(initial=0))
+        if low < dtype.min() or high > dtype.max():
+            raise UserError(
+                f"{self.onnx_node.name}: accumulators of {low}..{high} do not fit "
+                f"accDataType={dtype.name}; widen it"
+            )
+        return (acc,)
+
+    def execute_node(self, context: dict[str, Any], graph: Any) -> None:
+        """As every kernel, after bringing an abstract window into the order of the stream."""
+        name = self.onnx_node.input[0]
+        local = dict(context)
+        if any(name in n.output and n.op_type in ABSTRACT_WINDOWS for n in graph.node):
+            local[name] = self.fold_window(context[name])
+        super().execute_node(local, graph)
+        context[self.onnx_node.output[0]] = local[self.onnx_node.output[0]]
+
+    def fold_window(self, window: IntArray) -> IntArray:
+        """A window with the channels fastest (Im2Col) in the order of the stream, same shape."""
+        taps = window.reshape(*self.vectors, self.taps, self.folds, self.pe)
+        return np.swapaxes(taps, -3, -2).reshape(window.shape)
+
+    def _stream_order(self, weights: IntArray) -> IntArray:
+        """Weights (C, 1, KH, KW) as (folds, taps, PE)."""
+        expected = (self.channels, 1, *self.get_nodeattr("Kernel"))
+        if weights.shape != expected:
+            raise UserError(
+                f"weights of {self.onnx_node.name} have the shape {weights.shape}; "
+                f"its attributes ask for {expected}"
+            )
+        return weights.reshape(self.folds, self.pe, self.taps).transpose(0, 2, 1)
+
+    def weight_lanes(self, weights: IntArray) -> IntArray:
+        """Weights (C, 1, KH, KW) as the lanes (words, PE) of the stream of one pixel."""
+        return self._stream_order(weights).reshape(-1, self.pe)
+
+    def weight_words(self, weights: IntArray) -> list[int]:
+        """Words of the weight stream of one pixel; the stream repeats them for every pixel."""
+        bits = self.get_input_datatype(1).bitwidth()
+        return [pack(lanes, bits) for lanes in self.weight_lanes(weights)]
+
+    # -- hardware ------------------------------------------------------------------------------
+
+    def rtl_parameters(self) -> dict[str, int | str]:
+        self.check_folding()
+        act, weight = self.get_input_datatype(0), self.get_input_datatype(1)
+        if not weight.signed():
+            raise UserError(
+                f"{self.onnx_node.name}: weightDataType={weight.name} is unsigned; "
+                "the kernel takes signed weights, use INT2 to INT18"
+            )
+        return {
+            "CHANNELS": self.channels,
+            "PE": self.pe,
+            "TAPS": self.taps,
+            "ACT_WIDTH": act.bitwidth(),
+            "ACT_SIGNED": int(act.signed()),
+            "WEIGHT_WIDTH": weight.bitwidth(),
+            "ACC_WIDTH": self.get_output_datatype().bitwidth(),
+        }
+
+    def rtl_ports(self) -> tuple[list[str], list[str]]:
+        return ["s_axis", "s_weight"], ["m_axis"]
+
+    def latency(self) -> int:
+        return 5
+
+    def resources(self) -> Resources:
+        acc = self.get_output_datatype().bitwidth()
+        return Resources(lut=self.pe * acc + 25, ff=self.pe * acc + 20, dsp=self.pe)
+
+    # -- shapes and types ----------------------------------------------------------------------
+
+    def get_input_datatype(self, ind: int = 0) -> BaseDataType:
+        return DataType[self.get_nodeattr("weightDataType" if ind else "inputDataType")]
+
+    def get_output_datatype(self, ind: int = 0) -> BaseDataType:
+        return DataType[self.get_nodeattr("accDataType")]
+
+    def get_normal_input_shape(self, ind: int = 0) -> Sequence[int]:
+        if ind:
+            return (self.channels, 1, *self.get_nodeattr("Kernel"))
+        return (*self.vectors, self.taps * self.channels)
+
+    def get_normal_output_shape(self, ind: int = 0) -> Sequence[int]:
+        return (*self.vectors, self.channels)
+
+    def get_folded_input_shape(self, ind: int = 0) -> Sequence[int]:
+        if ind:
+            return (1, self.folds * self.taps, self.pe)
+        return super().get_folded_input_shape(ind)
