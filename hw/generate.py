@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SystemVerilog text and memory files of a kernel instance, from the attributes of its operator.
+
+A stream on the net ``n`` is the three signals ``n_tdata``, ``n_tvalid``, ``n_tready``; clock and
+reset are ``clk`` and ``rst_n`` of the surrounding module. Memory files are named by their plain
+file name in the text, and simulators and synthesis look for them in their working directory: run
+the tools inside the folder that holds the files. The folder itself may be moved or renamed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from host.errors import UserError
+from hw.ops.base import IntArray, KernelOp
+
+RTL_FOLDER = Path(__file__).parent / "rtl"
+SIGNALS = ("tdata", "tvalid", "tready")
+INT_BITS = 32  #: decimal literals of SystemVerilog are at least this wide, with sign
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def instance(
+    op: KernelOp,
+    name: str,
+    nets: Mapping[str, str],
+    folder: Path,
+    constants: Sequence[IntArray] = (),
+) -> str:
+    """Instantiation of ``op`` as ``name``; writes its memory files into ``folder``.
+
+    ``nets`` maps every port of ``op.rtl_ports()`` to the net on it. ``constants`` are the ONNX
+    inputs behind the streams, as ``op.rtl_memories()`` takes them. Nothing is written unless all
+    attributes, names and constants are legal; UserError says which one is not.
+    """
+    for identifier in (name, *nets.values()):
+        _check_identifier(identifier)
+    _check_nets(op, name, nets)
+    parameters = op.rtl_parameters()
+    memories = op.rtl_memories(*constants)
+    files = {parameter: f"{name}_{parameter.lower()}.hex" for parameter in memories}
+    connections = {"clk": "clk", "rst_n": "rst_n"} | _stream_connections(op, nets)
+    text = _format(op.rtl_module, name, parameters | files, connections)
+    for parameter, (bits, words) in memories.items():
+        write_memory(folder / files[parameter], bits, words)
+    return text
+
+
+def sources(ops: Iterable[KernelOp]) -> list[Path]:
+    """The files of hw/rtl that ``ops`` need, each once, a module after those it instantiates."""
+    modules = [module for op in ops for module in (*op.rtl_sources, op.rtl_module)]
+    return [RTL_FOLDER / f"{module}.sv" for module in dict.fromkeys(modules)]
+
+
+def declaration(net: str, width: int) -> str:
+    """Declaration of the three signals of ``net``, ``width`` bits of data."""
+    _check_identifier(net)
+    return f"  logic [{width - 1}:0] {net}_tdata;\n  logic {net}_tvalid, {net}_tready;\n"
+
+
+def literal(value: int | str) -> str:
+    """``value`` as a SystemVerilog constant: a string in quotes, a long integer with its size."""
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if -(1 << (INT_BITS - 1)) <= value < 1 << (INT_BITS - 1):
+        return str(value)
+    bits = value.bit_length()
+    return f"{bits}'h{value:x}"
+
+
+def write_memory(path: Path, bits: int, words: Sequence[int]) -> None:
+    """Write ``words`` of ``bits`` bits for $readmemh, one a line; the file is whole or absent."""
+    digits = -(-bits // 4)
+    text = "".join(f"{word:0{digits}x}\n" for word in words)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w") as file:
+                file.write(text)
+            Path(partial).replace(path)
+        finally:
+            Path(partial).unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write the memory file {path}: {error.strerror}") from error
+
+
+def _check_identifier(name: str) -> None:
+    if not IDENTIFIER.fullmatch(name):
+        raise UserError(
+            f"{name!r} is no SystemVerilog name; use letters, digits and _, no digit first"
+        )
+
+
+def _check_nets(op: KernelOp, name: str, nets: Mapping[str, str]) -> None:
+    inputs, outputs = op.rtl_ports()
+    ports = [*inputs, *outputs]
+    if set(nets) != set(ports):
+        raise UserError(
+            f"{name} ({op.rtl_module}) has the stream ports {ports}, "
+            f"nets are given for {sorted(nets)}; give one net for each port"
+        )
+
+
+def _stream_connections(op: KernelOp, nets: Mapping[str, str]) -> dict[str, str]:
+    """Port name -> expression; the elements of an array port become one concatenation."""
+    inputs, outputs = op.rtl_ports()
+    arrays: dict[str, list[str]] = {}
+    for port in (*inputs, *outputs):  # element 0 first
+        arrays.setdefault(port.partition("[")[0], []).append(nets[port])
+    return {
+        f"{port}_{signal}": _concatenation([f"{net}_{signal}" for net in elements])
+        for port, elements in arrays.items()
+        for signal in SIGNALS
+    }
+
+
+def _concatenation(elements: Sequence[str]) -> str:
+    """Element 0 least significant, which SystemVerilog writes rightmost."""
+    return elements[0] if len(elements) == 1 else "{" + ", ".join(reversed(elements)) + "}"
+
+
+def _format(
+    module: str, name: str, parameters: Mapping[str, int | str], connections: Mapping[str, str]
+) -> str:
+    values = {parameter: literal(value) for parameter, value in parameters.items()}
+    return f"  {module} #(\n{_named(values)}\n  ) {name} (\n{_named(connections)}\n  );\n"
+
+
+def _named(items: Mapping[str, str]) -> str:
+    return ",\n".join(f"    .{name} ({value})" for name, value in items.items())
