@@ -16,9 +16,10 @@ STYLES = ("srl", "distributed", "block", "ultra")
 MIN_DEPTH = 2
 BLOCK_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 ULTRA_SHAPE = (4096, 72)
-# LUTs of the K26 for each 18 kb block and each UltraRAM it has: what a memory is worth in LUTs.
-LUT_PER_BRAM18 = 117_120 // 288
-LUT_PER_URAM = 117_120 // 64
+SRL_WORDS = 32  #: words that one LUT shifts
+# The K26 has 57600 LUTs that can be memory; for each block and UltraRAM it has so many of them:
+LUT_PER_BRAM18 = 57_600 // 288
+LUT_PER_URAM = 57_600 // 64
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,7 @@ TIMING = {
 
 
 class Fifo(KernelOp):
-    """Buffer of at least ``depth`` words; ``style`` names its memory, "auto" takes the cheapest.
-
-    The rule of "auto": of the four styles the one whose :func:`memory_cost` is least valuable on
-    the K26, a block or UltraRAM counting as its share of the LUTs (406 and 1830).
-    """
+    """Buffer of at least ``depth`` words; ``style`` names its memory, "auto" lets auto_style."""
 
     rtl_module = "fifo"
 
@@ -85,13 +82,17 @@ class Fifo(KernelOp):
 
 
 def auto_style(width: int, depth: int) -> str:
-    """Cheapest of STYLES for ``depth`` words of ``width`` bits; the first one at equal cost."""
+    """Style for ``depth`` words of ``width`` bits that takes the least share of the K26's memory.
 
-    def worth(style: str) -> int:
+    A block RAM (18 kb) counts as 200 LUTs and an UltraRAM as 900, the memory LUTs that the part has
+    for each. Of the two styles in LUTs, "srl" serves up to SRL_WORDS words, "distributed" above.
+    """
+
+    def share(style: str) -> int:
         cost = memory_cost(style, width, depth)
         return cost.lut + LUT_PER_BRAM18 * cost.bram18 + LUT_PER_URAM * cost.uram
 
-    return min(STYLES, key=worth)
+    return min("srl" if depth <= SRL_WORDS else "distributed", "block", "ultra", key=share)
 
 
 def memory_cost(style: str, width: int, depth: int) -> Resources:
@@ -99,14 +100,16 @@ def memory_cost(style: str, width: int, depth: int) -> Resources:
     pointer = (depth - 1).bit_length()
     count_lut, count_ff = 2 * pointer + 4, pointer + 2
     if style == "srl":
-        # an SRLC32E is a LUT, an SRL16E half of one; above 32 words a 2:1 multiplexer in two LUTs
-        lut = ceil(width / 2) if depth <= 16 else width * ceil(depth / 32)
+        # an SRLC32E is a LUT, an SRL16E half of one; longer ones are chained
+        lut = ceil(width / 2) if depth <= 16 else width * ceil(depth / SRL_WORDS)
         return Resources(lut=lut + count_lut, ff=width + count_ff)
     ram_lut, ram_ff = count_lut + 2 * pointer, count_ff + 2 * pointer
     if style == "distributed":
         # RAM32M16: 14 bits of 32 words, RAM64M8: 7 bits of 64 words, in 8 LUTs each
-        lut = 8 * ceil(width / 14) if depth <= 32 else 8 * ceil(width / 7) * ceil(depth / 64)
-        return Resources(lut=lut + ram_lut, ff=width + ram_ff)
+        banks = ceil(depth / 64)
+        ram = 8 * ceil(width / 14) if depth <= 32 else 8 * ceil(width / 7) * banks
+        select = width * ceil((banks - 1) / 3)  # a LUT widens a choice by three
+        return Resources(lut=ram + select + ram_lut, ff=width + ram_ff)
     if style == "block":
         blocks = min(ceil(width / bits) * ceil(depth / words) for words, bits in BLOCK_SHAPES)
         return Resources(lut=ram_lut, ff=ram_ff + 1, bram18=blocks)

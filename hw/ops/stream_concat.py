@@ -91,7 +91,7 @@ class StreamConcat(KernelOp):
         return 1
 
     def resources(self) -> Resources:
-        bits, beats = self.get_outstream_width(), max(self.channels_per_input) // self.pe
-        counters = beats.bit_length() + self.stream_inputs.bit_length()
+        bits = self.get_outstream_width()
+        counters = CHANNEL_BITS + self.stream_inputs.bit_length()
         select = bits * ceil(self.stream_inputs / 3)  # a 6-input LUT holds most of a 4:1 choice
-        return Resources(lut=select + bits + 4 * counters, ff=2 * bits + 2 + counters)
+        return Resources(lut=select + bits + 2 * counters, ff=2 * bits + 2 + counters)

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""fifo: every memory style at edge depths and odd widths, and the rule that picks a style."""
+
+import pytest
+
+from hw.ops import Fifo
+from hw.ops.fifo import STYLES, auto_style
+from tests.rtl.harness import Bench, Case, make_op
+
+
+def fifo(depth: int, style: str, dtype: str = "UINT8", pe: int = 1, words: int = 40) -> Case:
+    op = make_op(
+        Fifo, NumChannels=pe, PE=pe, numInputVectors=[1, words], inputDataType=dtype,
+        depth=depth, style=style,
+    )  # fmt: skip
+    return Case(f"{style}-{depth}x{pe * op.get_input_datatype().bitwidth()}", op)
+
+
+CASES = [
+    *(fifo(2, style, "INT7") for style in STYLES),
+    *(fifo(5, style, pe=3) for style in STYLES),
+    *(fifo(16, style, "UINT1") for style in STYLES),
+    fifo(33, "srl", "INT17", pe=4, words=90),
+    fifo(64, "block", "INT17", pe=4, words=90),
+    fifo(2, "auto", words=1),
+]
+
+
+def test_kernel(bench: Bench, case: Case) -> None:
+    bench.check(case)
+
+
+@pytest.mark.parametrize(
+    ("width", "depth", "style"),
+    [
+        (64, 2, "srl"), (64, 32, "srl"), (64, 33, "distributed"), (64, 256, "distributed"),
+        (64, 257, "block"), (64, 1024, "block"), (64, 1025, "ultra"),
+        (8, 640, "distributed"), (8, 641, "block"), (8, 4096, "block"),
+    ],
+)  # fmt: skip
+def test_auto_style(width: int, depth: int, style: str) -> None:
+    assert auto_style(width, depth) == style
