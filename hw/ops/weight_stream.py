@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
+import numpy as np
 from onnx import helper
 from qonnx.core.datatype import BaseDataType
-
-import numpy as np
 
 from host.errors import UserError
 from hw.ops.base import IntArray, KernelOp, Resources, pack

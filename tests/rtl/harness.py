@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of a kernel in Verilator that follow from its operator alone.
+
+A test module lists its configurations as ``CASES``; the fixtures of conftest.py build all of them
+into one simulator and hand each to the test. Everything else comes from the operator: parameters,
+memories and ports of the hardware, golden words, cycles a frame and latency. What is checked is
+written in scenario.py.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cocotb_tools.runner import get_results, get_runner
+from onnx import helper
+
+from hw.environment import prepare_verilator
+from hw.generate import instance, sources
+from hw.ops.base import IntArray, KernelOp, pack
+
+FRAMES = 3
+BUILD_ARGS = [
+    "--assert", "-Wno-fatal", "-O3", "-CFLAGS", "-O0", "-MAKEFLAGS", "OPT_FAST=-O0",
+]  # fmt: skip
+
+
+def make_op(
+    cls: type[KernelOp], inputs: int = 1, outputs: int = 1, name: str = "dut", **attributes: Any
+) -> KernelOp:
+    """The operator ``cls`` with attributes; backend and domain are filled in."""
+    node = helper.make_node(
+        cls.__name__, [f"in{i}" for i in range(inputs)], [f"out{i}" for i in range(outputs)],
+        name, domain="hw.ops", backend="fpgadataflow", **attributes,
+    )  # fmt: skip
+    return cls(node)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One configuration: the operator and the ONNX inputs behind its data streams."""
+
+    name: str
+    op: KernelOp
+    constants: tuple[IntArray, ...] = ()
+    seed: int = 1
+    extra_sources: tuple[Path, ...] = ()  #: files beside hw/rtl, before the kernel
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Port:
+    """A stream port of the simulator and the words that shall pass it, all frames in a row."""
+
+    net: str
+    width: int
+    words: list[int] = field(repr=False)
+
+
+def random_integers(rng: np.random.Generator, dtype: Any, shape: tuple[int, ...]) -> IntArray:
+    """Integers over the whole range of a FINN data type; every fourth is one of its ends."""
+    low, high = int(dtype.min()), int(dtype.max())
+    values = rng.integers(low, high, shape, dtype=np.int64, endpoint=True)
+    ends = rng.choice(np.array([low, high]), shape)
+    return np.where(rng.random(shape) < 0.25, ends, values)
+
+
+def stream_words(tensor: IntArray, folded: tuple[int, ...], bits: int) -> list[int]:
+    """The words in which a tensor travels."""
+    return [pack(lanes, bits) for lanes in tensor.reshape(-1, folded[-1])]
+
+
+class Stimuli:
+    """Input words of a few random frames and the output words that the golden makes of them."""
+
+    def __init__(self, case: Case) -> None:
+        op, rng = case.op, np.random.default_rng(case.seed)
+        names_in, names_out = op.rtl_ports()
+        data = [i for i, port in enumerate(names_in) if port.startswith("s_axis")]
+        words_in: list[list[int]] = [[] for _ in names_in]
+        words_out: list[list[int]] = [[] for _ in names_out]
+        for _ in range(FRAMES):
+            tensors = [
+                random_integers(rng, op.get_input_datatype(i), tuple(op.get_normal_input_shape(i)))
+                for i in data
+            ]
+            for i, tensor in zip(data, tensors, strict=True):
+                words_in[i] += self._words(tensor, op.get_folded_input_shape(i), op, i)
+            for i in range(len(data), len(names_in)):
+                words_in[i] += op.weight_words(*case.constants) * int(np.prod(op.vectors))
+            for i, tensor in enumerate(op.golden(*tensors, *case.constants)):
+                bits = op.get_output_datatype(i).bitwidth()
+                words_out[i] += stream_words(tensor, tuple(op.get_folded_output_shape(i)), bits)
+        self.inputs = [
+            Port(f"in{i}", op.get_instream_width(i), words) for i, words in enumerate(words_in)
+        ]
+        self.outputs = [
+            Port(f"out{i}", op.get_outstream_width(i), words) for i, words in enumerate(words_out)
+        ]
+
+    @staticmethod
+    def _words(tensor: IntArray, folded: Any, op: KernelOp, index: int) -> list[int]:
+        return stream_words(tensor, tuple(folded), op.get_input_datatype(index).bitwidth())
+
+
+class Bench:
+    """All cases of a test module in one simulator, each with clock, reset and ports of its own."""
+
+    def __init__(self, cases: list[Case], folder: Path, object_cache: Path) -> None:
+        self.cases, self.folder = cases, folder
+        self.stimuli = [Stimuli(case) for case in cases]
+        launcher = [sys.executable, str(Path(__file__).with_name("object_cache.py"))]
+        prepare_verilator(shlex.join([*launcher, str(object_cache)]))
+        self._build()
+
+    def check(self, case: Case) -> None:
+        """Run the scenario on one case; AssertionError with the log's tail or the wrong figure."""
+        index = self.cases.index(case)
+        stimuli, op = self.stimuli[index], case.op
+        run = self.folder / f"run_{index}"
+        run.mkdir()
+        for memory in self.folder.glob(f"u_{index}_*.hex"):
+            (run / memory.name).symlink_to(memory)
+        (run / "stimuli.json").write_text(json.dumps(self._scenario(index)))
+        log = run / "simulation.log"
+        results = self.runner.test(
+            hdl_toplevel="bench", test_module="tests.rtl.scenario", build_dir=self.folder / "build",
+            test_dir=run, log_file=log, seed=case.seed,
+        )  # fmt: skip
+        tail = f"{case} (seed {case.seed})\n{log.read_text()[-3000:]}"
+        assert get_results(results)[1] == 0, tail
+        measured = json.loads((run / "measured.json").read_text())
+        frame = sum(len(port.words) for port in stimuli.outputs) // FRAMES
+        assert measured["words"] == frame * measured["frames"] > 0
+        assert measured["cycles_per_frame"] == op.get_exp_cycles()
+        assert measured["latency"] == op.latency()
+
+    def _scenario(self, index: int) -> dict[str, Any]:
+        stimuli, case = self.stimuli[index], self.cases[index]
+
+        def ports(group: list[Port]) -> dict[str, list[int]]:
+            return {f"c{index}_{port.net}": port.words for port in group}
+
+        return {
+            "prefix": f"c{index}",
+            "seed": case.seed,
+            "frames": FRAMES,
+            "inputs": ports(stimuli.inputs),
+            "outputs": ports(stimuli.outputs),
+            "cycles_per_frame": case.op.get_exp_cycles(),
+            "latency": case.op.latency(),
+        }
+
+    def _build(self) -> None:
+        modules, wires, ports = [], [], []
+        for index, (case, stimuli) in enumerate(zip(self.cases, self.stimuli, strict=True)):
+            module = _case_module(index, case, stimuli, self.folder)
+            names = _signals(stimuli)
+            modules.append(module)
+            ports += [f"{kind} c{index}_{name}" for name, kind in names.items()]
+            connections = ", ".join(f".{name}(c{index}_{name})" for name in names)
+            wires.append(f"  case_{index} u_case_{index} ({connections});\n")
+        top = f"module bench (\n  {(',' + chr(10) + '  ').join(ports)}\n);\n{''.join(wires)}endmodule\n"
+        bench = self.folder / "bench.sv"
+        bench.write_text("\n".join([*modules, top]))
+        extra = dict.fromkeys(file for case in self.cases for file in case.extra_sources)
+        log = self.folder / "build.log"
+        self.runner = get_runner("verilator")
+        try:
+            self.runner.build(
+                sources=[*extra, *sources(case.op for case in self.cases), bench],
+                hdl_toplevel="bench", build_dir=self.folder / "build", always=True,
+                build_args=BUILD_ARGS, log_file=log,
+            )  # fmt: skip
+        except RuntimeError as error:
+            raise AssertionError(f"{error}\n{log.read_text()[-3000:]}") from error
+
+
+def _signals(stimuli: Stimuli) -> dict[str, str]:
+    """Ports of a case's module: name -> direction and type."""
+    result = {"clk": "input logic", "rst_n": "input logic"}
+    for port in stimuli.inputs:
+        result[f"{port.net}_tdata"] = f"input logic [{port.width - 1}:0]"
+        result[f"{port.net}_tvalid"] = "input logic"
+        result[f"{port.net}_tready"] = "output logic"
+    for port in stimuli.outputs:
+        result[f"{port.net}_tdata"] = f"output logic [{port.width - 1}:0]"
+        result[f"{port.net}_tvalid"] = "output logic"
+        result[f"{port.net}_tready"] = "input logic"
+    return result
+
+
+def _case_module(index: int, case: Case, stimuli: Stimuli, folder: Path) -> str:
+    names_in, names_out = case.op.rtl_ports()
+    groups = ((names_in, stimuli.inputs), (names_out, stimuli.outputs))
+    nets = {n: p.net for names, ports in groups for n, p in zip(names, ports, strict=True)}
+    declarations = [f"{kind} {name}" for name, kind in _signals(stimuli).items()]
+    body = instance(case.op, f"u_{index}", nets, folder, _memory_constants(case))
+    return f"module case_{index} (\n  " + ",\n  ".join(declarations) + f"\n);\n{body}endmodule\n"
+
+
+def _memory_constants(case: Case) -> tuple[IntArray, ...]:
+    """The constants that lie in memories of the kernel itself, not on its weight stream."""
+    return () if "s_weight" in case.op.rtl_ports()[0] else case.constants
