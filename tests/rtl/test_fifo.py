@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """fifo: every memory style at edge depths and odd widths, and the rule that picks a style."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from hw.ops import Fifo
-from hw.ops.fifo import STYLES, auto_style
+from hw.ops.fifo import STYLES, TIMING, auto_style
 from tests.rtl.harness import Bench, Case, make_op
 
 
@@ -28,6 +31,19 @@ CASES = [
 
 def test_kernel(bench: Bench, case: Case) -> None:
     bench.check(case)
+
+
+def test_capacity_and_peak(bench: Bench, tmp_path: Path) -> None:
+    ops = [case.op for case in bench.cases]
+    (tmp_path / "cycles.json").write_text(json.dumps([op.depth + 10 for op in ops]))
+    bench.runner.test(
+        hdl_toplevel="bench", test_module="tests.rtl.fifo_capacity",
+        build_dir=bench.folder / "build", test_dir=tmp_path,
+    )  # fmt: skip
+    held = [op.depth + TIMING[op.style].registers for op in ops]
+    keys = ("taken", "came", "peak_when_full", "peak_when_empty")
+    measured = json.loads((tmp_path / "measured.json").read_text())
+    assert measured == [dict.fromkeys(keys, words) for words in held]
 
 
 @pytest.mark.parametrize(

@@ -6,24 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx import helper
 
 from host.errors import UserError
 from hw import ops
+from hw.environment import prepare_verilator
 from hw.generate import declaration, instance, literal, sources, write_memory
 from hw.ops.base import KernelOp
+from tests.rtl import harness
 
 
 def make_op(cls: type[KernelOp], inputs: int = 1, outputs: int = 1, **attributes) -> KernelOp:
-    node = helper.make_node(
-        cls.__name__,
-        [f"in{i}" for i in range(inputs)],
-        [f"out{i}" for i in range(outputs)],
-        name=f"{cls.__name__}_0",
-        domain="hw.ops",
-        **{"inputDataType": "INT8", "PE": 2, "numInputVectors": [1, 2, 3]} | attributes,
-    )
-    return cls(node)
+    attributes = {"inputDataType": "INT8", "PE": 2, "numInputVectors": [1, 2, 3]} | attributes
+    return harness.make_op(cls, inputs, outputs, f"{cls.__name__}_0", **attributes)
 
 
 def fork() -> KernelOp:
@@ -108,7 +102,7 @@ def test_add_refuses_unequal_shapes():
 
 def test_memory_file_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="cannot write the memory file .*file/x.hex: "):
+    with pytest.raises(UserError, match=r"cannot write the memory file .*file/x\.hex: "):
         write_memory(tmp_path / "file" / "x.hex", 8, [1])
 
 
@@ -174,11 +168,12 @@ def branch(folder: Path) -> tuple[str, list[KernelOp]]:
     return f"module branch ({ports});\n{body}endmodule\n", [op for op, _ in chain]
 
 
-def test_every_stream_kernel_passes_verilator_without_a_warning(tmp_path, verilator):
+def test_every_stream_kernel_passes_verilator_without_a_warning(tmp_path):
+    prepare_verilator()
     text, used = branch(tmp_path)
     top = tmp_path / "branch.sv"
     top.write_text(text)
-    command = [*verilator, "--lint-only", "-Wall", "--top-module", "branch"]
+    command = ["verilator", "--lint-only", "-Wall", "--top-module", "branch"]
     result = subprocess.run(
         [*command, *map(str, sources(used)), str(top)], capture_output=True, text=True, check=False
     )
