@@ -29,7 +29,7 @@ class Depthwise(KernelOp):
     """
 
     rtl_module = "depthwise"
-    rtl_sources = ("output_fifo",)
+    rtl_sources = ("fifo", "output_fifo")
     stream_inputs = 2
 
     def get_nodeattr_types(self) -> dict[str, Any]:

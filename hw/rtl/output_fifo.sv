@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Output side of a pipeline that has no stall wire.
+// Output side of a pipeline that has no stall wire: a fifo and the account of its free places.
 //
 // The pipeline accepts an input that will become an output word only while `room` is high, and says
 // so with `claim`; any number of cycles later it delivers the word with `push`. Each claim reserves
 // a place until the word leaves at m_axis, so a push always finds one.
 //
-// Latency: 2 cycles from push to m_axis_tvalid. Full rate as long as DEPTH is at least the cycles
-// from claim to m_axis_tvalid plus 1. `room` and m_axis_* are registered: nothing passes from
-// m_axis_tready to the pipeline within a cycle.
+// Latency 2 cycles from push to m_axis. Full rate if DEPTH exceeds the cycles from claim to m_axis.
+// `room` is a register: nothing passes from m_axis_tready to the pipeline within a cycle.
 `default_nettype none
 
 module output_fifo #(
@@ -28,52 +27,49 @@ module output_fifo #(
   input  wire logic             m_axis_tready
 );
 
-  if (WIDTH < 1) $error("output_fifo: WIDTH=%0d is not positive", WIDTH);
-  if (DEPTH < 2 || DEPTH > 32) $error("output_fifo: DEPTH=%0d is not in 2..32", DEPTH);
+  if (DEPTH < 2 || DEPTH > 32) begin : g_illegal_depth
+    $fatal(1, "output_fifo: DEPTH=%0d is not in 2..32", DEPTH);
+  end
 
   localparam int unsigned COUNT_WIDTH = $clog2(DEPTH + 1);
 
-  logic [COUNT_WIDTH-1:0] free;                // 0..DEPTH places not claimed
-  logic [COUNT_WIDTH-1:0] level;               // 0..DEPTH words in the shift register
-  logic [WIDTH-1:0]       words[DEPTH];        // words[0] is the youngest
-  logic                   leave;               // a word leaves at m_axis
-  logic                   pop;                 // a word moves to the output register
-  logic [COUNT_WIDTH-1:0] free_next;
+  logic [COUNT_WIDTH-1:0] free, free_next;  // 0..DEPTH places not claimed
+  logic                   accepted;         // by the fifo; always
 
-  assign leave     = m_axis_tvalid && m_axis_tready;
-  assign pop       = level != 0 && (!m_axis_tvalid || m_axis_tready);
-  assign free_next = free - COUNT_WIDTH'(claim) + COUNT_WIDTH'(leave);
-
-  always_ff @(posedge clk) begin
-    if (push) begin
-      words[0] <= push_data;
-      for (int unsigned i = 1; i < DEPTH; i++) words[i] <= words[i-1];
-    end
-    if (pop) m_axis_tdata <= words[($clog2(DEPTH))'(level - 1'b1)];
-  end
+  assign free_next = free - COUNT_WIDTH'(claim) + COUNT_WIDTH'(m_axis_tvalid && m_axis_tready);
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
-      free          <= COUNT_WIDTH'(DEPTH);
-      room          <= 1'b0;
-      level         <= '0;
-      m_axis_tvalid <= 1'b0;
+      free <= COUNT_WIDTH'(DEPTH);
+      room <= 1'b0;
     end else begin
-      free          <= free_next;
-      room          <= free_next != 0;
-      level         <= level + COUNT_WIDTH'(push) - COUNT_WIDTH'(pop);
-      m_axis_tvalid <= pop || (m_axis_tvalid && !m_axis_tready);
+      free <= free_next;
+      room <= free_next != '0;
     end
   end
 
+  fifo #(
+    .WIDTH(WIDTH),
+    .DEPTH(DEPTH),
+    .STYLE("srl")
+  ) u_fifo (
+    .clk          (clk),
+    .rst_n        (rst_n),
+    .s_axis_tdata (push_data),
+    .s_axis_tvalid(push),
+    .s_axis_tready(accepted),
+    .m_axis_tdata (m_axis_tdata),
+    .m_axis_tvalid(m_axis_tvalid),
+    .m_axis_tready(m_axis_tready)
+  );
+
 `ifndef SYNTHESIS
-  always_ff @(posedge clk) begin
-    if (rst_n) begin
-      assert (!claim || room) else $error("output_fifo: claim without room");
-      assert (!push || level < COUNT_WIDTH'(DEPTH) || pop) else $error("output_fifo: overflow");
-      assert (free <= COUNT_WIDTH'(DEPTH)) else $error("output_fifo: %0d places free", free);
-    end
-  end
+  a_claim :
+  assert property (@(posedge clk) disable iff (!rst_n) claim |-> room)
+  else $error("output_fifo: claim without room");
+  a_push :
+  assert property (@(posedge clk) disable iff (!rst_n) push |-> accepted)
+  else $error("output_fifo: push into a full fifo");
 `endif
 
 endmodule

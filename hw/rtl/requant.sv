@@ -37,18 +37,28 @@ module requant #(
   localparam int unsigned A_WIDTH = ACC_WIDTH + (ACC_SIGNED ? 0 : 1);  // with sign
   localparam int unsigned P_WIDTH = 48;
 
-  if (PE < 1 || CHANNELS < 1 || CHANNELS % PE != 0)
-    $error("requant: PE=%0d does not divide CHANNELS=%0d", PE, CHANNELS);
-  if (ACC_WIDTH < 1 || A_WIDTH > 27)
-    $error("requant: ACC_WIDTH=%0d with ACC_SIGNED=%0d is not in 1..27 bits with sign",
+  if (PE < 1 || CHANNELS < 1 || CHANNELS % PE != 0) begin : g_illegal_pe
+    $fatal(1, "requant: PE=%0d does not divide CHANNELS=%0d", PE, CHANNELS);
+  end
+  if (ACC_WIDTH < 1 || A_WIDTH > 27) begin : g_illegal_acc
+    $fatal(1, "requant: ACC_WIDTH=%0d with ACC_SIGNED=%0d is not in 1..27 bits with sign",
            ACC_WIDTH, ACC_SIGNED);
-  if (OUT_WIDTH < 1 || OUT_WIDTH > 32) $error("requant: OUT_WIDTH=%0d is not in 1..32", OUT_WIDTH);
-  if (SCALE_WIDTH < 2 || SCALE_WIDTH > 18)
-    $error("requant: SCALE_WIDTH=%0d is not in 2..18", SCALE_WIDTH);
-  if (BIAS_WIDTH < 2 || BIAS_WIDTH > P_WIDTH)
-    $error("requant: BIAS_WIDTH=%0d is not in 2..48", BIAS_WIDTH);
-  if (SHIFT >= P_WIDTH) $error("requant: SHIFT=%0d is not in 0..47", SHIFT);
-  if (PARAM_FILE == "") $error("requant: PARAM_FILE is empty; name the memory image");
+  end
+  if (OUT_WIDTH < 1 || OUT_WIDTH > 32) begin : g_illegal_out
+    $fatal(1, "requant: OUT_WIDTH=%0d is not in 1..32", OUT_WIDTH);
+  end
+  if (SCALE_WIDTH < 2 || SCALE_WIDTH > 18) begin : g_illegal_scale
+    $fatal(1, "requant: SCALE_WIDTH=%0d is not in 2..18", SCALE_WIDTH);
+  end
+  if (BIAS_WIDTH < 2 || BIAS_WIDTH > P_WIDTH) begin : g_illegal_bias
+    $fatal(1, "requant: BIAS_WIDTH=%0d is not in 2..48", BIAS_WIDTH);
+  end
+  if (SHIFT >= P_WIDTH) begin : g_illegal_shift
+    $fatal(1, "requant: SHIFT=%0d is not in 0..47", SHIFT);
+  end
+  if (PARAM_FILE == "") begin : g_illegal_file
+    $fatal(1, "requant: PARAM_FILE is empty; name the memory image");
+  end
 
   localparam int unsigned PARAM_WIDTH = SCALE_WIDTH + BIAS_WIDTH;
   localparam int unsigned DEPTH       = PER_CHANNEL ? CHANNELS / PE : 1;
@@ -103,8 +113,11 @@ module requant #(
     logic signed [P_WIDTH-1:0]             p_4, shifted;
     logic [OUT_WIDTH-1:0]                  y_5;
 
-    if (ACC_SIGNED) assign a = acc_2[lane*ACC_WIDTH+:ACC_WIDTH];
-    else assign a = {1'b0, acc_2[lane*ACC_WIDTH+:ACC_WIDTH]};
+    if (ACC_SIGNED) begin : g_signed
+      assign a = acc_2[lane*ACC_WIDTH+:ACC_WIDTH];
+    end else begin : g_unsigned
+      assign a = {1'b0, acc_2[lane*ACC_WIDTH+:ACC_WIDTH]};
+    end
     assign b       = param_2[lane*PARAM_WIDTH+:SCALE_WIDTH];
     assign c_2     = param_2[lane*PARAM_WIDTH+SCALE_WIDTH+:BIAS_WIDTH];
     assign shifted = p_4 >>> SHIFT;

@@ -26,7 +26,7 @@ from hw.ops.base import IntArray, KernelOp, pack
 
 FRAMES = 3
 BUILD_ARGS = [
-    "--assert", "-Wno-fatal", "-O3", "-CFLAGS", "-O0", "-MAKEFLAGS", "OPT_FAST=-O0",
+    "--assert", "-Wno-fatal", "-Werror-USERFATAL", "-Werror-USERERROR", "-O3", "-CFLAGS", "-O0", "-MAKEFLAGS", "OPT_FAST=-O0",
 ]  # fmt: skip
 
 
@@ -130,12 +130,15 @@ class Bench:
             (run / memory.name).symlink_to(memory)
         (run / "stimuli.json").write_text(json.dumps(self._scenario(index)))
         log = run / "simulation.log"
-        results = self.runner.test(
-            hdl_toplevel="bench", test_module="tests.rtl.scenario", build_dir=self.folder / "build",
-            test_dir=run, log_file=log, seed=case.seed,
-        )  # fmt: skip
-        tail = f"{case} (seed {case.seed})\n{log.read_text()[-3000:]}"
-        assert get_results(results)[1] == 0, tail
+        try:
+            results = self.runner.test(
+                hdl_toplevel="bench", test_module="tests.rtl.scenario", test_dir=run, log_file=log,
+                build_dir=self.folder / "build", seed=case.seed,
+            )  # fmt: skip
+            failed = get_results(results)[1]
+        except RuntimeError as error:  # the simulator ended by itself
+            failed = error
+        assert not failed, f"{case} (seed {case.seed}): {failed}\n{log.read_text()[-3000:]}"
         measured = json.loads((run / "measured.json").read_text())
         frame = sum(len(port.words) for port in stimuli.outputs) // FRAMES
         assert measured["words"] == frame * measured["frames"] > 0
@@ -167,7 +170,7 @@ class Bench:
             ports += [f"{kind} c{index}_{name}" for name, kind in names.items()]
             connections = ", ".join(f".{name}(c{index}_{name})" for name in names)
             wires.append(f"  case_{index} u_case_{index} ({connections});\n")
-        top = f"module bench (\n  {(',' + chr(10) + '  ').join(ports)}\n);\n{''.join(wires)}endmodule\n"
+        top = f"module bench ({', '.join(ports)});\n{''.join(wires)}endmodule\n"
         bench = self.folder / "bench.sv"
         bench.write_text("\n".join([*modules, top]))
         extra = dict.fromkeys(file for case in self.cases for file in case.extra_sources)

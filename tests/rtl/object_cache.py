@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compiler launcher that keeps the objects of Verilator's and cocotb's runtime.
+"""Compiler launcher that keeps the objects of Verilator's runtime.
 
-Called as ``object_cache.py FOLDER c++ ... -o OBJECT SOURCE``. The runtime is the same in every
-simulator but takes longer to compile than a kernel. Sources with an absolute path are the runtime;
-the generated ones, which lie in the build folder, pass through.
+Called as ``object_cache.py FOLDER c++ ... -o OBJECT SOURCE``. The runtime, ``verilated*.cpp``, is
+the same in every simulator and takes longer to compile than a kernel. All else passes through;
+cocotb's main program, too, includes what Verilator generated.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 def main(folder: Path, command: list[str]) -> int:
     source = Path(command[-1])
-    if not source.is_absolute() or "-o" not in command:
+    if not source.name.startswith("verilated") or "-o" not in command:
         return subprocess.call(command)
     target = Path(command[command.index("-o") + 1])
     cached = folder / f"{hashlib.sha256(' '.join(command).encode()).hexdigest()}.o"

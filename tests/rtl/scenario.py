@@ -202,7 +202,9 @@ class Scenario:
             await self.tick(probe=count % PROBE_EVERY == 0)
             if self.done:
                 break
-        assert self.done, f"stuck: {[len(s.came_at) for s in self.sinks]} words came"
+        taken = [source.sent for source in self.sources]
+        came = [len(sink.came_at) for sink in self.sinks]
+        assert self.done, f"stuck: {taken} words taken, {came} words came"
         if self.sources:  # a kernel without inputs never ends
             for _ in range(self.quiet):
                 await self.tick()

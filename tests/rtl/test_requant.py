@@ -2,11 +2,9 @@
 """Requantisation in hardware and its operator's errors."""
 
 import numpy as np
-import pytest
 
-from host.errors import UserError
 from hw.ops import Requant
-from hw.ops.requant import MAX_SHIFT, quantise_affine, requant
+from hw.ops.requant import quantise_affine
 from tests.rtl.harness import Case, make_op
 
 
