@@ -25,6 +25,7 @@ from hw.ops.requant import BIAS_FRACTION, SCALE_BITS, quantise_affine
 from model.graph import Float64, describe, quant_info
 from model.integer import batch_norm_affine, integer_network, pool_pixels
 from model.network import PFLD
+from model.qdq import write_qdq
 
 INPUT, OUTPUT = "image", "landmarks"
 EPSILON = np.float32(1e-5)
@@ -51,11 +52,15 @@ def to_qonnx(twin: PFLD) -> ModelWrapper:
 def snap(model: ModelWrapper) -> ModelWrapper:
     """Rewrite ``model`` in place onto the requantisation grid; see the module's text.
 
-    First the scales, in topological order: behind a residual add the new scale follows from that
-    of the operands, before a pool from that of the pooled vector. Then gain and offset of every
-    batch normalisation. UserError where the graph does not have the form that the twin exports.
+    First the weights, onto their grid; then the scales, in topological order: behind a residual
+    add the new scale follows from that of the operands, before a pool from that of the pooled
+    vector; then gain and offset of every batch normalisation. UserError where the graph does not
+    have the form that the twin exports.
     """
     groups = _shared_quantisers(model)
+    for node in model.graph.node:
+        if node.op_type == "Quant" and model.get_initializer(node.input[0]) is not None:
+            _snap_weights(model, node)
     for node in model.graph.node:
         if node.op_type == "Add":
             _snap_sum(model, node, groups)
@@ -65,6 +70,13 @@ def snap(model: ModelWrapper) -> ModelWrapper:
         if node.op_type == "BatchNormalization":
             _snap_norm(model, node)
     return model
+
+
+def _snap_weights(model: ModelWrapper, node: NodeProto) -> None:
+    """Put constant weights onto the grid of their quantiser, so that none lies near a tie."""
+    info, values = quant_info(model, node), model.get_initializer(node.input[0])
+    steps = np.clip(np.rint(values / info.scale), info.low, info.high)
+    model.set_initializer(node.input[0], (steps * info.scale).astype(np.float32))
 
 
 def _snapped(multiplier: Float64) -> Float64:
@@ -135,7 +147,8 @@ def _snap_pool(model: ModelWrapper, node: NodeProto, groups: dict[str, list[Node
     source = groups[node.input[0]]
     if len(source) != 1:
         raise UserError(f"{describe(node)}: the scale of its input is shared, it cannot be snapped")
-    pooled = quant_info(model, _next_quant(model, node)).scale.reshape(-1) * pool_pixels(model, node)
+    pooled = quant_info(model, _next_quant(model, node)).scale.reshape(-1)
+    pooled = pooled * pool_pixels(model, node)
     multiplier = _snapped(_scale(model, node.input[0], node) / pooled)
     _set_scale(model, source, float((multiplier * pooled)[0]))
 
@@ -157,6 +170,19 @@ def _snap_norm(model: ModelWrapper, node: NodeProto) -> None:
 
 
 # -- files -----------------------------------------------------------------------------------------
+
+
+def export_files(twin: PFLD, path: Path, images: npt.NDArray[np.uint8]) -> None:
+    """Write NAME.onnx (``path``), NAME_golden.npz for ``images`` and NAME_qdq.onnx beside it."""
+    if path.suffix != ".onnx":
+        raise UserError(f"{path} is no name for the model; it must end in .onnx")
+    if not path.parent.is_dir():
+        raise UserError(f"the folder {path.parent} does not exist; create it first")
+    partial = path.with_name(path.name + ".part")
+    snap(to_qonnx(twin)).save(str(partial))
+    partial.replace(path)
+    write_golden(path, images, path.with_name(path.stem + "_golden.npz"))
+    write_qdq(path, path.with_name(path.stem + "_qdq.onnx"))
 
 
 def write_golden(model: Path, images: npt.NDArray[np.uint8], path: Path) -> None:

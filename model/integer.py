@@ -33,7 +33,7 @@ from model.graph import (
 )
 
 EXACT_FLOAT32 = 1 << 24  #: integers up to here are exact in float32
-SAME = 1e-6  #: relative difference up to which two scales count as one
+SAME = 1e-5  #: relative difference up to which two scales count as one
 Tensors = dict[str, Tensor]
 
 
@@ -191,7 +191,9 @@ class IntegerNetwork:
         """
         self._check(images, keep)
         names = {self.accumulators, *keep}
-        parts = [self._run_batch(images[i : i + batch], names) for i in range(0, len(images), batch)]
+        parts = [
+            self._run_batch(images[i : i + batch], names) for i in range(0, len(images), batch)
+        ]
         joined = {n: torch.cat([p[n] for p in parts]).numpy() for n in names}
         acc = joined[self.accumulators].astype(np.int32)
         return Result(acc, self.landmarks(acc), {n: joined[n] for n in keep})
@@ -292,9 +294,10 @@ class _Tracer:
         values = [self.integer(name, node) for name in names]
         scales = np.concatenate([v.multiplier for v in values])
         if np.ptp(scales) > SAME * scales.max():
+            found = ", ".join(f"{s:g}" for s in scales)
             raise UserError(
-                f"{describe(node)}: its inputs have the scales {', '.join(f'{s:g}' for s in scales)}"
-                "; they must share one quantiser"
+                f"{describe(node)}: its inputs have the scales {found}; they must share one "
+                "quantiser"
             )
         return values
 
@@ -317,9 +320,7 @@ class _Tracer:
             self.requantise(node, self.value(node.input[0]), scale, info)
         return _Affine(node.output[0], scale, np.zeros(1))
 
-    def requantise(
-        self, node: NodeProto, value: _Affine, scale: Float64, info: QuantInfo
-    ) -> None:
+    def requantise(self, node: NodeProto, value: _Affine, scale: Float64, info: QuantInfo) -> None:
         params = quantise_affine(value.multiplier / scale, value.offset / scale)
         low = max(info.low, 0) if value.rectified else info.low
         self.steps.append(Requantise(value.tensor, node.output[0], params, low, info.high))
@@ -340,7 +341,9 @@ class _Tracer:
     def batch_norm(self, node: NodeProto) -> _Affine:
         value = self.value(node.input[0])
         gain, offset = batch_norm_affine(self.model, node)
-        return replace(value, multiplier=value.multiplier * gain, offset=value.offset * gain + offset)
+        return replace(
+            value, multiplier=value.multiplier * gain, offset=value.offset * gain + offset
+        )
 
     def relu(self, node: NodeProto) -> _Affine:
         return replace(self.value(node.input[0]), rectified=True)
@@ -392,7 +395,8 @@ def _integer_weights(
 def batch_norm_affine(model: ModelWrapper, node: NodeProto) -> tuple[Float64, Float64]:
     """Gain and offset per channel of a BatchNormalization node."""
     gamma, beta, mean, var = (
-        constant(model, node, i + 1, what) for i, what in enumerate(("scale", "bias", "mean", "var"))
+        constant(model, node, i + 1, what)
+        for i, what in enumerate(("scale", "bias", "mean", "var"))
     )
     gain = gamma / np.sqrt(var + float(attribute(node, "epsilon", 1e-5)))
     return gain, beta - mean * gain

@@ -57,7 +57,7 @@ class Layers:
         return nn.ReLU()
 
     def linear(self) -> nn.Module:
-        """Module for a tensor of both signs: a bottleneck's end, a residual sum, a pooled vector."""
+        """Module for a tensor of both signs: bottleneck end, residual sum or pooled vector."""
         return nn.Identity()
 
     def fully_connected(self, inputs: int, outputs: int) -> nn.Module:
