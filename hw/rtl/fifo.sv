@@ -32,7 +32,7 @@ module fifo #(
 );
 
   localparam int COUNT_BITS = $clog2(DEPTH + 1);
-  localparam int ADDR_BITS  = $clog2(DEPTH);
+  localparam int ADDR_BITS  = DEPTH > 1 ? $clog2(DEPTH) : 1;
   localparam bit [ADDR_BITS-1:0] LAST = ADDR_BITS'(DEPTH - 1);
 
   /* verilator lint_off WIDTHEXPAND */ // literals of unequal length

@@ -27,7 +27,7 @@ module global_acc_pool #(
   input  wire logic                    m_axis_tready
 );
 
-  localparam int FOLDS      = CHANNELS / PE;
+  localparam int FOLDS      = PE > 0 ? CHANNELS / PE : 1;
   localparam int FOLD_BITS  = FOLDS > 1 ? $clog2(FOLDS) : 1;
   localparam int PIXEL_BITS = PIXELS > 1 ? $clog2(PIXELS) : 1;
   localparam bit [FOLD_BITS-1:0]  LAST_FOLD  = FOLD_BITS'(FOLDS - 1);

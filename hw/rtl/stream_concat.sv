@@ -10,7 +10,7 @@ module stream_concat #(
   parameter int PE     = 1, // lanes of a word, lane 0 least significant
   parameter int WIDTH  = 8, // bits of a lane
   parameter int INPUTS = 2, // streams to join
-  parameter logic [INPUTS-1:0][15:0] CHANNELS = {INPUTS{16'd1}} // of each input, input 0 rightmost
+  parameter logic [INPUTS-1:0][15:0] CHANNELS = 32'h0001_0001 // of each input, input 0 rightmost
 ) (
   input  wire logic clk,
   input  wire logic rst_n,
