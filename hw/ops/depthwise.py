@@ -17,6 +17,7 @@ from qonnx.core.datatype import BaseDataType, DataType
 from host.errors import UserError
 from hw.ops.base import IntArray, KernelOp, Resources, pack
 
+MAX_ACT_BITS, MAX_WEIGHT_BITS, MAX_ACC_BITS = 27, 18, 48  #: operands of a DSP48E2, signed
 ABSTRACT_WINDOWS = ("ConvolutionInputGenerator", "Im2Col")  #: give taps first, all channels last
 
 
@@ -102,12 +103,8 @@ class Depthwise(KernelOp):
 
     def rtl_parameters(self) -> dict[str, int | str]:
         self.check_folding()
+        self._check_widths()
         act, weight = self.get_input_datatype(0), self.get_input_datatype(1)
-        if not weight.signed():
-            raise UserError(
-                f"{self.onnx_node.name}: weightDataType={weight.name} is unsigned; "
-                "the kernel takes signed weights, use INT2 to INT18"
-            )
         return {
             "CHANNELS": self.channels,
             "PE": self.pe,
@@ -117,6 +114,26 @@ class Depthwise(KernelOp):
             "WEIGHT_WIDTH": weight.bitwidth(),
             "ACC_WIDTH": self.get_output_datatype().bitwidth(),
         }
+
+    def _check_widths(self) -> None:
+        """Raise UserError unless a DSP48E2 takes the operands."""
+        name, acc = self.onnx_node.name, self.get_output_datatype()
+        act, weight = self.get_input_datatype(0), self.get_input_datatype(1)
+        if not weight.signed() or not 2 <= weight.bitwidth() <= MAX_WEIGHT_BITS:
+            kind = "too wide or narrow" if weight.signed() else "unsigned"
+            raise UserError(
+                f"{name}: weightDataType={weight.name} is {kind}; use INT2 to INT{MAX_WEIGHT_BITS}"
+            )
+        if act.bitwidth() + (not act.signed()) > MAX_ACT_BITS:
+            raise UserError(
+                f"{name} takes {act.name}; the multiplier takes activations of up to "
+                f"{MAX_ACT_BITS} bits with sign"
+            )
+        if acc.bitwidth() > MAX_ACC_BITS:
+            raise UserError(
+                f"accDataType={acc.name} of {name} is wider than the sum, which has up to "
+                f"{MAX_ACC_BITS} bits"
+            )
 
     def rtl_ports(self) -> tuple[list[str], list[str]]:
         return ["s_axis", "s_weight"], ["m_axis"]

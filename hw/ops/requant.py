@@ -27,7 +27,7 @@ SUM_BITS = 48  #: signed width of product plus bias: the P register of a DSP48E2
 
 @dataclass(frozen=True)
 class RequantParams:
-    """Integers of one requantisation: ``scale`` and ``bias`` of shape (channels,), one ``shift``."""
+    """Integers of one requantisation: ``scale``, ``bias`` of shape (channels,), one ``shift``."""
 
     scale: IntArray
     bias: IntArray
@@ -65,7 +65,8 @@ def requant(
     acc: IntArray, scale: IntArray, bias: IntArray, shift: int, low: int, high: int
 ) -> IntArray:
     """``clip((acc * scale + bias) >> shift, low, high)``; channels are the last axis of ``acc``."""
-    return np.clip((acc * scale + bias) >> shift, low, high)
+    shifted: IntArray = (acc * scale + bias) >> shift
+    return shifted.clip(low, high)
 
 
 class Requant(KernelOp):
@@ -131,6 +132,10 @@ class Requant(KernelOp):
             )
         if not 0 <= self.shift <= MAX_SHIFT:
             raise UserError(f"shift={self.shift} of {self.onnx_node.name} is not in 0..{MAX_SHIFT}")
+        if not 2 <= self.bias_bits <= SUM_BITS:
+            raise UserError(
+                f"biasBits={self.bias_bits} of {self.onnx_node.name} is not in 2..{SUM_BITS}"
+            )
         return {
             "CHANNELS": self.channels,
             "PE": self.pe,

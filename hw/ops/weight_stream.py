@@ -58,7 +58,7 @@ class WeightStream(KernelOp):
     @property
     def width(self) -> int:
         """Bits of a word."""
-        return self.channels * self.get_input_datatype().bitwidth()
+        return self.channels * int(self.get_input_datatype().bitwidth())
 
     def golden(self, *inputs: IntArray) -> tuple[IntArray, ...]:
         """The lanes in a circle, ``Repeats`` times."""

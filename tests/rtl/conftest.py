@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.rtl.harness import Bench
+pytest.register_assert_rewrite("tests.rtl.harness")
+
+from tests.rtl.harness import Bench  # noqa: E402
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

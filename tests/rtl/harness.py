@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from cocotb_tools.runner import get_results, get_runner
+from finn.util.settings import get_settings
 from onnx import helper
 
 from hw.environment import prepare_verilator
@@ -25,9 +26,8 @@ from hw.generate import instance, sources
 from hw.ops.base import IntArray, KernelOp, pack
 
 FRAMES = 3
-BUILD_ARGS = [
-    "--assert", "-Wno-fatal", "-Werror-USERFATAL", "-Werror-USERERROR", "-O3", "-CFLAGS", "-O0", "-MAKEFLAGS", "OPT_FAST=-O0",
-]  # fmt: skip
+VERILATOR_ARGS = ["--assert", "--no-timing", "-Wno-fatal", "-Werror-USERFATAL", "-Werror-USERERROR"]
+COMPILER_ARGS = ["-CFLAGS", "-O0", "--output-split", "0"]  # one C++ file: no precompiled header
 
 
 def make_op(
@@ -39,6 +39,11 @@ def make_op(
         name, domain="hw.ops", backend="fpgadataflow", **attributes,
     )  # fmt: skip
     return cls(node)
+
+
+def finn_rtl(module: str) -> Path:
+    """The file of a module of FINN's dense unit."""
+    return Path(get_settings().finn_rtllib) / "mvu" / f"{module}.sv"
 
 
 @dataclass(frozen=True)
@@ -110,15 +115,43 @@ class Stimuli:
         return stream_words(tensor, tuple(folded), op.get_input_datatype(index).bitwidth())
 
 
+class Simulator:
+    """A SystemVerilog top built with Verilator for cocotb."""
+
+    def __init__(self, top: str, files: list[Path], folder: Path, object_cache: Path) -> None:
+        launcher = [sys.executable, str(Path(__file__).with_name("object_cache.py"))]
+        prepare_verilator(shlex.join([*launcher, str(object_cache)]))
+        self.top, self.folder, log = top, folder / "build", folder / "build.log"
+        self.runner = get_runner("verilator")
+        try:
+            self.runner.build(
+                sources=files, hdl_toplevel=top, build_dir=self.folder, always=True, log_file=log,
+                build_args=VERILATOR_ARGS + COMPILER_ARGS,
+            )  # fmt: skip
+        except RuntimeError as error:
+            raise AssertionError(f"{error}\n{log.read_text()[-3000:]}") from error
+
+    def run(self, module: str, folder: Path, seed: int) -> None:
+        """Run the cocotb tests of ``module`` in ``folder``; AssertionError with the log's end."""
+        log = folder / "simulation.log"
+        try:
+            results = self.runner.test(
+                hdl_toplevel=self.top, test_module=module, build_dir=self.folder, test_dir=folder,
+                log_file=log, seed=seed,
+            )  # fmt: skip
+            failed: object = get_results(results)[1]
+        except RuntimeError as error:  # the simulator ended by itself
+            failed = error
+        assert not failed, f"seed {seed}: {failed}\n{log.read_text()[-3000:]}"
+
+
 class Bench:
     """All cases of a test module in one simulator, each with clock, reset and ports of its own."""
 
     def __init__(self, cases: list[Case], folder: Path, object_cache: Path) -> None:
         self.cases, self.folder = cases, folder
         self.stimuli = [Stimuli(case) for case in cases]
-        launcher = [sys.executable, str(Path(__file__).with_name("object_cache.py"))]
-        prepare_verilator(shlex.join([*launcher, str(object_cache)]))
-        self._build()
+        self.simulator = self._build(object_cache)
 
     def check(self, case: Case) -> None:
         """Run the scenario on one case; AssertionError with the log's tail or the wrong figure."""
@@ -129,16 +162,7 @@ class Bench:
         for memory in self.folder.glob(f"u_{index}_*.hex"):
             (run / memory.name).symlink_to(memory)
         (run / "stimuli.json").write_text(json.dumps(self._scenario(index)))
-        log = run / "simulation.log"
-        try:
-            results = self.runner.test(
-                hdl_toplevel="bench", test_module="tests.rtl.scenario", test_dir=run, log_file=log,
-                build_dir=self.folder / "build", seed=case.seed,
-            )  # fmt: skip
-            failed = get_results(results)[1]
-        except RuntimeError as error:  # the simulator ended by itself
-            failed = error
-        assert not failed, f"{case} (seed {case.seed}): {failed}\n{log.read_text()[-3000:]}"
+        self.simulator.run("tests.rtl.scenario", run, case.seed)
         measured = json.loads((run / "measured.json").read_text())
         frame = sum(len(port.words) for port in stimuli.outputs) // FRAMES
         assert measured["words"] == frame * measured["frames"] > 0
@@ -161,7 +185,7 @@ class Bench:
             "latency": case.op.latency(),
         }
 
-    def _build(self) -> None:
+    def _build(self, object_cache: Path) -> Simulator:
         modules, wires, ports = [], [], []
         for index, (case, stimuli) in enumerate(zip(self.cases, self.stimuli, strict=True)):
             module = _case_module(index, case, stimuli, self.folder)
@@ -174,16 +198,9 @@ class Bench:
         bench = self.folder / "bench.sv"
         bench.write_text("\n".join([*modules, top]))
         extra = dict.fromkeys(file for case in self.cases for file in case.extra_sources)
-        log = self.folder / "build.log"
-        self.runner = get_runner("verilator")
-        try:
-            self.runner.build(
-                sources=[*extra, *sources(case.op for case in self.cases), bench],
-                hdl_toplevel="bench", build_dir=self.folder / "build", always=True,
-                build_args=BUILD_ARGS, log_file=log,
-            )  # fmt: skip
-        except RuntimeError as error:
-            raise AssertionError(f"{error}\n{log.read_text()[-3000:]}") from error
+        files = [*extra, *sources(case.op for case in self.cases), bench]
+        unique = {file.name: file for file in reversed(files)}  # an extra file wins over hw/rtl
+        return Simulator("bench", [*reversed(unique.values())], self.folder, object_cache)
 
 
 def _signals(stimuli: Stimuli) -> dict[str, str]:

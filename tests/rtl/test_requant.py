@@ -2,9 +2,11 @@
 """Requantisation in hardware and its operator's errors."""
 
 import numpy as np
+import pytest
 
+from host.errors import UserError
 from hw.ops import Requant
-from hw.ops.requant import quantise_affine
+from hw.ops.requant import MAX_SHIFT, quantise_affine, requant
 from tests.rtl.harness import Case, make_op
 
 
@@ -50,3 +52,56 @@ CASES = [
 
 def test_words_timing_and_stalls(bench, case):
     bench.check(case)
+
+
+def test_rounds_half_up_and_clips():
+    params = quantise_affine(np.array([0.5]), np.array([0.0]))
+    acc = np.array([-300, -3, -1, 0, 1, 3, 300])
+    result = requant(acc, params.scale, params.bias, params.shift, -128, 127)
+    assert result.tolist() == [-128, -1, 0, 0, 1, 2, 127]
+
+
+def test_memory_word_holds_bias_above_scale():
+    op = make(channels=4, pe=2, biasBits=20)
+    (bits, words) = op.rtl_memories(np.array([1, -1, 2, 3]), np.array([5, -5, 6, 7]))["PARAM_FILE"]
+    assert bits == 2 * 38
+    low, high = (5 << 18) | 1, ((2**20 - 5) << 18) | (2**18 - 1)
+    assert words == [(high << 38) | low, (((7 << 18) | 3) << 38) | (6 << 18) | 2]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "text"),
+    [
+        ({"channels": 6, "pe": 4}, r"PE=4 does not divide the 6 channels of dut; use one of"),
+        ({"inputDataType": "INT28"}, "dut takes INT28; .* up to 27 bits with sign"),
+        ({"inputDataType": "UINT27"}, "dut takes UINT27; .* up to 27 bits with sign"),
+        ({"shift": MAX_SHIFT + 1}, r"shift=41 of dut is not in 0..40"),
+        ({"biasBits": 49}, "biasBits=49 of dut is not in 2..48"),
+    ],
+)
+def test_illegal_attributes_are_named(attributes, text):
+    with pytest.raises(UserError, match=text):
+        make(**attributes).rtl_parameters()
+
+
+@pytest.mark.parametrize(
+    ("scale", "bias", "text"),
+    [
+        (
+            [1, 2, 3],
+            [0] * 4,
+            r"scale \(3,\) and bias \(4,\) of dut must both have the shape \(4,\)",
+        ),
+        ([1, 2, 3, 1 << 17], [0] * 4, "a scale of dut reaches 131072, beyond its 18 bits"),
+        ([1] * 4, [0, 0, 0, -(1 << 47) - 1], "a bias of dut reaches -140737488355329"),
+        ([1 << 16] * 4, [(1 << 47) - 1] * 4, "product plus bias of dut reaches .* 48 bits"),
+    ],
+)
+def test_illegal_parameters_are_named(scale, bias, text):
+    with pytest.raises(UserError, match=text):
+        make().rtl_memories(np.array(scale), np.array(bias))
+
+
+def test_multiplier_that_no_shift_serves():
+    with pytest.raises(UserError, match="a requantisation multiplier of 5000"):
+        quantise_affine(np.array([5000.0]), np.array([0.0]))
