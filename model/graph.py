@@ -29,6 +29,7 @@ class QuantInfo:
 
     @property
     def signed(self) -> bool:
+        """Whether the grid reaches below zero."""
         return self.low < 0
 
 

@@ -58,6 +58,7 @@ class Convolve:
     groups: int
 
     def run(self, tensors: Tensors) -> Tensor:
+        """Accumulators (N, O, H, W) of the source (N, I, H, W)."""
         dtype = _exact_dtype(self.weights)
         data, weights = tensors[self.source].to(dtype), torch.from_numpy(self.weights).to(dtype)
         if self.groups > 1:
@@ -88,6 +89,7 @@ class Requantise:
     high: int
 
     def run(self, tensors: Tensors) -> Tensor:
+        """Requantised integers, in the source's shape."""
         data = tensors[self.source]
         shape = (1, -1) + (1,) * (data.dim() - 2)
         scale = torch.from_numpy(self.params.scale).view(shape)
@@ -105,6 +107,7 @@ class Add:
     output: str
 
     def run(self, tensors: Tensors) -> Tensor:
+        """Sum of the two tensors."""
         return tensors[self.first] + tensors[self.second]
 
 
@@ -116,6 +119,7 @@ class SumPixels:
     output: str
 
     def run(self, tensors: Tensors) -> Tensor:
+        """Sums (N, C, 1, 1) of the source (N, C, H, W)."""
         return tensors[self.source].sum(dim=(2, 3), keepdim=True)
 
 
@@ -127,6 +131,7 @@ class Flatten:
     output: str
 
     def run(self, tensors: Tensors) -> Tensor:
+        """The source without its two pixel axes."""
         return tensors[self.source].flatten(1)
 
 
@@ -138,6 +143,7 @@ class Concatenate:
     output: str
 
     def run(self, tensors: Tensors) -> Tensor:
+        """The sources joined along axis 1."""
         return torch.cat([tensors[name] for name in self.sources], 1)
 
 
@@ -150,6 +156,7 @@ class Multiply:
     weights: npt.NDArray[np.int8]
 
     def run(self, tensors: Tensors) -> Tensor:
+        """Accumulators (N, outputs) of the source (N, inputs)."""
         weights = torch.from_numpy(self.weights).double()
         return (tensors[self.source].double() @ weights.T).long()
 

@@ -87,6 +87,7 @@ class ConvNorm(nn.Module):
         self.act = act
 
     def forward(self, x: Tensor) -> Tensor:
+        """Activation of the normalised convolution (B, outputs, H', W')."""
         return self.act(self.norm(self.conv(x)))
 
 
@@ -119,6 +120,7 @@ class Bottleneck(nn.Module):
         self.end = layers.linear() if self.residual else linear
 
     def forward(self, x: Tensor) -> Tensor:
+        """Result of the block for its input (B, inputs, H, W)."""
         y = self.project(self.depthwise(self.expand(x)))
         return self.end(x + y) if self.residual else y
 
@@ -143,6 +145,7 @@ class PoseBranch(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Yaw, pitch and roll (B, 3)."""
         return self.head(self.convs(x))
 
 
@@ -219,6 +222,7 @@ class PFLD(nn.Module):
         return nn.Sequential(*blocks), source
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Landmarks, in training mode with the head's angles; see the class."""
         middle = self.stages_28(self.stem(self.image(image)))
         s1 = self.stages_14(middle)
         s2 = self.s2(s1)

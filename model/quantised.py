@@ -55,11 +55,13 @@ class QuantLayers(Layers):
     """Building blocks of the INT8 twin; tensors between them are plain, already quantised."""
 
     def image(self) -> nn.Module:
+        """Quantiser of the camera byte."""
         return QuantIdentity(act_quant=_CameraByte)
 
     def conv(
         self, inputs: int, outputs: int, kernel: int, stride: int, padding: int, groups: int
     ) -> nn.Module:
+        """Convolution with INT8 weights."""
         return QuantConv2d(
             inputs,
             outputs,
@@ -72,12 +74,15 @@ class QuantLayers(Layers):
         )
 
     def relu(self) -> nn.Module:
+        """Rectifier with UINT8 result."""
         return QuantReLU(act_quant=_Unsigned)
 
     def linear(self) -> nn.Module:
+        """INT8 quantiser."""
         return QuantIdentity(act_quant=_Signed)
 
     def fully_connected(self, inputs: int, outputs: int) -> nn.Module:
+        """Matrix product with INT8 weights and a floating-point bias."""
         return QuantLinear(inputs, outputs, bias=True, weight_quant=Int8WeightPerChannelFloat)
 
 

@@ -103,7 +103,8 @@ def test_snapping_twice_changes_nothing(model: ModelWrapper) -> None:
 def test_peaks_keep_clear_of_the_next_shift(model: ModelWrapper) -> None:
     steps = [s for s in integer_network(model).steps if isinstance(s, Requantise)]
     peaks = np.array([np.abs(s.params.scale).max() for s in steps])
-    assert peaks.min() > 1 << 16 and peaks.max() < 1 << 17
+    assert peaks.min() > 1 << 16
+    assert peaks.max() < 1 << 17
 
 
 def test_snapping_needs_one_reader_behind_an_add(raw_model: ModelWrapper) -> None:
@@ -130,7 +131,8 @@ def test_golden_file(files: Path, images: npt.NDArray[np.uint8]) -> None:
     assert str(content["model_sha256"]) == hashlib.sha256(files.read_bytes()).hexdigest()
     assert np.array_equal(content["accumulators"], network.run(images).accumulators)
     assert content["accumulators"].dtype == np.int32
-    assert content["landmarks"].shape == (8, 98, 2) and content["out_scale"].shape == (196,)
+    assert content["landmarks"].shape == (8, 98, 2)
+    assert content["out_scale"].shape == (196,)
     affine = content["accumulators"] * content["out_scale"] + content["out_bias"]
     assert np.array_equal(affine.reshape(8, 98, 2), content["landmarks"])
 
@@ -178,7 +180,8 @@ def assert_first_layers_agree(model: Path, images: npt.NDArray[np.uint8]) -> Non
     for name, value in zip(names, found, strict=True):
         scale = quant_info(source, source.find_producer(name)).scale.item()
         off = np.abs(np.rint(value / scale) - exact[name])
-        assert off.max() <= 1 and (off > 0).mean() < 1e-2, name
+        assert off.max() <= 1, name
+        assert (off > 0).mean() < 1e-2, name
 
 
 def test_qdq_layers(files: Path, images: npt.NDArray[np.uint8]) -> None:
@@ -186,7 +189,8 @@ def test_qdq_layers(files: Path, images: npt.NDArray[np.uint8]) -> None:
     qdq = files.with_name("net_qdq.onnx")
     together = qdq_outputs(qdq, images, ["landmarks"])[0]
     alone = qdq_outputs(qdq, images[3:4], ["landmarks"])[0]
-    assert together.shape == (8, 196) and np.allclose(together[3], alone[0], atol=1e-5)
+    assert together.shape == (8, 196)
+    assert np.allclose(together[3], alone[0], atol=1e-5)
 
 
 def test_qdq_of_negative_and_vanishing_gains(

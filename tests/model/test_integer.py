@@ -89,7 +89,8 @@ def test_requantisation_equals_the_kernel_arithmetic() -> None:
 def test_pool_is_a_sum() -> None:
     data = torch.arange(24).view(1, 2, 3, 4)
     found = SumPixels("in", "out").run({"in": data})
-    assert found.flatten().tolist() == [66, 210] and found.shape == (1, 2, 1, 1)
+    assert found.flatten().tolist() == [66, 210]
+    assert found.shape == (1, 2, 1, 1)
 
 
 # -- whole networks --------------------------------------------------------------------------------
@@ -163,7 +164,8 @@ def test_every_layer_agrees_with_the_float_graph(
             differing, total = differing + int(off.sum()), total + off.numel()
         else:
             tensors[step.output] = found
-    assert total > 300_000 and differing < 1e-4 * total
+    assert total > 300_000
+    assert differing < 1e-4 * total
     landmarks = tensors[network.accumulators].numpy() * network.out_scale + network.out_bias
     assert np.abs(landmarks - context["landmarks"]).max() < 1e-5
 
@@ -174,7 +176,8 @@ def test_batches_and_kept_tensors(model: ModelWrapper, images: npt.NDArray[np.ui
     whole = network.run(images, keep=[name, network.image])
     parts = network.run(images, batch=3)
     assert np.array_equal(whole.accumulators, parts.accumulators)
-    assert whole.accumulators.dtype == np.int32 and whole.accumulators.shape == (8, 196)
+    assert whole.accumulators.dtype == np.int32
+    assert whole.accumulators.shape == (8, 196)
     assert np.array_equal(whole.tensors[network.image][:, 0], images)
     assert whole.tensors[name].shape == (8, 16, 56, 56)
     expected = whole.accumulators * network.out_scale + network.out_bias

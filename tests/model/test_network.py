@@ -35,7 +35,8 @@ def test_training_returns_landmarks_and_pose_and_evaluation_landmarks() -> None:
     network = PFLD(0.25, num_landmarks=5)
     image = torch.zeros(3, 1, 112, 112)
     landmarks, pose = network(image)
-    assert landmarks.shape == (3, 10) and pose.shape == (3, 3)
+    assert landmarks.shape == (3, 10)
+    assert pose.shape == (3, 3)
     assert network.eval()(image).shape == (3, 10)
     assert PFLD(0.25, pose_branch=False)(image).shape == (3, 196)
 
@@ -51,7 +52,8 @@ def test_operands_of_every_residual_add_share_one_module() -> None:
     blocks = [m for m in network.modules() if isinstance(m, Bottleneck)]
     pairs = itertools.pairwise(blocks)
     residual = [(a, b) for a, b in pairs if b.residual]
-    assert len(blocks) == 13 and len(residual) == 10
+    assert len(blocks) == 13
+    assert len(residual) == 10
     assert all(a.end is b.project.act and b.end is not a.end for a, b in residual)
 
 

@@ -147,8 +147,10 @@ def test_fine_tuning_lowers_the_loss_and_moves_thresholds() -> None:
         report=lambda step, value: losses.append(value),
     )
     after = [q.act_quant.scale().item() for q in learned_quantisers(twin).values()]
-    assert len(losses) == 10 and losses[-1] < 0.8 * losses[0]
-    assert before != after and not twin.training
+    assert len(losses) == 10
+    assert losses[-1] < 0.8 * losses[0]
+    assert before != after
+    assert not twin.training
     assert torch.equal(statistics, twin.stem[0].norm.running_mean)
 
 
