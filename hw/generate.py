@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -87,15 +86,15 @@ def write_memory(path: Path, bits: int, words: Sequence[int]) -> None:
     """Write ``words`` of ``bits`` bits for $readmemh, one a line; the file is whole or absent."""
     digits = -(-bits // 4)
     text = "".join(f"{word:0{digits}x}\n" for word in words)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(handle, "w") as file:
-                file.write(text)
-            Path(partial).replace(path)
-        finally:
-            Path(partial).unlink(missing_ok=True)
+            partial.write_text(text)
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise UserError(f"cannot write the memory file {path}: {error.strerror}") from error
 

@@ -36,10 +36,7 @@ def test_kernel(bench: Bench, case: Case) -> None:
 def test_capacity_and_peak(bench: Bench, tmp_path: Path) -> None:
     ops = [case.op for case in bench.cases]
     (tmp_path / "cycles.json").write_text(json.dumps([op.depth + 10 for op in ops]))
-    bench.runner.test(
-        hdl_toplevel="bench", test_module="tests.rtl.fifo_capacity",
-        build_dir=bench.folder / "build", test_dir=tmp_path,
-    )  # fmt: skip
+    bench.simulator.run("tests.rtl.fifo_capacity", tmp_path, seed=1)
     held = [op.depth + TIMING[op.style].registers for op in ops]
     keys = ("taken", "came", "peak_when_full", "peak_when_empty")
     measured = json.loads((tmp_path / "measured.json").read_text())
