@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+# Targets only call the command lines; what is missing is installed first.
+
+PYTHON ?= python3.11
+VENV   := .venv
+RUN    := $(VENV)/bin/python
+STAMP  := $(VENV)/.installed
+CONFIG ?= demo
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo build test test-slow lint clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(STAMP) ## make the environment in .venv (Python 3.11, a few minutes)
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is missing: install python3.11 with its venv module, or set PYTHON=" >&2; exit 1; }
+	@for tool in g++ make perl; do command -v $$tool >/dev/null || { echo "$$tool is missing: apt-get install g++ make perl" >&2; exit 1; }; done
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet -c constraints.txt -e '.[host,build,rtl,dev]'
+	@touch $@
+
+demo: $(STAMP) ## one real face through simulated hardware: build/demo/face.png, report.json
+	$(RUN) -m build_flows build --config demo
+
+build: $(STAMP) ## run the flow for CONFIG=name
+	$(RUN) -m build_flows build --config $(CONFIG)
+
+test: $(STAMP) lint ## everything that needs no vendor tool, at most 20 minutes on 2 cores
+	$(RUN) -m pytest -m 'not slow and not vivado and not board and not gpu'
+
+test-slow: $(STAMP) ## the long simulations and trainings
+	$(RUN) -m pytest -m slow
+
+lint: $(STAMP) ## ruff and mypy
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+
+clean: ## remove build products, keep the environment
+	rm -rf build

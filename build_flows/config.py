@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configuration of a build: one TOML file, named or given as a path."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from host.errors import UserError
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIGS = Path(__file__).resolve().parent / "configs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildConfig:
+    """What is built, for which part, at which assumed clock."""
+
+    name: str
+    """Name of the build; its default output folder is ``build/<name>``."""
+    model: Path
+    """QONNX file; ``<stem>_golden.npz`` lies beside it. Relative paths start at the root."""
+    folding: Path
+    """JSON file: node name -> {attribute: value}, see docs/folding.md."""
+    clk_mhz: float = 250.0
+    """Clock assumed where cycles become frames a second; MHz, 10 to 500."""
+    part: str = "xck26-sfvc784-2LV-c"
+    """FPGA part as Vivado spells it."""
+    frames: int = 2
+    """Golden images simulated back to back, at least 2 (steady state needs a second frame)."""
+    fifo_depth: int = 0
+    """Words of a FIFO on every stream, 0 for none; branches that rejoin get what they need."""
+
+    def __post_init__(self) -> None:
+        if not 10 <= self.clk_mhz <= 500:
+            raise UserError(f"clk_mhz={self.clk_mhz} in {self.name}; allowed are 10 to 500")
+        if self.frames < 2:
+            raise UserError(f"frames={self.frames} in {self.name}; simulate at least 2")
+        if self.fifo_depth < 0 or self.fifo_depth == 1:
+            raise UserError(f"fifo_depth={self.fifo_depth} in {self.name}; use 0 or at least 2")
+        for path in (self.model, self.golden, self.folding):
+            if not path.is_file():
+                raise UserError(f"{path} does not exist; config {self.name} names it")
+
+    @property
+    def golden(self) -> Path:
+        """Images and exact accumulators that belong to the model."""
+        return self.model.with_name(f"{self.model.stem}_golden.npz")
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready form, paths relative to the root where they lie below it."""
+        return {k: relative(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
+
+
+def relative(path: Path) -> str:
+    """Path for a report: relative to the root if below it."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def load_config(name_or_file: str) -> BuildConfig:
+    """Read a config by its name in build_flows/configs or by file; UserError says what is wrong."""
+    path = Path(name_or_file)
+    if path.suffix != ".toml":
+        path = CONFIGS / f"{name_or_file}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml")))
+        raise UserError(f"no config {name_or_file}; known are {known}, or give a .toml file")
+    try:
+        values = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not TOML: {error}") from error
+    known = [f.name for f in fields(BuildConfig)]
+    for key in values:
+        if key not in known:
+            raise UserError(f"unknown key {key} in {path}; known are {', '.join(known)}")
+    missing = [k for k in ("model", "folding") if k not in values]
+    if missing:
+        raise UserError(f"{path} lacks {', '.join(missing)}")
+    located = {k: ROOT / values[k] for k in ("model", "folding")}
+    return BuildConfig(**({"name": path.stem} | values | located))

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RTL of every unit: FINN's units through their own generators, our kernels as they are.
+
+All files go into one folder, ``rtl``. FINN's adder tree is left out in favour of hw/rtl/add_multi.sv.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.base import CustomOp
+from qonnx.custom_op.registry import getCustomOp
+
+from build_flows.config import BuildConfig
+from host.errors import UserError
+from hw.generate import RTL_FOLDER, sources
+from hw.ops.base import KernelOp
+from hw.ops.weight_stream import WeightStream
+
+REPLACED = ("add_multi.sv",)  #: FINN files for which hw/rtl has one of the same module name
+OUR_SUPPORT = ("add_multi.sv", f"{WeightStream.rtl_module}.sv")
+
+
+def generate(model: ModelWrapper, cfg: BuildConfig, folder: Path) -> ModelWrapper:
+    """Write the RTL of all units of a folded model into ``folder``/rtl."""
+    rtl = folder / "rtl"
+    rtl.mkdir()
+    ours: list[KernelOp] = []
+    for node in model.graph.node:
+        op = getCustomOp(node)
+        if isinstance(op, KernelOp):
+            ours.append(op)
+        else:
+            _finn_unit(model, op, cfg, rtl)
+    for path in [*sources(ours), *(RTL_FOLDER / name for name in OUR_SUPPORT)]:
+        shutil.copyfile(path, rtl / path.name)
+    return model
+
+
+def _finn_unit(model: ModelWrapper, op: CustomOp, cfg: BuildConfig, rtl: Path) -> None:
+    """Let FINN generate one unit and take its files, nothing of its scratch folder stays."""
+    if op.onnx_node.op_type == "MVAU_rtl":
+        op.set_nodeattr("mem_mode", "external")  # weights come from our weight_stream
+    with tempfile.TemporaryDirectory() as scratch:
+        op.set_nodeattr("code_gen_dir_ipgen", scratch)
+        op.code_generation_ipgen(model, cfg.part, 1000.0 / cfg.clk_mhz)
+        for file in map(Path, op.get_rtl_file_list(abspath=True)):
+            if file.name in REPLACED:
+                continue
+            target = rtl / file.name
+            if target.exists() and target.read_bytes() != file.read_bytes():
+                raise UserError(f"{op.onnx_node.name}: two different files are called {file.name}")
+            shutil.copyfile(file, target)
+    for attribute in ("code_gen_dir_ipgen", "ipgen_path", "ip_path"):
+        op.set_nodeattr(attribute, "")

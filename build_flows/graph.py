@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small edits of an ONNX graph that the transformations share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from onnx import NodeProto, helper
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.transformation.base import Transformation
+
+
+def constant(model: ModelWrapper, values: npt.NDArray[Any]) -> str:
+    """Name of a new initializer."""
+    name = model.make_new_valueinfo_name()
+    model.set_initializer(name, np.asarray(values))
+    return name
+
+
+def bypass(model: ModelWrapper, node: NodeProto) -> None:
+    """Remove a node; whoever read its first output reads its first input."""
+    source, sink = node.input[0], node.output[0]
+    model.graph.node.remove(node)
+    for consumer in model.find_consumers(sink):
+        for i, name in enumerate(consumer.input):
+            if name == sink:
+                consumer.input[i] = source
+
+
+def insert_before(
+    model: ModelWrapper, node: NodeProto, op_type: str, operand: npt.NDArray[Any]
+) -> None:
+    """Put ``op_type`` with a constant second operand in front of a node's first input."""
+    name = model.make_new_valueinfo_name()
+    model.set_tensor_shape(name, model.get_tensor_shape(node.input[0]))
+    new = helper.make_node(op_type, [node.input[0], constant(model, operand)], [name])
+    node.input[0] = name
+    model.graph.node.append(new)
+
+
+def insert_after(
+    model: ModelWrapper, node: NodeProto, op_type: str, operand: npt.NDArray[Any]
+) -> None:
+    """Put ``op_type`` with a constant second operand behind a node's first output."""
+    name = model.make_new_valueinfo_name()
+    model.set_tensor_shape(name, model.get_tensor_shape(node.output[0]))
+    new = helper.make_node(op_type, [name, constant(model, operand)], [node.output[0]])
+    node.output[0] = name
+    model.graph.node.append(new)
+
+
+def apply_all(model: ModelWrapper, *transformations: Transformation) -> ModelWrapper:
+    """Apply in order, in place, without the clean-up that qonnx otherwise runs after each."""
+    for transformation in transformations:
+        model = model.transform(transformation, make_deepcopy=False, cleanup=False)
+    return model

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One SystemVerilog top of all units, AXI-Stream in and out, in a folder that holds all it needs.
+
+The folder ``design`` has the top, the units, their memory files and ``design.json``: what a test
+bench or a driver must know of the ports. It can be moved as a whole; tools run inside it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from onnx import NodeProto
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.base import CustomOp
+from qonnx.custom_op.registry import getCustomOp
+
+from hw.generate import declaration, instance
+from hw.ops.base import KernelOp
+from hw.ops.weight_stream import WeightStream, mvau_weight_lanes
+
+TOP = "accelerator"
+DISTRIBUTED_DEPTH = 64  #: words of a weight memory up to which look-up tables are the cheaper RAM
+
+
+@dataclass(frozen=True)
+class Design:
+    """Ports of the top, for whoever drives it. Lane 0 is in the least significant bits."""
+
+    input_bits: int
+    """Width of s_axis_tdata, a multiple of 8; one or more input bytes."""
+    input_words: int
+    """Words of one frame."""
+    output_lanes: int
+    """Accumulators in a word of m_axis_tdata."""
+    output_bits: int
+    """Bits of one accumulator, two's complement."""
+    output_words: int
+    """Words of one frame."""
+
+    @classmethod
+    def read(cls, folder: Path) -> Design:
+        """From ``design.json`` of a stitched folder."""
+        return cls(**json.loads((folder / "design.json").read_text()))
+
+
+def stitch(model: ModelWrapper, rtl: Path, design: Path) -> ModelWrapper:
+    """Write the design of a folded model into the new folder ``design``; ``rtl`` has its units."""
+    shutil.copytree(rtl, design)
+    nets, text = _nets(model), []
+    for node in model.graph.node:
+        op = getCustomOp(node)
+        text.append(_weights(model, op, design))
+        text.append(_unit(model, op, nets, design))
+    (design / f"{TOP}.sv").write_text(_top(model, nets, "".join(text)))
+    ports = _ports(model)
+    (design / "design.json").write_text(json.dumps(asdict(ports), indent=1))
+    return model
+
+
+def net_of(tensor: str) -> str:
+    """Net that carries a tensor."""
+    return "n_" + re.sub(r"\W", "_", tensor)
+
+
+def _nets(model: ModelWrapper) -> dict[str, int]:
+    """Net -> bits of data, for every stream between two units and at the ports."""
+    nets = {}
+    first = getCustomOp(model.find_consumer(model.graph.input[0].name))
+    nets[net_of(model.graph.input[0].name)] = first.get_instream_width(0)
+    for node in model.graph.node:
+        op = getCustomOp(node)
+        for i, tensor in enumerate(node.output):
+            nets[net_of(tensor)] = op.get_outstream_width(i)
+        if _has_weights(op):
+            nets[f"n_{node.name}_weights"] = op.get_instream_width(1)
+    return nets
+
+
+def _has_weights(op: CustomOp) -> bool:
+    return op.onnx_node.op_type in ("MVAU_rtl", "Depthwise")
+
+
+def _weights(model: ModelWrapper, op: CustomOp, folder: Path) -> str:
+    """The weight memory beside a dense or depthwise unit; nothing for the others."""
+    if not _has_weights(op):
+        return ""
+    node = op.onnx_node
+    weights = np.rint(model.get_initializer(node.input[1])).astype(np.int64)
+    if isinstance(op, KernelOp):
+        lanes = op.weight_lanes(weights)  # type: ignore[attr-defined]
+    else:
+        lanes = mvau_weight_lanes(weights, op.get_nodeattr("PE"), op.get_nodeattr("SIMD"))
+    style = "distributed" if len(lanes) <= DISTRIBUTED_DEPTH else "block"
+    name = f"{node.name}_weights"
+    memory = WeightStream.from_lanes(name, lanes, op.get_nodeattr("weightDataType"), style)
+    (port,) = memory.rtl_ports()[1]
+    return instance(memory, name, {port: f"n_{name}"}, folder, (lanes,))
+
+
+def _unit(model: ModelWrapper, op: CustomOp, nets: dict[str, int], folder: Path) -> str:
+    node = op.onnx_node
+    streams = [net_of(t) for t in node.input if model.get_initializer(t) is None]
+    if _has_weights(op):
+        streams.append(f"n_{node.name}_weights")
+    outputs = [net_of(t) for t in node.output]
+    if not isinstance(op, KernelOp):
+        return _finn_instance(node, streams, outputs, nets)
+    names_in, names_out = op.rtl_ports()
+    ports = dict(zip([*names_in, *names_out], [*streams, *outputs], strict=True))
+    constants = [] if _has_weights(op) else [
+        np.rint(value).astype(np.int64)
+        for value in map(model.get_initializer, node.input)
+        if value is not None
+    ]  # fmt: skip
+    return instance(op, node.name, ports, folder, constants)
+
+
+def _finn_instance(
+    node: NodeProto, inputs: list[str], outputs: list[str], nets: dict[str, int]
+) -> str:
+    """A unit of FINN's: ports in whole bytes, clock and reset under FINN's names."""
+    connections = {"ap_clk": "clk", "ap_rst_n": "rst_n"}
+    if node.op_type == "MVAU_rtl":
+        connections["ap_clk2x"] = "1'b0"
+    if node.op_type == "FMPadding_rtl":  # its AXI-Lite port sets sizes at run time: unused
+        connections |= {
+            f"s_axilite_{name}": "'0"
+            for name in ("AWVALID", "AWADDR", "WVALID", "WDATA", "WSTRB", "ARVALID", "ARADDR")
+        } | {f"s_axilite_{name}": "1'b1" for name in ("BREADY", "RREADY")}
+    text = ""
+    for i, net in enumerate(inputs):
+        bits = nets[net]
+        padding = -bits % 8
+        data = f"{net}_tdata" if not padding else f"{{{padding}'b0, {net}_tdata}}"
+        connections |= _finn_port(f"in{i}_V", net, data)
+    for i, net in enumerate(outputs):
+        padded = f"{net}_padded"
+        text += f"  logic [{nets[net] + (-nets[net] % 8) - 1}:0] {padded};\n"
+        text += f"  assign {net}_tdata = {padded}[{nets[net] - 1}:0];\n"
+        connections |= _finn_port(f"out{i}_V", net, padded)
+    ports = ",\n".join(f"    .{port}({signal})" for port, signal in connections.items())
+    return f"{text}  {node.name} {node.name}_unit (\n{ports}\n  );\n"
+
+
+def _finn_port(port: str, net: str, data: str) -> dict[str, str]:
+    return {
+        f"{port}_TDATA": data,
+        f"{port}_TVALID": f"{net}_tvalid",
+        f"{port}_TREADY": f"{net}_tready",
+    }
+
+
+def _ports(model: ModelWrapper) -> Design:
+    first = getCustomOp(model.find_consumer(model.graph.input[0].name))
+    last = getCustomOp(model.find_producer(model.graph.output[0].name))
+    folded_in, folded_out = first.get_folded_input_shape(), last.get_folded_output_shape()
+    return Design(
+        input_bits=first.get_instream_width_padded(0),
+        input_words=int(np.prod(folded_in[:-1])),
+        output_lanes=int(folded_out[-1]),
+        output_bits=last.get_output_datatype().bitwidth(),
+        output_words=int(np.prod(folded_out[:-1])),
+    )
+
+
+def _top(model: ModelWrapper, nets: dict[str, int], body: str) -> str:
+    source, sink = net_of(model.graph.input[0].name), net_of(model.graph.output[0].name)
+    ports = _ports(model)
+    out_bits = ports.output_lanes * ports.output_bits
+    declarations = "".join(declaration(net, bits) for net, bits in nets.items())
+    return f"""// SPDX-License-Identifier: Apache-2.0
+// Generated by build_flows. One frame: {ports.input_words} words in, {ports.output_words} words out.
+`default_nettype none
+
+module {TOP} (
+  input  wire logic clk,
+  input  wire logic rst_n,
+
+  input  wire logic [{ports.input_bits - 1}:0] s_axis_tdata,
+  input  wire logic s_axis_tvalid,
+  output wire logic s_axis_tready,
+
+  output wire logic [{out_bits - 1}:0] m_axis_tdata,
+  output wire logic m_axis_tvalid,
+  input  wire logic m_axis_tready
+);
+
+{declarations}
+  assign {source}_tdata = s_axis_tdata[{nets[source] - 1}:0];
+  assign {source}_tvalid = s_axis_tvalid;
+  assign s_axis_tready = {source}_tready;
+  assign m_axis_tdata = {sink}_tdata;
+  assign m_axis_tvalid = {sink}_tvalid;
+  assign {sink}_tready = m_axis_tready;
+
+{body}
+endmodule
+
+`default_nettype wire
+"""
