@@ -20,7 +20,8 @@ from qonnx.custom_op.base import CustomOp
 from qonnx.custom_op.registry import getCustomOp
 
 from hw.generate import declaration, instance
-from hw.ops.base import KernelOp
+from hw.ops import Depthwise
+from hw.ops.base import IntArray, KernelOp
 from hw.ops.weight_stream import WeightStream, mvau_weight_lanes
 
 TOP = "accelerator"
@@ -85,21 +86,28 @@ def _has_weights(op: CustomOp) -> bool:
     return op.onnx_node.op_type in ("MVAU_rtl", "Depthwise")
 
 
-def _weights(model: ModelWrapper, op: CustomOp, folder: Path) -> str:
-    """The weight memory beside a dense or depthwise unit; nothing for the others."""
+def weight_memory(model: ModelWrapper, op: CustomOp) -> tuple[WeightStream, IntArray] | None:
+    """The memory beside a dense or depthwise unit and its lanes; None for the other units."""
     if not _has_weights(op):
-        return ""
+        return None
     node = op.onnx_node
     weights = np.rint(model.get_initializer(node.input[1])).astype(np.int64)
-    if isinstance(op, KernelOp):
-        lanes = op.weight_lanes(weights)  # type: ignore[attr-defined]
+    if isinstance(op, Depthwise):
+        lanes = op.weight_lanes(weights)
     else:
         lanes = mvau_weight_lanes(weights, op.get_nodeattr("PE"), op.get_nodeattr("SIMD"))
     style = "distributed" if len(lanes) <= DISTRIBUTED_DEPTH else "block"
-    name = f"{node.name}_weights"
-    memory = WeightStream.from_lanes(name, lanes, op.get_nodeattr("weightDataType"), style)
-    (port,) = memory.rtl_ports()[1]
-    return instance(memory, name, {port: f"n_{name}"}, folder, (lanes,))
+    datatype = op.get_nodeattr("weightDataType")
+    return WeightStream.from_lanes(f"{node.name}_weights", lanes, datatype, style), lanes
+
+
+def _weights(model: ModelWrapper, op: CustomOp, folder: Path) -> str:
+    found = weight_memory(model, op)
+    if found is None:
+        return ""
+    memory, lanes = found
+    name = memory.onnx_node.name
+    return instance(memory, name, {memory.rtl_ports()[1][0]: f"n_{name}"}, folder, (lanes,))
 
 
 def _unit(model: ModelWrapper, op: CustomOp, nets: dict[str, int], folder: Path) -> str:

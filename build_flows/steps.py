@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The steps of a build, in order; each is a function on the model, see build_flows.flow."""
+
+from __future__ import annotations
+
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.util.cleanup import cleanup_model
+
+from build_flows import folding, generate, mapping, report, simulate, stitch, streamline
+from build_flows.flow import Job, Step
+from host.errors import UserError
+
+
+def load(model: ModelWrapper, job: Job) -> ModelWrapper:
+    """Cleaned QONNX model; UserError if it has no quantisers."""
+    if not any(node.op_type == "Quant" for node in model.graph.node):
+        raise UserError(f"{job.cfg.model} has no Quant node; export it with `python -m model export`")
+    return cleanup_model(model)
+
+
+def _streamline(model: ModelWrapper, job: Job) -> ModelWrapper:
+    return streamline.streamline(model)
+
+
+def _map(model: ModelWrapper, job: Job) -> ModelWrapper:
+    return mapping.map_to_kernels(model, job.cfg.part)
+
+
+def _fold(model: ModelWrapper, job: Job) -> ModelWrapper:
+    return folding.fold(model, job.cfg.folding, job.cfg.part, job.cfg.fifo_depth)
+
+
+def _generate(model: ModelWrapper, job: Job) -> ModelWrapper:
+    return generate.generate(model, job.cfg, job.folder)
+
+
+def _stitch(model: ModelWrapper, job: Job) -> ModelWrapper:
+    return stitch.stitch(model, job.of("generate") / "rtl", job.folder / "design")
+
+
+def _simulate(model: ModelWrapper, job: Job) -> ModelWrapper:
+    design = job.of("stitch") / "design"
+    simulate.simulate(model, design, job.golden, job.cfg.frames, job.folder)
+    return model
+
+
+def _report(model: ModelWrapper, job: Job) -> ModelWrapper:
+    report.write_report(model, job.cfg, job.golden, job.of("simulate"), job.folder)
+    return model
+
+
+STEPS = [
+    Step("load", load, integer=False),
+    Step("streamline", _streamline),
+    Step("map", _map),
+    Step("fold", _fold, reads=lambda job: [job.cfg.folding]),
+    Step("generate", _generate),
+    Step("stitch", _stitch),
+    Step("simulate", _simulate),
+    Step("report", _report),
+]
