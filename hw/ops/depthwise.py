@@ -16,6 +16,7 @@ from qonnx.core.datatype import BaseDataType, DataType
 
 from host.errors import UserError
 from hw.ops.base import IntArray, KernelOp, Resources, pack
+from hw.ops.cost import output_fifo_cost
 
 MAX_ACT_BITS, MAX_WEIGHT_BITS, MAX_ACC_BITS = 27, 18, 48  #: operands of a DSP48E2, signed
 ABSTRACT_WINDOWS = ("ConvolutionInputGenerator", "Im2Col")  #: give taps first, all channels last
@@ -142,8 +143,9 @@ class Depthwise(KernelOp):
         return 5
 
     def resources(self) -> Resources:
-        acc = self.get_output_datatype().bitwidth()
-        return Resources(lut=self.pe * acc + 25, ff=self.pe * acc + 20, dsp=self.pe)
+        """Control and output fifo; multiplier, accumulator and their registers are in the DSPs."""
+        fifo = output_fifo_cost(self.pe * int(self.get_output_datatype().bitwidth()))
+        return Resources(lut=15 + fifo.lut, ff=15 + fifo.ff, dsp=self.pe)
 
     # -- shapes and types ----------------------------------------------------------------------
 

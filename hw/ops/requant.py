@@ -17,6 +17,7 @@ from qonnx.core.datatype import BaseDataType, DataType
 
 from host.errors import UserError
 from hw.ops.base import IntArray, KernelOp, Resources, pack
+from hw.ops.cost import output_fifo_cost, rom_luts
 
 SCALE_BITS = 18  #: signed width of a scale: the B operand of a DSP48E2
 BIAS_FRACTION = 6  #: fractional bits of an offset, in output steps
@@ -167,11 +168,13 @@ class Requant(KernelOp):
         return 7
 
     def resources(self) -> Resources:
-        out, acc = self.get_output_datatype().bitwidth(), self.get_input_datatype().bitwidth()
+        """Memory and clip of each lane, and the output fifo; the arithmetic is in the DSPs."""
+        out, lane = int(self.get_output_datatype().bitwidth()), SCALE_BITS + self.bias_bits
         folds = self.channels // self.pe if self.get_nodeattr("perChannel") else 1
-        rom = self.pe * (SCALE_BITS + self.bias_bits) * -(-folds // 64)
-        lut = rom + self.pe * (2 * out + 10) + 25
-        return Resources(lut=lut, ff=self.pe * (acc + out), dsp=self.pe)
+        fifo = output_fifo_cost(self.pe * out)
+        lut = rom_luts(self.pe * lane, folds) + self.pe * (out + 24) + 10 + fifo.lut
+        ff = self.pe * (lane + self.bias_bits + out) + 10 + fifo.ff
+        return Resources(lut=lut, ff=ff, dsp=self.pe)
 
     def get_output_datatype(self, ind: int = 0) -> BaseDataType:
         return DataType[self.get_nodeattr("outputDataType")]

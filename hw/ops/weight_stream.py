@@ -15,10 +15,10 @@ from qonnx.core.datatype import BaseDataType
 
 from host.errors import UserError
 from hw.ops.base import IntArray, KernelOp, Resources, pack
+from hw.ops.cost import rom_luts
+from hw.ops.fifo import memory_cost
 
 RAM_STYLES = ("distributed", "block", "ultra")
-BRAM18_DEPTH, BRAM18_BITS = 512, 36
-URAM_DEPTH, URAM_BITS = 4096, 72
 
 
 class WeightStream(KernelOp):
@@ -100,14 +100,10 @@ class WeightStream(KernelOp):
         return 2
 
     def resources(self) -> Resources:
-        style, ff = self._ram_style(), 2 * self.width + 10
-        if style == "block":
-            halves = -(-self.width // BRAM18_BITS) * -(-self.depth // BRAM18_DEPTH)
-            return Resources(lut=15, ff=self.width, bram18=halves)
-        if style == "ultra":
-            blocks = -(-self.width // URAM_BITS) * -(-self.depth // URAM_DEPTH)
-            return Resources(lut=15, ff=self.width, uram=blocks)
-        return Resources(lut=self.width * -(-self.depth // 64) + 15, ff=ff)
+        style = self._ram_style()
+        if style != "distributed":
+            return memory_cost(style, self.width, self.depth)
+        return Resources(lut=rom_luts(self.width, self.depth) + 15, ff=2 * self.width + 10)
 
     # -- shapes and types ----------------------------------------------------------------------
 
