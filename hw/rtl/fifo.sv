@@ -71,17 +71,19 @@ module fifo #(
 
   always_ff @(posedge clk) if (advance) m_axis_tdata <= head;
 
-  // One shift register a bit; the oldest word is at position stored - 1.
+  // The oldest word is at position stored - 1.
   if (SRL) begin : g_srl
-    wire logic [ADDR_BITS-1:0] oldest = ADDR_BITS'(stored - 1'b1);
+    (* shreg_extract = "yes" *)
+    logic [WIDTH-1:0] shift [0:DEPTH-1];
 
-    for (genvar i = 0; i < WIDTH; i++) begin : g_bit
-      (* shreg_extract = "yes" *)
-      logic [DEPTH-1:0] shift;
-      always_ff @(posedge clk) if (store) shift <= {shift[DEPTH-2:0], s_axis_tdata[i]};
-      assign head[i] = shift[oldest];
+    always_ff @(posedge clk) begin
+      if (store) begin
+        for (int i = DEPTH - 1; i > 0; i--) shift[i] <= shift[i-1];
+        shift[0] <= s_axis_tdata;
+      end
     end
 
+    assign head       = shift[ADDR_BITS'(stored - 1'b1)];
     assign head_valid = stored != '0;
     assign fetch      = head_valid && advance;
   end
