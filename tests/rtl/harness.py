@@ -25,7 +25,10 @@ from hw.environment import prepare_verilator
 from hw.generate import instance, sources
 from hw.ops.base import IntArray, KernelOp, pack
 
-FRAMES = 3
+FRAMES = 3  #: in the stimuli
+FRAMES_CHECKED = (
+    25  #: 3 without stalls, 2 under each of 9 pairs of patterns, 1 after each of 4 resets
+)
 VERILATOR_ARGS = ["--assert", "--no-timing", "-Wno-fatal", "-Werror-USERFATAL", "-Werror-USERERROR"]
 COMPILER_ARGS = ["-CFLAGS", "-O0", "--output-split", "0"]  # one C++ file: no precompiled header
 
@@ -97,7 +100,8 @@ class Stimuli:
                 for i in data
             ]
             for i, tensor in zip(data, tensors, strict=True):
-                words_in[i] += self._words(tensor, op.get_folded_input_shape(i), op, i)
+                bits = op.get_input_datatype(i).bitwidth()
+                words_in[i] += stream_words(tensor, tuple(op.get_folded_input_shape(i)), bits)
             for i in range(len(data), len(names_in)):
                 words_in[i] += op.weight_words(*case.constants) * int(np.prod(op.vectors))
             for i, tensor in enumerate(op.golden(*tensors, *case.constants)):
@@ -109,10 +113,6 @@ class Stimuli:
         self.outputs = [
             Port(f"out{i}", op.get_outstream_width(i), words) for i, words in enumerate(words_out)
         ]
-
-    @staticmethod
-    def _words(tensor: IntArray, folded: Any, op: KernelOp, index: int) -> list[int]:
-        return stream_words(tensor, tuple(folded), op.get_input_datatype(index).bitwidth())
 
 
 class Simulator:
@@ -165,7 +165,7 @@ class Bench:
         self.simulator.run("tests.rtl.scenario", run, case.seed)
         measured = json.loads((run / "measured.json").read_text())
         frame = sum(len(port.words) for port in stimuli.outputs) // FRAMES
-        assert measured["words"] == frame * measured["frames"] > 0
+        assert measured["words"] == frame * FRAMES_CHECKED > 0
         assert measured["cycles_per_frame"] == op.get_exp_cycles()
         assert measured["latency"] == op.latency()
 
@@ -181,7 +181,6 @@ class Bench:
             "frames": FRAMES,
             "inputs": ports(stimuli.inputs),
             "outputs": ports(stimuli.outputs),
-            "cycles_per_frame": case.op.get_exp_cycles(),
             "latency": case.op.latency(),
         }
 
