@@ -22,6 +22,7 @@ from qonnx.util.cleanup import cleanup_model
 
 from host.errors import UserError
 from hw.ops.requant import BIAS_FRACTION, SCALE_BITS, quantise_affine
+from model.exact import write_exact
 from model.graph import Float64, describe, quant_info
 from model.integer import batch_norm_affine, integer_network, pool_pixels
 from model.network import PFLD
@@ -173,7 +174,12 @@ def _snap_norm(model: ModelWrapper, node: NodeProto) -> None:
 
 
 def export_files(twin: PFLD, path: Path, images: npt.NDArray[np.uint8]) -> None:
-    """Write NAME.onnx (``path``), NAME_golden.npz for ``images`` and NAME_qdq.onnx beside it."""
+    """Write the model and what belongs to it, from an INT8 ``twin``.
+
+    ``path`` is NAME.onnx; beside it NAME_golden.npz for ``images`` uint8 (N, S, S), and for
+    onnxruntime NAME_exact.onnx, equal to the bit, and NAME_qdq.onnx, faster.
+    UserError when the name does not end in .onnx or the folder is missing.
+    """
     if path.suffix != ".onnx":
         raise UserError(f"{path} is no name for the model; it must end in .onnx")
     if not path.parent.is_dir():
@@ -182,6 +188,7 @@ def export_files(twin: PFLD, path: Path, images: npt.NDArray[np.uint8]) -> None:
     snap(to_qonnx(twin)).save(str(partial))
     partial.replace(path)
     write_golden(path, images, path.with_name(path.stem + "_golden.npz"))
+    write_exact(path, path.with_name(path.stem + "_exact.onnx"))
     write_qdq(path, path.with_name(path.stem + "_qdq.onnx"))
 
 

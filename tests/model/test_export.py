@@ -15,6 +15,7 @@ import pytest
 from qonnx.core.modelwrapper import ModelWrapper
 
 from host.errors import UserError
+from model.exact import write_exact
 from model.export import EPSILON, UNIT_VARIANCE, export_files, snap, to_qonnx
 from model.graph import load_qonnx, quant_info
 from model.integer import Requantise, batch_norm_affine, integer_network
@@ -137,9 +138,9 @@ def test_golden_file(files: Path, images: npt.NDArray[np.uint8]) -> None:
     assert np.array_equal(affine.reshape(8, 98, 2), content["landmarks"])
 
 
-def test_export_leaves_exactly_its_three_files(files: Path) -> None:
+def test_export_leaves_exactly_its_files(files: Path) -> None:
     names = sorted(p.name for p in files.parent.iterdir())
-    assert names == ["net.onnx", "net_golden.npz", "net_qdq.onnx"]
+    assert names == ["net.onnx", "net_exact.onnx", "net_golden.npz", "net_qdq.onnx"]
 
 
 def test_export_needs_a_folder_and_matching_images(twin: PFLD, tmp_path: Path) -> None:
@@ -149,10 +150,10 @@ def test_export_needs_a_folder_and_matching_images(twin: PFLD, tmp_path: Path) -
         export_files(twin, tmp_path / "net.bin", np.zeros((1, 112, 112), np.uint8))
 
 
-def qdq_outputs(
+def onnxruntime_outputs(
     path: Path, images: npt.NDArray[np.uint8], names: list[str]
 ) -> list[npt.NDArray[np.float32]]:
-    """The tensors ``names`` of a QDQ file for ``images``, as onnxruntime calculates them."""
+    """The tensors ``names`` of a file for ``images``, as onnxruntime calculates them."""
     model = onnx.load(path)
     for name in names:
         if name != "landmarks":
@@ -175,7 +176,7 @@ def assert_first_layers_agree(model: Path, images: npt.NDArray[np.uint8]) -> Non
     network = integer_network(model)
     names = [s.output for s in network.steps if isinstance(s, Requantise)][:2]
     exact = network.run(images, keep=names).tensors
-    found = qdq_outputs(model.with_name(model.stem + "_qdq.onnx"), images, names)
+    found = onnxruntime_outputs(model.with_name(model.stem + "_qdq.onnx"), images, names)
     source = load_qonnx(model)
     for name, value in zip(names, found, strict=True):
         scale = quant_info(source, source.find_producer(name)).scale.item()
@@ -187,8 +188,8 @@ def assert_first_layers_agree(model: Path, images: npt.NDArray[np.uint8]) -> Non
 def test_qdq_layers(files: Path, images: npt.NDArray[np.uint8]) -> None:
     assert_first_layers_agree(files, images)
     qdq = files.with_name("net_qdq.onnx")
-    together = qdq_outputs(qdq, images, ["landmarks"])[0]
-    alone = qdq_outputs(qdq, images[3:4], ["landmarks"])[0]
+    together = onnxruntime_outputs(qdq, images, ["landmarks"])[0]
+    alone = onnxruntime_outputs(qdq, images[3:4], ["landmarks"])[0]
     assert together.shape == (8, 196)
     assert np.allclose(together[3], alone[0], atol=1e-5)
 
@@ -204,3 +205,34 @@ def test_qdq_of_negative_and_vanishing_gains(
     changed.save(str(path))
     write_qdq(path, tmp_path / "odd_qdq.onnx")
     assert_first_layers_agree(path, images)
+
+
+def test_exact_file_equals_the_integers(files: Path, images: npt.NDArray[np.uint8]) -> None:
+    exact = files.with_name("net_exact.onnx")
+    found = onnxruntime_outputs(exact, images, ["accumulators", "landmarks"])
+    result = integer_network(files).run(images)
+    assert np.array_equal(found[0], result.accumulators)
+    assert np.array_equal(found[1], result.landmarks.reshape(8, 196).astype(np.float32))
+
+
+def test_exact_file_splits_sums_beyond_float32(
+    model: ModelWrapper, images: npt.NDArray[np.uint8], tmp_path: Path
+) -> None:
+    heavy = copy.deepcopy(model)
+    conv = [n for n in heavy.graph.node if n.op_type == "Conv"][-1]  # 7x7 over 8 channels
+    quant = heavy.find_producer(conv.input[1])
+    weights = heavy.get_initializer(quant.input[0])
+    heavy.set_initializer(quant.input[0], np.repeat(weights, 2, axis=1))
+    before = heavy.find_producer(conv.input[0])
+    joined = onnx.helper.make_node("Concat", [before.output[0]] * 2, ["twice"], "join", axis=1)
+    heavy.graph.node.insert(list(heavy.graph.node).index(conv), joined)
+    conv.input[0] = "twice"
+    scale = quant_info(heavy, quant).scale
+    extreme = np.broadcast_to(scale * 127, np.repeat(weights, 2, axis=1).shape)
+    heavy.set_initializer(quant.input[0], extreme.astype(np.float32))
+    heavy.save(str(tmp_path / "heavy.onnx"))
+    write_exact(tmp_path / "heavy.onnx", tmp_path / "heavy_exact.onnx")
+    kinds = [n.op_type for n in onnx.load(tmp_path / "heavy_exact.onnx").graph.node]
+    found = onnxruntime_outputs(tmp_path / "heavy_exact.onnx", images, ["accumulators"])[0]
+    assert kinds.count("Split") == 1
+    assert np.array_equal(found, integer_network(tmp_path / "heavy.onnx").run(images).accumulators)
