@@ -16,6 +16,7 @@ import numpy.typing as npt
 import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from host.atomic import replacing
 from host.errors import UserError
 from model.integer import (
     EXACT_FLOAT32,
@@ -154,6 +155,5 @@ def write_exact(source: Path, path: Path) -> None:
     """Write the integer network of the QONNX file ``source`` to ``path`` for onnxruntime."""
     model = _Writer(integer_network(source)).write()
     onnx.checker.check_model(model, full_check=True)
-    partial = path.with_name(path.name + ".part")
-    onnx.save(model, partial)
-    partial.replace(path)
+    with replacing(path) as partial:
+        onnx.save(model, partial)

@@ -20,6 +20,7 @@ from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 
+from host.atomic import replacing
 from host.errors import UserError
 from hw.ops.requant import BIAS_FRACTION, SCALE_BITS, quantise_affine
 from model.exact import write_exact
@@ -178,15 +179,12 @@ def export_files(twin: PFLD, path: Path, images: npt.NDArray[np.uint8]) -> None:
 
     ``path`` is NAME.onnx; beside it NAME_golden.npz for ``images`` uint8 (N, S, S), and for
     onnxruntime NAME_exact.onnx, equal to the bit, and NAME_qdq.onnx, faster.
-    UserError when the name does not end in .onnx or the folder is missing.
+    UserError when the name does not end in .onnx or a file cannot be written.
     """
     if path.suffix != ".onnx":
         raise UserError(f"{path} is no name for the model; it must end in .onnx")
-    if not path.parent.is_dir():
-        raise UserError(f"the folder {path.parent} does not exist; create it first")
-    partial = path.with_name(path.name + ".part")
-    snap(to_qonnx(twin)).save(str(partial))
-    partial.replace(path)
+    with replacing(path) as partial:
+        snap(to_qonnx(twin)).save(str(partial))
     write_golden(path, images, path.with_name(path.stem + "_golden.npz"))
     write_exact(path, path.with_name(path.stem + "_exact.onnx"))
     write_qdq(path, path.with_name(path.stem + "_qdq.onnx"))
@@ -200,8 +198,7 @@ def write_golden(model: Path, images: npt.NDArray[np.uint8], path: Path) -> None
     """
     network = integer_network(model)
     result = network.run(images)
-    partial = path.with_name(path.name + ".part")
-    with partial.open("wb") as file:
+    with replacing(path) as partial, partial.open("wb") as file:
         np.savez_compressed(
             file,
             images=images,
@@ -211,4 +208,3 @@ def write_golden(model: Path, images: npt.NDArray[np.uint8], path: Path) -> None
             landmarks=result.landmarks,
             model_sha256=hashlib.sha256(model.read_bytes()).hexdigest(),
         )
-    partial.replace(path)

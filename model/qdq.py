@@ -20,6 +20,7 @@ import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 
+from host.atomic import replacing
 from model.graph import Float64, attribute, constant, load_qonnx, quant_info
 from model.integer import batch_norm_affine
 
@@ -144,6 +145,5 @@ def write_qdq(source: Path, path: Path) -> None:
     """Write the QONNX file ``source`` as QDQ to ``path``; inputs and outputs keep their names."""
     model = _Writer(load_qonnx(source)).write()
     onnx.checker.check_model(model, full_check=True)
-    partial = path.with_name(path.name + ".part")
-    onnx.save(model, partial)
-    partial.replace(path)
+    with replacing(path) as partial:
+        onnx.save(model, partial)

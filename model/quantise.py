@@ -9,12 +9,15 @@ on labelled images.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from host.atomic import replacing
 from host.errors import UserError
 from model.network import PFLD, ConvNorm
 from model.quantised import build_twin, learned_quantisers, load_float, set_threshold
@@ -157,16 +160,30 @@ def _parameter_groups(twin: PFLD) -> list[dict[str, object]]:
     return [{"params": weights, "weight_decay": 1e-4}, {"params": others, "weight_decay": 0.0}]
 
 
+def random_batches(
+    images: npt.NDArray[np.uint8], landmarks: npt.NDArray[np.float64], batch: int, seed: int = 0
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Endless random batches: images (B, 1, S, S) and landmarks (B, 2 * points)."""
+    rng = np.random.default_rng(seed)
+    while True:
+        chosen = rng.integers(0, len(images), batch)
+        targets = landmarks[chosen].reshape(batch, -1).astype(np.float32)
+        yield as_input(images[chosen]), torch.from_numpy(targets)
+
+
+def as_input(images: npt.NDArray[np.uint8]) -> Tensor:
+    """Network input (N, 1, S, S) of grey images (N, S, S)."""
+    return torch.from_numpy(images)[:, None].float() / 255
+
+
 # -- files -----------------------------------------------------------------------------------------
 
 
 def save_twin(twin: PFLD, path: Path) -> None:
     """Write the twin's config and state to ``path``."""
-    partial = path.with_name(path.name + ".part")
-    torch.save(
-        {"config": twin.config(), "quantised": True, "state_dict": twin.state_dict()}, partial
-    )
-    partial.replace(path)
+    content = {"config": twin.config(), "quantised": True, "state_dict": twin.state_dict()}
+    with replacing(path) as partial:
+        torch.save(content, partial)
 
 
 def load_twin(path: Path) -> PFLD:

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Command line of the model stage: ``python -m model COMMAND --help``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from host.errors import FAILURES
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+class Commands(click.Group):
+    """Group whose commands end with one line and exit code 1 when the input is at fault."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; a failure of ours becomes click's message."""
+        try:
+            return super().invoke(ctx)
+        except FAILURES as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Commands)
+def main() -> None:
+    """Train the landmark network, quantise it to INT8 and export it."""
+
+
+@main.command()
+@click.option("--weights", type=FILE, required=True, help="FP32 checkpoint of the training.")
+@click.option("--out", type=FILE, required=True, help="Checkpoint of the INT8 twin to write.")
+@click.option("--images", type=FILE, required=True, help="npz with images and landmarks.")
+@click.option("--count", default=512, show_default=True, help="Images to calibrate on.")
+@click.option("--percentile", default=99.99, show_default=True, help="Activations kept in range.")
+def ptq(weights: Path, out: Path, images: Path, count: int, percentile: float) -> None:
+    """Quantise a trained network without further training."""
+    from model.images import read_images
+    from model.quantise import as_input, load_network, post_train, save_twin
+
+    network = load_network(weights)
+    pictures, _ = read_images(images, network.image_size, count)
+    save_twin(post_train(network, as_input(pictures), percentile), out)
+    click.echo(f"{out}: INT8, calibrated on {len(pictures)} images")
+
+
+@main.command()
+@click.option("--weights", type=FILE, required=True, help="INT8 checkpoint of ptq.")
+@click.option("--out", type=FILE, required=True, help="Checkpoint of the INT8 twin to write.")
+@click.option("--images", type=FILE, required=True, help="npz with images and landmarks.")
+@click.option("--count", default=20_000, show_default=True, help="Images to train on.")
+@click.option("--steps", default=1_000, show_default=True, help="Batches to train on.")
+@click.option("--batch", default=32, show_default=True, help="Images in a batch.")
+@click.option("--rate", default=2e-4, show_default=True, help="First learning rate.")
+def qat(
+    weights: Path, out: Path, images: Path, count: int, steps: int, batch: int, rate: float
+) -> None:
+    """Fine-tune a quantised network as quantised."""
+    from rich.console import Console
+    from rich.progress import Progress
+    from torch.nn.functional import l1_loss
+
+    from model.images import read_images
+    from model.quantise import fine_tune, load_twin, random_batches, save_twin
+
+    twin = load_twin(weights)
+    batches = random_batches(*read_images(images, twin.image_size, count), batch)
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("fine-tuning", total=steps)
+
+        def report(step: int, loss: float) -> None:
+            progress.update(task, completed=step, description=f"fine-tuning, loss {loss:.4f}")
+
+        fine_tune(twin, batches, steps, l1_loss, rate, report)
+    save_twin(twin, out)
+    click.echo(f"{out}: INT8, fine-tuned for {steps} steps")
+
+
+@main.command()
+@click.option("--weights", type=FILE, required=True, help="INT8 checkpoint of ptq or qat.")
+@click.option("--out", type=FILE, required=True, help="QONNX file to write, NAME.onnx.")
+@click.option("--images", type=FILE, required=True, help="npz with images and landmarks.")
+@click.option("--count", default=8, show_default=True, help="Golden images, the portrait first.")
+def export(weights: Path, out: Path, images: Path, count: int) -> None:
+    """Write the QONNX file, its golden vectors and two files for onnxruntime."""
+    import numpy as np
+
+    from model.export import export_files
+    from model.images import portrait, read_images
+    from model.quantise import load_twin
+
+    twin = load_twin(weights)
+    others, _ = read_images(images, twin.image_size, count - 1)
+    export_files(twin, out, np.concatenate([portrait(twin.image_size)[None], others]))
+    click.echo(f"{out}: exported with {len(others) + 1} golden images")
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m model")
