@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -12,9 +14,14 @@ import numpy.typing as npt
 
 from host.errors import UserError
 
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 
-def write_bytes(path: Path | str, data: bytes) -> None:
-    """Write a file in one step; an interruption leaves the former file, or none.
+
+@contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """Give a name beside ``path`` to write to; it becomes ``path`` when the block ends well.
+
+    When the block raises or is interrupted, the former file stays as it was, or there is none.
 
     Raises:
         UserError: the folder is missing, not writable or full, or the path is no regular file.
@@ -24,45 +31,54 @@ def write_bytes(path: Path | str, data: bytes) -> None:
     try:
         if target.exists() and not target.is_file():
             raise UserError(f"cannot write {path}: not a regular file; give another path")
-        _write_synced(partial, data)
-        os.replace(partial, target)
+        try:
+            yield partial
+            _sync(partial)
+            partial.replace(target)
+        finally:
+            _remove(partial)
     except OSError as error:
         raise UserError(
-            f"cannot write {path}: {error.strerror}; give a path in a writable folder with "
-            f"{len(data)} bytes free"
+            f"cannot write {path}: {error.strerror or error}; "
+            "give a path in a writable folder with room"
         ) from error
-    finally:
-        _remove(partial)
+
+
+def write_bytes(path: Path | str, data: bytes) -> None:
+    """Write a file in one step; raises as ``replacing``."""
+    with replacing(path) as partial:
+        partial.write_bytes(data)
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write a UTF-8 file in one step; raises as ``write_bytes``."""
+    """Write a UTF-8 file in one step; raises as ``replacing``."""
     write_bytes(path, text.encode())
 
 
+def check_image_name(path: Path | str) -> None:
+    """Raise UserError unless the ending of ``path`` is one of IMAGE_SUFFIXES."""
+    ending = Path(path).suffix
+    if ending.lower() not in IMAGE_SUFFIXES:
+        raise UserError(
+            f"cannot write {path}: no picture format for the ending '{ending}'; "
+            f"use {', '.join(IMAGE_SUFFIXES)}"
+        )
+
+
 def write_image(path: Path | str, image: npt.NDArray[np.uint8]) -> None:
-    """Write a picture, (H, W, 3) BGR or (H, W) grey, in the format that the name's ending says.
+    """Write a picture, (H, W, 3) BGR or (H, W) grey uint8, in the format of the name's ending.
 
     Raises:
-        UserError: no picture format has this ending; or as ``write_bytes``.
+        UserError: the ending is none of IMAGE_SUFFIXES, or as ``replacing``.
     """
-    ending = Path(path).suffix
-    try:
-        done, data = cv2.imencode(ending, image)
-    except cv2.error:
-        done = False
-    if not done:
-        raise UserError(
-            f"cannot write {path}: no picture format for the ending {ending!r}; "
-            "use .png, .jpg or .bmp"
-        )
+    check_image_name(path)
+    _, data = cv2.imencode(Path(path).suffix.lower(), image)
     write_bytes(path, data.tobytes())
 
 
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
+def _sync(path: Path) -> None:
+    """Force the file to the disk, so that the rename cannot overtake its content."""
+    with path.open("rb+") as file:
         os.fsync(file.fileno())
 
 

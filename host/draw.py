@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Annotated pictures: landmarks coloured by part of the face, box and caption."""
+"""Annotated pictures: lines and points coloured by part of the face, box, caption."""
 
 from __future__ import annotations
 
@@ -10,27 +10,36 @@ import numpy.typing as npt
 from host.detect import Box
 from host.errors import UserError
 from host.landmarks import COUNT, GROUPS
+from host.preprocess import Transform, cut_square
 
 Image = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float64]
+Colour = tuple[int, int, int]
 
-COLOURS = {
-    "contour": (60, 190, 255),
-    "brows": (120, 230, 90),
-    "nose": (240, 220, 70),
-    "eyes": (255, 140, 70),
-    "lips": (170, 90, 255),
+COLOURS: dict[str, Colour] = {
+    "contour": (255, 214, 120),
+    "brows": (120, 200, 255),
+    "nose": (150, 235, 150),
+    "eyes": (90, 240, 255),
+    "lips": (150, 130, 255),
 }
 """BGR colour of each part."""
 
-BOX_COLOUR = (235, 235, 235)
-STRIP_COLOUR = (32, 28, 26)
+WHITE: Colour = (245, 245, 245)
+INK: Colour = (32, 28, 26)
+"""Outline of everything drawn, and the strip under the caption."""
 
 FACE_SIDE = 400
 """Faces smaller than this many pixels are drawn on an enlarged picture."""
 
-LONGEST_SIDE = 1280
+LONGEST_SIDE = 1600
 """Enlarging stops at this length of the picture's longer side."""
+
+PANEL = 720
+"""Height of ``side_by_side`` without its caption, in pixels."""
+
+STRIP = 32
+"""Height of the caption's strip in pixels."""
 
 SUBPIXEL_BITS = 4
 FAR = 2.0**20
@@ -51,64 +60,97 @@ def draw_landmarks(
     Raises:
         UserError: the landmarks have another shape or are not finite.
     """
+    array = _check_points(points)
+    face = max(1.0, float(np.ptp(array, axis=0).max()))
+    scale = max(1.0, min(FACE_SIDE / face, LONGEST_SIDE / max(image_bgr.shape[:2])))
+    return _add_caption(_overlay(image_bgr, array, box, scale, face), caption)
+
+
+def side_by_side(
+    image_bgr: Image,
+    points: npt.ArrayLike,
+    face: Transform,
+    box: Box | None = None,
+    caption: str = "",
+) -> Image:
+    """Return the whole picture and, on its right, the enlarged face, each PANEL pixels high.
+
+    Arguments and errors are those of ``draw_landmarks``; ``face`` is the square of the picture to
+    enlarge, to which a margin is added.
+    """
+    array = _check_points(points)
+    scale = PANEL / max(image_bgr.shape[:2])
+    whole = _overlay(image_bgr, array, box, scale, face.side)
+    above = (PANEL - whole.shape[0]) // 2
+    below = PANEL - whole.shape[0] - above
+    framed = cv2.copyMakeBorder(whole, above, below, 0, 4, cv2.BORDER_CONSTANT, value=INK)
+    margin = face.side // 16
+    square = Transform(face.left - margin, face.top - margin, face.side + 2 * margin)
+    cut, local = cut_square(image_bgr, square), square.to_crop(array) * square.side
+    zoomed = _overlay(cut, local, None, PANEL / square.side, face.side)
+    return _add_caption(np.concatenate([framed, zoomed], axis=1), caption)
+
+
+def _check_points(points: npt.ArrayLike) -> Points:
     array = np.asarray(points, np.float64)
     if array.shape != (COUNT, 2) or not np.isfinite(array).all():
         raise UserError(
-            f"landmarks to draw have shape {array.shape}, {np.isfinite(array).sum()} numbers finite; "
-            f"give ({COUNT}, 2), all finite"
+            f"landmarks to draw have shape {array.shape}, {np.isfinite(array).sum()} numbers "
+            f"finite; give ({COUNT}, 2), all finite"
         )
-    colour = cv2.cvtColor(image_bgr, cv2.COLOR_GRAY2BGR) if image_bgr.ndim == 2 else image_bgr
-    span = float(np.ptp(array, axis=0).max())
-    factor = enlargement(span, max(colour.shape[:2]))
-    canvas = np.array(
-        cv2.resize(colour, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC), np.uint8
-    )
-    width = max(1, round(span * factor / 300))
+    return array
+
+
+def _overlay(image: Image, points: Points, box: Box | None, scale: float, face: float) -> Image:
+    """Resize a copy by ``scale`` and draw; ``face``: width of the face in the original's pixels."""
+    colour = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
+    height, width = (max(1, round(side * scale)) for side in colour.shape[:2])
+    method = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
+    canvas = np.array(cv2.resize(colour, (width, height), interpolation=method), np.uint8)
     if box is not None:
-        _draw_box(canvas, box, factor, width)
-    _draw_groups(canvas, array * factor, width)
-    return _add_caption(canvas, caption) if caption else canvas
-
-
-def enlargement(span: float, longest: int) -> int:
-    """Return the whole factor that makes a face ``span`` pixels wide well visible, 1 or more."""
-    wanted = int(np.ceil(FACE_SIDE / max(span, 1.0)))
-    return max(1, min(wanted, LONGEST_SIDE // longest))
+        _draw_box(canvas, box, scale)
+    _draw_groups(canvas, points * scale, face * scale)
+    return canvas
 
 
 def _fixed(points: Points) -> npt.NDArray[np.int32]:
     """Continuous coordinates as OpenCV's fixed-point ones, whose pixel centres are integers."""
     limited = np.clip(points - 0.5, -FAR, FAR)
-    return np.asarray(np.round(limited * 2**SUBPIXEL_BITS), np.int32)
+    return np.asarray(np.rint(limited * 2**SUBPIXEL_BITS), np.int32)
 
 
-def _draw_box(canvas: Image, box: Box, factor: int, width: int) -> None:
-    corners = np.array([box[:2], (box[0] + box[2], box[1] + box[3])], np.float64) * factor
+def _draw_box(canvas: Image, box: Box, scale: float) -> None:
+    corners = np.array([box[:2], (box[0] + box[2], box[1] + box[3])], np.float64) * scale
     low, high = (tuple(int(value) for value in row) for row in _fixed(corners))
-    cv2.rectangle(canvas, low, high, BOX_COLOUR, width, cv2.LINE_AA, SUBPIXEL_BITS)
+    for colour, line in ((INK, 3), (WHITE, 1)):
+        cv2.rectangle(canvas, low, high, colour, line, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
-def _draw_groups(canvas: Image, points: Points, width: int) -> None:
+def _draw_groups(canvas: Image, points: Points, face: float) -> None:
+    """Draw points (98, 2) joined by group; sizes follow ``face``, its width in canvas pixels."""
     fixed = _fixed(points)
+    line = max(1, round(face / 400))
     for group in GROUPS:
-        line = [fixed[group.indices]]
-        cv2.polylines(
-            canvas, line, group.closed, COLOURS[group.part], width, cv2.LINE_AA, SUBPIXEL_BITS
-        )
-    radius = round((width + 0.8) * 2**SUBPIXEL_BITS)
+        chain = [fixed[group.indices]]
+        for colour, width in ((INK, line + 1), (COLOURS[group.part], line)):
+            cv2.polylines(canvas, chain, group.closed, colour, width, cv2.LINE_AA, SUBPIXEL_BITS)
+    one = 2**SUBPIXEL_BITS
+    radius = round(np.clip(face / 170, 1.0, 6.0) * one)
     for group in GROUPS:
         for x, y in fixed[group.indices].tolist():
-            colour = COLOURS[group.part]
-            cv2.circle(canvas, (x, y), radius, colour, -1, cv2.LINE_AA, SUBPIXEL_BITS)
+            for colour, size in ((INK, radius + one // 2), (COLOURS[group.part], radius)):
+                cv2.circle(canvas, (x, y), size, colour, -1, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
 def _add_caption(canvas: Image, caption: str) -> Image:
-    font, longest = cv2.FONT_HERSHEY_DUPLEX, canvas.shape[1] * 0.94
-    scale = float(np.clip(canvas.shape[1] / 1100, 0.4, 2.0))
-    (text_width, _), _ = cv2.getTextSize(caption, font, scale, 1)
-    scale *= min(1.0, longest / max(text_width, 1))
-    (_, text_height), below = cv2.getTextSize(caption, font, scale, 1)
-    strip = np.full((2 * text_height + 2 * below, canvas.shape[1], 3), STRIP_COLOUR, np.uint8)
-    start = (round(canvas.shape[1] * 0.03), (strip.shape[0] + text_height) // 2)
-    cv2.putText(strip, caption, start, font, scale, BOX_COLOUR, 1, cv2.LINE_AA)
+    """Add a strip below with the caption, small enough to fit; the canvas itself without one."""
+    if not caption:
+        return canvas
+    width, font = canvas.shape[1], cv2.FONT_HERSHEY_SIMPLEX
+    (text_width, _), _ = cv2.getTextSize(caption, font, 1.0, 1)
+    scale = min(0.6, (width - 16) / max(text_width, 1))
+    strip = np.full((STRIP, width, 3), INK, np.uint8)
+    if scale > 0:
+        at = (8, round(STRIP / 2 + 11 * scale))
+        cv2.putText(strip, caption, at, font, scale, WHITE, 1, cv2.LINE_AA)
     return np.concatenate([canvas, strip])

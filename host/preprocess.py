@@ -64,8 +64,9 @@ def square_at(centre_x: float, centre_y: float, side: float) -> Transform:
             f"the box must be finite and the crop 1 to {MAX_SIDE} pixels wide"
         )
     whole = round(side)
-    return Transform(math.floor(centre_x - whole / 2 + 0.5),
-                     math.floor(centre_y - whole / 2 + 0.5), whole)
+    return Transform(
+        math.floor(centre_x - whole / 2 + 0.5), math.floor(centre_y - whole / 2 + 0.5), whole
+    )
 
 
 def square_around_box(box: Box) -> Transform:

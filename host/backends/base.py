@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every backend offers, and the check of its input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from host.errors import UserError
+
+Images = npt.NDArray[np.uint8]
+Landmarks = npt.NDArray[np.float64]
+
+
+class Backend(Protocol):
+    """Something that runs the network."""
+
+    @property
+    def name(self) -> str:
+        """The name that ``open_backend`` knows it by."""
+
+    @property
+    def model(self) -> str:
+        """Path of what it runs."""
+
+    @property
+    def input_size(self) -> int:
+        """Side of the square input in pixels."""
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """What the last ``infer`` told besides the landmarks; fit for JSON."""
+
+    def infer(self, images: Images) -> Landmarks:
+        """Return landmarks (N, points, 2), x then y, as fractions 0..1 of the crop.
+
+        Args:
+            images: grey crops, (N, input_size, input_size) uint8.
+        """
+
+    def close(self) -> None:
+        """Give back what the backend holds; it cannot infer afterwards."""
+
+
+def check_images(images: Images, size: int) -> None:
+    """Raise UserError unless ``images`` are (N, size, size) uint8 with N at least 1."""
+    if images.dtype != np.uint8 or images.shape[1:] != (size, size) or not len(images):
+        raise UserError(
+            f"images are {images.dtype} of shape {images.shape}; "
+            f"the network takes uint8 (N, {size}, {size}) with N at least 1"
+        )

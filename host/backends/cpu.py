@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The quantised network on the processor, through onnxruntime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from host.backends.base import Images, Landmarks, check_images
+from host.errors import UserError
+
+
+class CpuBackend:
+    """Runs a QDQ file: input (N, 1, S, S) float, byte / 255; output (N, 2 x points) float."""
+
+    name = "cpu"
+
+    def __init__(self, model: Path) -> None:
+        """Load ``model``.
+
+        Raises:
+            UserError: onnxruntime is missing; the file is missing, no ONNX model, or has other
+                inputs and outputs.
+        """
+        self.model = str(model)
+        self.details: Mapping[str, object] = {}
+        self._session = _open_session(model)
+        self._input, self.input_size, self._one_by_one = _check_shapes(self._session, model)
+
+    def infer(self, images: Images) -> Landmarks:
+        """Return landmarks (N, points, 2), fractions 0..1 of the crop; images (N, S, S) uint8."""
+        check_images(images, self.input_size)
+        batch = 1 if self._one_by_one else len(images)
+        scaled = images[:, np.newaxis].astype(np.float32) / np.float32(255)
+        found = [
+            self._session.run(None, {self._input: scaled[start : start + batch]})[0]
+            for start in range(0, len(images), batch)
+        ]
+        return np.concatenate(found).reshape(len(images), -1, 2).astype(np.float64)
+
+    def close(self) -> None:
+        """Free the session."""
+        self._session = None
+
+
+def _open_session(model: Path) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise UserError(
+            "the backend cpu needs onnxruntime, which is missing; pip install onnxruntime"
+        ) from error
+    try:
+        data = model.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read the model {model}: {error.strerror or error}") from error
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    # Without it, x86 processors that lack VNNI saturate sums of UINT8 x INT8 products.
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    try:
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own classes share no narrower public base
+        reason = " ".join(str(error).split())
+        raise UserError(f"{model} is no ONNX model that onnxruntime runs: {reason}") from error
+
+
+def _check_shapes(session: Any, model: Path) -> tuple[str, int, bool]:
+    """Return the input's name, its side, and whether the batch dimension is fixed to 1."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    shape = inputs[0].shape if len(inputs) == 1 else []
+    square = len(shape) == 4 and shape[1] == 1 and isinstance(shape[2], int)
+    batch_fits = bool(shape) and (shape[0] == 1 or not isinstance(shape[0], int))
+    points = outputs[0].shape if len(outputs) == 1 else []
+    pairs = len(points) == 2 and isinstance(points[1], int) and points[1] % 2 == 0
+    is_float = all(value.type == "tensor(float)" for value in (*inputs, *outputs))
+    if not (square and shape[2] == shape[3] and batch_fits and pairs and is_float):
+        raise UserError(
+            f"{model} maps {_signature(inputs)} to {_signature(outputs)}; the host needs one float "
+            "input (N, 1, S, S) and one float output (N, 2 x points)"
+        )
+    return inputs[0].name, shape[2], shape[0] == 1
+
+
+def _signature(values: Any) -> str:
+    return ", ".join(f"{value.name} {value.type} {value.shape}" for value in values)
