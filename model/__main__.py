@@ -10,6 +10,7 @@ import click
 from host.errors import FAILURES
 
 FILE = click.Path(dir_okay=False, path_type=Path)
+IMAGES = "npz with images and landmarks; default: procedural faces."
 
 
 class Commands(click.Group):
@@ -31,16 +32,16 @@ def main() -> None:
 @main.command()
 @click.option("--weights", type=FILE, required=True, help="FP32 checkpoint of the training.")
 @click.option("--out", type=FILE, required=True, help="Checkpoint of the INT8 twin to write.")
-@click.option("--images", type=FILE, required=True, help="npz with images and landmarks.")
+@click.option("--images", type=FILE, help=IMAGES)
 @click.option("--count", default=512, show_default=True, help="Images to calibrate on.")
 @click.option("--percentile", default=99.99, show_default=True, help="Activations kept in range.")
-def ptq(weights: Path, out: Path, images: Path, count: int, percentile: float) -> None:
+def ptq(weights: Path, out: Path, images: Path | None, count: int, percentile: float) -> None:
     """Quantise a trained network without further training."""
-    from model.images import read_images
+    from model.images import CALIBRATION_SEED, labelled_images
     from model.quantise import as_input, load_network, post_train, save_twin
 
     network = load_network(weights)
-    pictures, _ = read_images(images, network.image_size, count)
+    pictures, _ = labelled_images(images, network.image_size, count, CALIBRATION_SEED)
     save_twin(post_train(network, as_input(pictures), percentile), out)
     click.echo(f"{out}: INT8, calibrated on {len(pictures)} images")
 
@@ -48,24 +49,25 @@ def ptq(weights: Path, out: Path, images: Path, count: int, percentile: float) -
 @main.command()
 @click.option("--weights", type=FILE, required=True, help="INT8 checkpoint of ptq.")
 @click.option("--out", type=FILE, required=True, help="Checkpoint of the INT8 twin to write.")
-@click.option("--images", type=FILE, required=True, help="npz with images and landmarks.")
-@click.option("--count", default=20_000, show_default=True, help="Images to train on.")
+@click.option("--images", type=FILE, help=IMAGES)
+@click.option("--count", default=8_000, show_default=True, help="Images to train on.")
 @click.option("--steps", default=1_000, show_default=True, help="Batches to train on.")
 @click.option("--batch", default=32, show_default=True, help="Images in a batch.")
 @click.option("--rate", default=2e-4, show_default=True, help="First learning rate.")
 def qat(
-    weights: Path, out: Path, images: Path, count: int, steps: int, batch: int, rate: float
+    weights: Path, out: Path, images: Path | None, count: int, steps: int, batch: int, rate: float
 ) -> None:
     """Fine-tune a quantised network as quantised."""
     from rich.console import Console
     from rich.progress import Progress
     from torch.nn.functional import l1_loss
 
-    from model.images import read_images
+    from model.images import TUNING_SEED, labelled_images
     from model.quantise import fine_tune, load_twin, random_batches, save_twin
 
     twin = load_twin(weights)
-    batches = random_batches(*read_images(images, twin.image_size, count), batch)
+    data = labelled_images(images, twin.image_size, count, TUNING_SEED)
+    batches = random_batches(*data, batch)
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("fine-tuning", total=steps)
 
@@ -80,18 +82,24 @@ def qat(
 @main.command()
 @click.option("--weights", type=FILE, required=True, help="INT8 checkpoint of ptq or qat.")
 @click.option("--out", type=FILE, required=True, help="QONNX file to write, NAME.onnx.")
-@click.option("--images", type=FILE, required=True, help="npz with images and landmarks.")
-@click.option("--count", default=8, show_default=True, help="Golden images, the portrait first.")
-def export(weights: Path, out: Path, images: Path, count: int) -> None:
+@click.option("--images", type=FILE, help=IMAGES)
+@click.option(
+    "--count",
+    type=click.IntRange(2),
+    default=8,
+    show_default=True,
+    help="Golden images, the portrait first.",
+)
+def export(weights: Path, out: Path, images: Path | None, count: int) -> None:
     """Write the QONNX file, its golden vectors and two files for onnxruntime."""
     import numpy as np
 
     from model.export import export_files
-    from model.images import portrait, read_images
+    from model.images import GOLDEN_SEED, labelled_images, portrait
     from model.quantise import load_twin
 
     twin = load_twin(weights)
-    others, _ = read_images(images, twin.image_size, count - 1)
+    others, _ = labelled_images(images, twin.image_size, count - 1, GOLDEN_SEED)
     export_files(twin, out, np.concatenate([portrait(twin.image_size)[None], others]))
     click.echo(f"{out}: exported with {len(others) + 1} golden images")
 

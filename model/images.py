@@ -13,8 +13,12 @@ import skimage.data
 from host.detect import FaceDetector
 from host.errors import UserError
 from host.preprocess import crop_face
+from model.faces import make_faces
 
 Images = npt.NDArray[np.uint8]
+CALIBRATION_SEED = 101  #: seeds of procedural faces that no training uses
+GOLDEN_SEED = 102
+TUNING_SEED = 103
 
 
 def portrait(size: int) -> Images:
@@ -22,6 +26,20 @@ def portrait(size: int) -> Images:
     image = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2BGR)
     crop, _ = crop_face(image, FaceDetector().find_largest(image), size)
     return crop
+
+
+def labelled_images(
+    path: Path | None, size: int, count: int, seed: int
+) -> tuple[Images, npt.NDArray[np.float64]]:
+    """Images (N, size, size) and landmarks (N, points, 2): from ``path``, else procedural faces.
+
+    Of procedural faces there are ``count``, of a file at most so many. UserError for another file.
+    """
+    if path is not None:
+        return read_images(path, size, count)
+    faces = make_faces(count, seed)
+    scaled = [cv2.resize(i, (size, size), interpolation=cv2.INTER_AREA) for i in faces.images]
+    return np.stack(scaled), faces.landmarks.astype(np.float64)
 
 
 def read_images(path: Path, size: int, count: int) -> tuple[Images, npt.NDArray[np.float64]]:

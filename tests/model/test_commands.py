@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands ptq, qat and export, and the images that they read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from host.errors import UserError
+from model.__main__ import main
+from model.images import labelled_images, portrait, read_images
+from tests.model.samples import random_network
+
+SMALL = {"width": 0.125, "s3": "conv1x1", "image_size": 32}
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    network = random_network(**SMALL)
+    path = tmp_path / "fp32.pt"
+    torch.save({"config": network.config(), "state_dict": network.state_dict()}, path)
+    return path
+
+
+def test_from_checkpoint_to_files(checkpoint: Path, tmp_path: Path) -> None:
+    int8, tuned, out = (tmp_path / n for n in ("int8.pt", "tuned.pt", "net.onnx"))
+    first = run("ptq", "--weights", checkpoint, "--out", int8, "--count", 8)
+    assert first.exit_code == 0, first.output
+    assert "int8.pt: INT8, calibrated on 8 images" in first.output
+    second = run("qat", "--weights", int8, "--out", tuned, "--count", 8, "--steps", 2, "--batch", 4)
+    assert second.exit_code == 0, second.output
+    third = run("export", "--weights", tuned, "--out", out, "--count", 3)
+    assert third.exit_code == 0, third.output
+    with np.load(tmp_path / "net_golden.npz") as golden:
+        assert golden["images"].shape == (3, 32, 32)
+        assert np.array_equal(golden["images"][0], portrait(32))
+
+
+def test_failures_are_one_line_and_exit_1(checkpoint: Path, tmp_path: Path) -> None:
+    result = run("export", "--weights", checkpoint, "--out", tmp_path / "net.onnx")
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: ")
+    assert "holds an FP32 network; quantise it first" in result.output
+    assert len(result.output.splitlines()) == 1
+    assert run("export", "--weights", checkpoint).exit_code == 2
+
+
+def test_portrait_is_a_grey_face() -> None:
+    image = portrait(112)
+    assert image.shape == (112, 112)
+    assert image.dtype == np.uint8
+    assert 90 < image.mean() < 190  # mostly skin
+
+
+def test_procedural_faces_are_scaled_and_repeatable() -> None:
+    images, landmarks = labelled_images(None, 32, 2, seed=5)
+    again, _ = labelled_images(None, 32, 2, seed=5)
+    assert images.shape == (2, 32, 32)
+    assert landmarks.shape == (2, 98, 2)
+    assert np.array_equal(images, again)
+
+
+def test_files_of_images_are_checked(tmp_path: Path) -> None:
+    good = tmp_path / "good.npz"
+    np.savez(good, images=np.zeros((5, 8, 8), np.uint8), landmarks=np.zeros((5, 98, 2)))
+    assert len(read_images(good, 8, 3)[0]) == 3
+    with pytest.raises(UserError, match=r"images are uint8 of shape \(5, 8, 8\); the network need"):
+        read_images(good, 16, 3)
+    text = tmp_path / "text.npz"
+    text.write_text("nothing")
+    with pytest.raises(UserError, match=r"text\.npz is no npz file with images and landmarks"):
+        read_images(text, 8, 3)
+    uneven = tmp_path / "uneven.npz"
+    np.savez(uneven, images=np.zeros((5, 8, 8), np.uint8), landmarks=np.zeros((4, 98, 2)))
+    with pytest.raises(UserError, match=r"landmarks \(4, 98, 2\) do not fit 5 images"):
+        read_images(uneven, 8, 3)
