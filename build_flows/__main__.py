@@ -49,7 +49,7 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
 @click.group()
 def cli() -> None:
     """From a QONNX file to simulated RTL."""
-    warnings.filterwarnings("ignore", module=r"qonnx\\.|finn\\.|brevitas\\.")
+    warnings.filterwarnings("ignore", module=r"(qonnx|finn|brevitas|torch)\.")
     logging.disable(logging.WARNING)
 
 
@@ -94,9 +94,10 @@ def _print_summary(results: list[StepResult], out: Path, name: str) -> None:
     Console().print(table)
     if results[-1].name != STEP_NAMES[-1]:
         return
-    for product in PRODUCTS:
-        shutil.copyfile(out / STEP_NAMES[-1] / product, out / f".{product}")
-        (out / f".{product}").replace(out / product)
+    for product in (out / STEP_NAMES[-1]).iterdir():
+        if product.name in PRODUCTS:
+            shutil.copyfile(product, out / f".{product.name}")
+            (out / f".{product.name}").replace(out / product.name)
     report = json.loads((out / "report.json").read_text())
     click.echo(
         f"bit-exact: {report['outputs_exact']}/{report['outputs']} outputs in "

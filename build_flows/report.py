@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.base import CustomOp
 from qonnx.custom_op.registry import getCustomOp
@@ -22,6 +22,12 @@ from build_flows.simulate import SIMULATOR
 from build_flows.stitch import weight_memory
 from build_flows.streamline import OUTPUT_AFFINE
 from build_flows.verify import Golden
+from host.atomic import write_image
+from host.detect import FaceDetector
+from host.draw import draw_landmarks, side_by_side
+from host.landmarks import COUNT
+from host.preprocess import crop_face
+from host.source import astronaut
 from hw.ops.base import KernelOp, Resources
 
 PRODUCTS = ("report.json", "face.png", "settings.json")
@@ -52,7 +58,7 @@ def write_report(
         "git": git_hash(),
     }
     (folder / "report.json").write_text(json.dumps(report, indent=1))
-    settings = host_settings(model, cfg, affine, os.path.relpath(simulated / SIMULATOR, simulated.parent))
+    settings = host_settings(model, cfg, affine, f"{simulated.name}/{SIMULATOR}")
     (folder / "settings.json").write_text(json.dumps(settings, indent=1))
     draw_face(found[0], affine, golden, folder / "face.png")
 
@@ -120,3 +126,24 @@ def git_hash() -> str:
         ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def draw_face(
+    accumulators: npt.NDArray[np.int64], affine: dict[str, Any], golden: Golden, path: Path
+) -> None:
+    """Landmarks of the first golden image, on the portrait if that is what the image shows.
+
+    Networks with other than 98 landmarks have no picture.
+    """
+    fractions = (accumulators * affine["scale"] + affine["bias"]).reshape(-1, 2)
+    if len(fractions) != COUNT:
+        return
+    image, caption = golden.images[0], "landmarks of the simulated accelerator"
+    picture = astronaut()
+    box = FaceDetector().find_largest(picture)
+    face, square = crop_face(picture, box, len(image))
+    if np.array_equal(face, image):
+        drawn = side_by_side(picture, square.to_image(fractions), square, box, caption)
+    else:
+        drawn = draw_landmarks(image, fractions * len(image), caption=caption)
+    write_image(path, drawn)

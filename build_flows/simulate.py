@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,9 +25,13 @@ from hw.environment import prepare_verilator
 SIMULATOR = "simulator"
 MAIN = Path(__file__).parent / "simulator" / "main.cpp"
 STALL_SEED = 1
+COMPILE = (
+    "-CFLAGS", "-std=c++17 -O1",
+    "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include VK_PCH_I_FAST= VK_PCH_I_SLOW=",
+)  # fmt: skip
 VERILATOR = (
     "verilator", "--cc", "--exe", "--build", "--top-module", TOP, "--prefix", f"V{TOP}",
-    "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-timing", "-Wno-fatal",
+    "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-timing", "-Wno-fatal", "-Werror-USERFATAL", "-Werror-USERERROR",
     "-Wno-WIDTH", "-Wno-STMTDLY", "-Wno-UNUSED", "-Wno-PINMISSING", "-Wno-TIMESCALEMOD",
     "--output-split", "10000", "--output-split-cfuncs", "500", "--build-jobs", "2",
 )  # fmt: skip
@@ -41,9 +47,15 @@ class Timing:
     """From the first word of the first frame to its last accumulator."""
 
 
-def simulate(model: ModelWrapper, design: Path, golden: Golden, frames: int, out: Path) -> Timing:
-    """Build the simulator into ``out`` and run it with and without stalls; both must be exact."""
-    build_simulator(model, design, out)
+def simulate(
+    model: ModelWrapper, design: Path, golden: Golden, frames: int, out: Path, cache: Path
+) -> Timing:
+    """Put the simulator into ``out`` and run it with and without stalls; both must be exact.
+
+    ``cache`` keeps compiled simulators by the content of their sources: memory files are read at
+    run time, so other weights of the same widths need no compilation.
+    """
+    provide_simulator(model, design, out, cache)
     images = golden.images[:frames]
     expected = golden.accumulators[:frames]
     stats: dict[str, list[int]] = {}
@@ -58,20 +70,31 @@ def simulate(model: ModelWrapper, design: Path, golden: Golden, frames: int, out
     return timing
 
 
-def build_simulator(model: ModelWrapper, design: Path, out: Path) -> None:
-    """Compile the design in ``design`` and our driver into ``out``/simulator."""
+def provide_simulator(model: ModelWrapper, design: Path, out: Path, cache: Path) -> None:
+    """``out``/simulator for the design, from ``cache`` or compiled into it first."""
     prepare_verilator()
-    work = out / "obj"
-    work.mkdir(parents=True)
     header = _header(model, Design.read(design), os.path.relpath(design, out))
-    (work / "design.h").write_text(header)
     sources = _compile_order(design)
-    command = [
-        *VERILATOR, "-Mdir", str(work), "-o", f"../{SIMULATOR}",
-        "-CFLAGS", "-std=c++17 -O1", *map(str, sources), str(MAIN),
-        "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include VK_PCH_I_FAST= VK_PCH_I_SLOW=",
-    ]  # fmt: skip
-    run_tool(command, design, out / "verilator.log")
+    digest = hashlib.sha256("\0".join((*VERILATOR, *COMPILE, header)).encode())
+    for path in (*sources, MAIN):
+        digest.update(path.read_bytes())
+    kept = cache / f"{SIMULATOR}-{digest.hexdigest()[:16]}"
+    if not kept.is_file():
+        _compile(sources, header, out)
+        cache.mkdir(exist_ok=True)
+        (out / SIMULATOR).replace(kept)
+    os.link(kept, out / SIMULATOR)
+
+
+def _compile(sources: Sequence[Path], header: str, out: Path) -> None:
+    """Verilate and compile into ``out``/simulator; the objects go, the log stays."""
+    work = out / "obj"
+    work.mkdir()
+    (work / "design.h").write_text(header)
+    files = (*map(str, sources), str(MAIN))
+    command = (*VERILATOR, *COMPILE, "-Mdir", str(work), "-o", f"../{SIMULATOR}", *files)
+    run_tool(command, out, out / "verilator.log")
+    shutil.rmtree(work)
 
 
 def _header(model: ModelWrapper, ports: Design, folder: str) -> str:

@@ -40,7 +40,8 @@ def _stitch(model: ModelWrapper, job: Job) -> ModelWrapper:
 
 def _simulate(model: ModelWrapper, job: Job) -> ModelWrapper:
     design = job.of("stitch") / "design"
-    simulate.simulate(model, design, job.golden, job.cfg.frames, job.folder)
+    cache = job.out / "cache"
+    simulate.simulate(model, design, job.golden, job.cfg.frames, job.folder, cache)
     return model
 
 

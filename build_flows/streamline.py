@@ -50,6 +50,7 @@ def streamline(model: ModelWrapper) -> ModelWrapper:
         GemmToMatMul(),
         FoldTransposeIntoQuantInit(),
         SplitQuantisers(),
+        StripInput(),
         DropRelu(),
         BatchNormToAffine(),
         InferShapes(),
@@ -57,7 +58,7 @@ def streamline(model: ModelWrapper) -> ModelWrapper:
     model = move_scales(model)
     return apply_all(
         model,
-        StripEnds(),
+        StripOutput(),
         FormRequants(),
         LowerConvsToMatMul(),
         ChannelsLast(),
@@ -177,35 +178,29 @@ def successors_past_scale(model: ModelWrapper, node: NodeProto) -> list[NodeProt
     return found
 
 
-class StripEnds(Transformation):
-    """Feed integers in and take accumulators out.
-
-    The input quantiser and its scale go (the camera byte is the integer); the last multiply and add
-    go into the metadata OUTPUT_AFFINE, one scale and one offset an output.
-    """
+class StripInput(Transformation):
+    """Take the camera byte as it is: the input's scale and unit quantiser go."""
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
-        self._strip_input(model)
-        self._strip_output(model)
+        source = model.graph.input[0].name
+        scale = model.find_consumer(source)
+        quant = model.find_consumer(scale.output[0]) if scale is not None else None
+        if quant is None or (scale.op_type, quant.op_type) != ("Mul", "Quant"):
+            raise UserError("the model does not begin with one quantiser on its input image")
+        levels = float(model.get_initializer(scale.input[1]).squeeze())
+        if abs(levels - 255.0) > 1e-3:
+            raise UserError(f"the input quantiser's scale is 1/{levels:g}, the camera byte's is 1/255")
+        datatype = getCustomOp(quant).get_integer_datatype(model)
+        bypass(model, scale)
+        bypass(model, quant)
+        model.set_tensor_datatype(source, datatype)
         return model, False
 
-    @staticmethod
-    def _strip_input(model: ModelWrapper) -> None:
-        source = model.graph.input[0].name
-        nodes = [model.find_consumer(source)]
-        nodes.append(model.find_consumer(nodes[0].output[0]))
-        if [n.op_type for n in nodes] != ["Mul", "Quant"]:
-            raise UserError("the model does not begin with one quantiser on its input image")
-        scale = float(model.get_initializer(nodes[0].input[1]).squeeze())
-        if abs(scale - 255.0) > 1e-3:
-            raise UserError(f"the input quantiser's scale is 1/{scale:g}, the camera byte's is 1/255")
-        datatype = getCustomOp(nodes[1]).get_integer_datatype(model)
-        for node in nodes:
-            bypass(model, node)
-        model.set_tensor_datatype(source, datatype)
 
-    @staticmethod
-    def _strip_output(model: ModelWrapper) -> None:
+class StripOutput(Transformation):
+    """Give accumulators: the last multiply and add become the metadata OUTPUT_AFFINE."""
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
         affine = {"Mul": np.float64(1.0), "Add": np.float64(0.0)}
         sink = model.graph.output[0].name
         shape = model.get_tensor_shape(sink)
@@ -218,6 +213,7 @@ class StripEnds(Transformation):
                 producer.output[0] = sink
         scale, bias = (np.broadcast_to(affine[k], shape).ravel().tolist() for k in ("Mul", "Add"))
         model.set_metadata_prop(OUTPUT_AFFINE, json.dumps({"scale": scale, "bias": bias}))
+        return model, False
 
 
 class FormRequants(Transformation):
