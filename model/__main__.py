@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from host.errors import FAILURES
+from host.errors import FAILURES, UserError
 
 FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
 IMAGES = "npz with images and landmarks; default: procedural faces."
 
 
@@ -27,6 +28,50 @@ class Commands(click.Group):
 @click.group(cls=Commands)
 def main() -> None:
     """Train the landmark network, quantise it to INT8 and export it."""
+
+
+@main.command()
+@click.option("--sheet", type=FILE, required=True, help="PNG to write.")
+@click.option("--count", default=48, show_default=True, help="Faces on the sheet.")
+@click.option("--seed", default=0, show_default=True, help="Faces of another seed are others.")
+@click.option("--points/--no-points", default=True, help="Draw the landmarks.")
+def faces(sheet: Path, count: int, seed: int, points: bool) -> None:
+    """Write a contact sheet of procedural faces."""
+    import cv2
+
+    from model.faces import contact_sheet, make_faces
+
+    if not cv2.imwrite(str(sheet), contact_sheet(make_faces(count, seed), points=points)):
+        raise UserError(f"{sheet} cannot be written; name a file such as sheet.png")
+
+
+@main.command()
+@click.option("--config", "name", required=True, help="Configuration, see model/train.py.")
+@click.option("--out", type=FOLDER, help="Folder of the results [default: runs/CONFIG].")
+@click.option("--cache", type=FOLDER, default=Path("runs/faces"), show_default=True,
+              help="Folder in which the procedural faces are kept.")
+@click.option("--resume", is_flag=True, help="Go on from last.pt in the results' folder.")
+@click.option("--faces", "count", type=int, help="Faces to train on, instead of the config's.")
+@click.option("--epochs", type=int, help="Passes over them, instead of the config's.")
+@click.option("--seed", type=int, help="Seed, instead of the config's.")
+def train(
+    name: str,
+    out: Path | None,
+    cache: Path,
+    resume: bool,
+    count: int | None,
+    epochs: int | None,
+    seed: int | None,
+) -> None:
+    """Train the FP32 network on procedural faces; writes weights.pt."""
+    from model import train as stage
+
+    config = stage.find_config(name, faces=count, epochs=epochs, seed=seed)
+    result = stage.run_training(config, out or Path("runs") / name, cache, resume)
+    click.echo(
+        f"held-out procedural faces: NME {result.nme:.2f} %  FR@10 {result.failure_rate:.1f} %  "
+        f"AUC@10 {result.auc:.1f} %"
+    )
 
 
 @main.command()
