@@ -29,7 +29,7 @@ WHITE: Colour = (245, 245, 245)
 INK: Colour = (32, 28, 26)
 """Outline of everything drawn, and the strip under the caption."""
 
-FACE_SIDE = 400
+FACE_SIDE = 480
 """Faces smaller than this many pixels are drawn on an enlarged picture."""
 
 LONGEST_SIDE = 1600
@@ -135,7 +135,7 @@ def _draw_groups(canvas: Image, points: Points, face: float) -> None:
         for colour, width in ((INK, line + 1), (COLOURS[group.part], line)):
             cv2.polylines(canvas, chain, group.closed, colour, width, cv2.LINE_AA, SUBPIXEL_BITS)
     one = 2**SUBPIXEL_BITS
-    radius = round(np.clip(face / 170, 1.0, 6.0) * one)
+    radius = round(np.clip(face / 150, 1.8, 6.0) * one)
     for group in GROUPS:
         for x, y in fixed[group.indices].tolist():
             for colour, size in ((INK, radius + one // 2), (COLOURS[group.part], radius)):

@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Backends cpu and sim on stand-ins, and every way in which they refuse."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+from host.backends import open_backend
+from host.errors import ToolError, UserError
+from tests.host.conftest import OUTPUTS, SIZE, save_model, settings
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(5).integers(0, 256, (3, SIZE, SIZE), np.uint8)
+
+
+# -- which one --------------------------------------------------------------------------------------
+
+
+def test_an_unknown_backend_is_refused():
+    with pytest.raises(UserError, match="unknown backend 'gpu'; use cpu or sim"):
+        open_backend("gpu")
+
+
+def test_arguments_of_the_other_backend_are_refused():
+    with pytest.raises(UserError, match=r"--model m\.onnx is for the backend cpu; sim runs"):
+        open_backend("sim", model=Path("m.onnx"))
+    with pytest.raises(UserError, match="--build b is for the backend sim; cpu runs"):
+        open_backend("cpu", build=Path("b"))
+
+
+# -- cpu --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch", ["N", 1])
+def test_cpu_gives_the_graphs_landmarks(batch, tmp_path, tiny_model, shape, images):
+    if batch == 1:
+        nodes = [
+            helper.make_node("GlobalAveragePool", ["image"], ["mean"]),
+            helper.make_node("Flatten", ["mean"], ["flat"]),
+            helper.make_node("Gemm", ["flat", "gain", "shape"], ["landmarks"]),
+        ]
+        constants = {"gain": np.full((1, OUTPUTS), 0.1, np.float32), "shape": shape.reshape(-1)}
+        tiny_model = save_model(
+            tmp_path / "one.onnx", nodes, constants, [1, 1, SIZE, SIZE], [1, OUTPUTS]
+        )
+    backend = open_backend("cpu", model=tiny_model)
+    found = backend.infer(images)
+    expected = shape + images.mean((1, 2))[:, None, None] / 2550
+    assert found.dtype == np.float64
+    assert found.shape == (3, 98, 2)
+    assert np.abs(found - expected).max() < 1e-6
+    assert (backend.name, backend.model, backend.input_size) == ("cpu", str(tiny_model), SIZE)
+    assert backend.details == {}
+    backend.close()
+
+
+def test_cpu_sums_of_byte_products_do_not_saturate(tmp_path):
+    """255 * 127 twice is beyond 16 bits, where x86 kernels without VNNI saturate by default."""
+    size = 4
+    grid = {"byte": np.float32(1 / 255), "zero": np.uint8(0)}
+    weights = {
+        "weight_int": np.full((size * size, 2), 127, np.int8),
+        "weight_scale": np.float32(1 / 127),
+        "weight_zero": np.int8(0),
+    }
+    nodes = [
+        helper.make_node("QuantizeLinear", ["image", "byte", "zero"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "byte", "zero"], ["pixels"]),
+        helper.make_node("Flatten", ["pixels"], ["flat"]),
+        helper.make_node("DequantizeLinear", list(weights), ["weight"]),
+        helper.make_node("MatMul", ["flat", "weight"], ["landmarks"]),
+    ]
+    constants = {name: np.asarray(value) for name, value in (grid | weights).items()}
+    path = save_model(tmp_path / "q.onnx", nodes, constants, ["N", 1, size, size], ["N", 2])
+    found = open_backend("cpu", model=path).infer(np.full((1, size, size), 255, np.uint8))
+    assert np.abs(found - size * size).max() < 1e-3
+
+
+def test_cpu_names_a_missing_model(tmp_path):
+    with pytest.raises(UserError, match=r"cannot read the model .*no\.onnx: No such file"):
+        open_backend("cpu", model=tmp_path / "no.onnx")
+
+
+@pytest.mark.parametrize("content", [b"", b"no protobuf at all", b"\x08\x08"])
+def test_cpu_refuses_what_is_no_onnx_model(tmp_path, content):
+    path = tmp_path / "bad.onnx"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"bad\.onnx is no ONNX model that onnxruntime runs: \S"):
+        open_backend("cpu", model=path)
+
+
+@pytest.mark.parametrize(
+    ("shape_in", "type_in"),
+    [
+        ([1, 3, SIZE, SIZE], TensorProto.FLOAT),
+        ([1, 1, SIZE, 100], TensorProto.FLOAT),
+        ([4, 1, SIZE, SIZE], TensorProto.FLOAT),
+        ([1, SIZE], TensorProto.FLOAT),
+        ([1, 1, SIZE, SIZE], TensorProto.DOUBLE),
+    ],
+)
+def test_cpu_refuses_other_inputs(tmp_path, shape_in, type_in):
+    nodes = [
+        helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("Flatten", ["float"], ["landmarks"]),
+    ]
+    path = save_model(tmp_path / "m.onnx", nodes, {}, shape_in, ["a", "b"], type_in)
+    with pytest.raises(UserError, match=r"m\.onnx maps image .* the host needs one float input"):
+        open_backend("cpu", model=path)
+
+
+def test_cpu_names_missing_onnxruntime(monkeypatch, tiny_model):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(UserError, match="cpu needs onnxruntime, which is missing; pip install"):
+        open_backend("cpu", model=tiny_model)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros((SIZE, SIZE), np.uint8),
+        np.zeros((0, SIZE, SIZE), np.uint8),
+        np.zeros((1, SIZE, SIZE), np.float32),
+        np.zeros((1, 96, 96), np.uint8),
+    ],
+)
+def test_both_refuse_other_images(images, tiny_model, make_build):
+    for backend in (open_backend("cpu", tiny_model), open_backend("sim", build=make_build())):
+        with pytest.raises(UserError, match=r"the network takes uint8 \(N, 112, 112\)"):
+            backend.infer(images)
+
+
+# -- sim --------------------------------------------------------------------------------------------
+
+
+def test_sim_gives_accumulators_landmarks_and_statistics(make_build, images):
+    backend = open_backend("sim", build=make_build())
+    result = backend.simulate(images)
+    words = images.reshape(3, -1)[:, :OUTPUTS].astype(int) - 128
+    assert result.accumulators.dtype == np.int32
+    assert (result.accumulators == words).all()
+    bias = np.array(settings()["output"]["bias"])
+    assert (result.landmarks == (words / 1024 + bias).reshape(3, 98, 2)).all()
+    assert result.stats["frame_ends"] == [1000, 2000, 3000]
+    assert (backend.infer(images) == result.landmarks).all()
+    assert backend.details["accumulators"] == words.tolist()
+    assert backend.details["stats"] == result.stats
+    backend.close()
+
+
+def test_sim_works_from_a_relative_folder(make_build, images, monkeypatch):
+    build = make_build()
+    monkeypatch.chdir(build.parent)
+    assert open_backend("sim", build=Path(build.name)).infer(images).shape == (3, 98, 2)
+
+
+def test_sim_names_a_missing_build(tmp_path):
+    with pytest.raises(UserError, match=r"cannot read .*settings\.json: No such file .*; make it"):
+        open_backend("sim", build=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", r"settings\.json is no JSON: .*; build again"),
+        ("[]", r"settings\.json has format None; this host reads 1, build again"),
+        ('{"format": 2}', r"settings\.json has format 2; this host reads 1, build again"),
+        ('{"format": 1}', r"settings\.json is not as expected: KeyError\('input'\); build again"),
+    ],
+)
+def test_sim_refuses_damaged_settings(make_build, text, message):
+    build = make_build()
+    (build / "settings.json").write_text(text)
+    with pytest.raises(UserError, match=message):
+        open_backend("sim", build=build)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"input": {"shape": [112, 100, 1], "dtype": "UINT8"}},
+        {"input": {"shape": [112, 112, 3], "dtype": "UINT8"}},
+        {"input": {"shape": [112, 112, 1], "dtype": "INT8"}},
+        {"output": settings()["output"] | {"scale": [1.0, 2.0, 3.0]}},
+        {"output": settings()["output"] | {"shape": [1, 196]}},
+        {"output": {"shape": [3], "scale": [1, 1, 1], "bias": [0, 0, 0]}},
+        {"clk_mhz": "fast"},
+    ],
+)
+def test_sim_refuses_settings_that_do_not_fit(make_build, changes):
+    with pytest.raises(UserError, match=r"settings\.json is not as expected: .*; build again"):
+        open_backend("sim", build=make_build(**changes))
+
+
+def test_sim_names_a_missing_simulator(make_build):
+    build = make_build()
+    (build / "sim" / "simulator").unlink()
+    with pytest.raises(UserError, match="sim/simulator is missing or not executable; build again"):
+        open_backend("sim", build=build)
+
+
+def test_sim_names_a_simulator_of_another_machine(make_build, images):
+    build = make_build()
+    (build / "sim" / "simulator").write_bytes(b"\x7fELF nothing for this machine")
+    backend = open_backend("sim", build=build)
+    with pytest.raises(UserError, match="cannot start .*: Exec format error; build again on this"):
+        backend.infer(images)
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        ("sys.exit('simulator: deadlock')", "exit code 1: simulator: deadlock"),
+        ("sys.exit(3)", "exit code 3: no message"),
+        ("words = words[:, 1:]", "wrote 2340 bytes for 3 frames of 196 words, not 2352"),
+        ("sys.exit(0)", "wrote 0 bytes for 3 frames of 196 words, not 2352"),
+        ("words.tofile(options['--output']); sys.exit(0)", "left no usable statistics"),
+        ("json.dumps = lambda _: '[1]'", r"left statistics that are no JSON object: \[1\]"),
+    ],
+)
+def test_sim_tells_how_the_simulator_failed(make_build, images, damage, reason):
+    backend = open_backend("sim", build=make_build(damage))
+    with pytest.raises(ToolError, match=rf"sim/simulator: {reason}") as failure:
+        backend.infer(images)
+    log = failure.value.log.read_text()
+    failure.value.log.unlink()
+    assert log.startswith(f"{backend.model} --input ")
+    assert "\n" not in str(failure.value)
+
+
+def test_sim_leaves_no_files_behind(make_build, images, tmp_path):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    build = make_build()
+    program = (
+        "import sys, numpy as np; from pathlib import Path; from host.backends import open_backend;"
+        f"open_backend('sim', build=Path({str(build)!r})).infer(np.zeros((1, 112, 112), np.uint8))"
+    )
+    environment = os.environ | {"TMPDIR": str(scratch)}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+    assert list(scratch.iterdir()) == []
+    assert sorted(p.name for p in build.iterdir()) == ["settings.json", "sim"]
+    assert json.loads((build / "settings.json").read_text()) == settings()
