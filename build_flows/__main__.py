@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 import sys
 import warnings
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from rich.table import Table
 from build_flows.config import ROOT, load_config, relative
 from build_flows.flow import StepResult, run_steps
 from build_flows.folding import balance
-from build_flows.report import PRODUCTS
+from build_flows.report import publish
 from build_flows.steps import STEPS
 from host.errors import FAILURES
 
@@ -90,14 +89,13 @@ def _print_step(result: StepResult) -> None:
 def _print_summary(results: list[StepResult], out: Path, name: str) -> None:
     table = Table("step", "time", title=name)
     for result in results:
-        table.add_row(result.name, f"{result.seconds:.1f} s" + (" (kept)" if result.resumed else ""))
+        table.add_row(
+            result.name, f"{result.seconds:.1f} s" + (" (kept)" if result.resumed else "")
+        )
     Console().print(table)
     if results[-1].name != STEP_NAMES[-1]:
         return
-    for product in (out / STEP_NAMES[-1]).iterdir():
-        if product.name in PRODUCTS:
-            shutil.copyfile(product, out / f".{product.name}")
-            (out / f".{product.name}").replace(out / product.name)
+    publish(out / STEP_NAMES[-1], out)
     report = json.loads((out / "report.json").read_text())
     click.echo(
         f"bit-exact: {report['outputs_exact']}/{report['outputs']} outputs in "

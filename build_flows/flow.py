@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the steps of a build, saves and verifies the model after each, resumes where nothing changed.
+"""Runs the steps of a build; saves and verifies the model after each; resumes what is unchanged.
 
-Every step owns a folder of the build. It is filled under another name and renamed when the step is
-complete, so a folder that exists can be trusted. A step is skipped when the sources of the flow, its
-configuration and everything it reads are what they were.
+Every step owns a folder of the build. It is filled under another name and renamed when the step
+is complete, so a folder that exists can be trusted. A step is skipped when the sources of the flow,
+its configuration and everything it reads are what they were.
 """
 
 from __future__ import annotations

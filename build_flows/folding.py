@@ -99,7 +99,7 @@ def apply_table(model: ModelWrapper, table: Table, where: str) -> None:
             if simd != getCustomOp(node).get_nodeattr("PE"):
                 raise UserError(
                     f"SIMD={simd} of {window.name} and PE={getCustomOp(node).get_nodeattr('PE')} "
-                    f"of {node.name} differ; a depthwise kernel takes its window's words as they are"
+                    f"of {node.name} differ; a depthwise kernel takes its window's words unchanged"
                 )
 
 

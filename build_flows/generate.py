@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """RTL of every unit: FINN's units through their own generators, our kernels as they are.
 
-All files go into one folder, ``rtl``. FINN's adder tree is left out in favour of hw/rtl/add_multi.sv.
+All files go into one folder, ``rtl``; hw/rtl/add_multi.sv takes the place of FINN's adder tree.
 """
 
 from __future__ import annotations

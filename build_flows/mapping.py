@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Integer graph -> kernels: FINN's RTL units for dense layers, windows and padding, ours for the rest.
+"""Integer graph -> kernels: FINN's RTL for dense layers, windows and padding, ours for the rest.
 
 Every node that is left is hardware with AXI-Stream ports; a tensor with several readers passes
 through a fork, so that each stream has one source and one sink.

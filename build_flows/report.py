@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -61,6 +62,14 @@ def write_report(
     settings = host_settings(model, cfg, affine, f"{simulated.name}/{SIMULATOR}")
     (folder / "settings.json").write_text(json.dumps(settings, indent=1))
     draw_face(found[0], affine, golden, folder / "face.png")
+
+
+def publish(folder: Path, out: Path) -> None:
+    """Copy the products of a finished report step to where people and the host look for them."""
+    for name in PRODUCTS:
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, out / f".{name}")
+            (out / f".{name}").replace(out / name)
 
 
 def host_settings(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Verilator model of the stitched design: built once, run on the golden images, compared exactly."""
+"""Verilator model of the stitched design: built once, run on golden images, compared exactly."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ COMPILE = (
 )  # fmt: skip
 VERILATOR = (
     "verilator", "--cc", "--exe", "--build", "--top-module", TOP, "--prefix", f"V{TOP}",
-    "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-timing", "-Wno-fatal", "-Werror-USERFATAL", "-Werror-USERERROR",
+    "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-timing",
+    "-Wno-fatal", "-Werror-USERFATAL", "-Werror-USERERROR",
     "-Wno-WIDTH", "-Wno-STMTDLY", "-Wno-UNUSED", "-Wno-PINMISSING", "-Wno-TIMESCALEMOD",
     "--output-split", "10000", "--output-split-cfuncs", "500", "--build-jobs", "2",
 )  # fmt: skip
@@ -83,7 +84,7 @@ def provide_simulator(model: ModelWrapper, design: Path, out: Path, cache: Path)
         _compile(sources, header, out)
         cache.mkdir(exist_ok=True)
         (out / SIMULATOR).replace(kept)
-    os.link(kept, out / SIMULATOR)
+    shutil.copy2(kept, out / SIMULATOR)
 
 
 def _compile(sources: Sequence[Path], header: str, out: Path) -> None:
@@ -136,7 +137,9 @@ def run_tool(command: Sequence[str], folder: Path, log: Path) -> None:
     """Run ``command`` in ``folder``; ToolError with the end of the log when it fails."""
     try:
         with log.open("w") as file:
-            code = subprocess.run(command, cwd=folder, stdout=file, stderr=file).returncode
+            code = subprocess.run(
+                command, cwd=folder, stdout=file, stderr=file, check=False
+            ).returncode
     except FileNotFoundError as error:
         raise UserError(f"{command[0]} is missing: {error}") from error
     if code:

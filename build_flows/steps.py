@@ -14,7 +14,9 @@ from host.errors import UserError
 def load(model: ModelWrapper, job: Job) -> ModelWrapper:
     """Cleaned QONNX model; UserError if it has no quantisers."""
     if not any(node.op_type == "Quant" for node in model.graph.node):
-        raise UserError(f"{job.cfg.model} has no Quant node; export it with `python -m model export`")
+        raise UserError(
+            f"{job.cfg.model} has no Quant node; export it with `python -m model export`"
+        )
     return cleanup_model(model)
 
 

@@ -18,7 +18,6 @@ import numpy.typing as npt
 from finn.transformation.streamline import collapse_repeated as collapse
 from finn.transformation.streamline import reorder
 from onnx import NodeProto, helper
-from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.base import Transformation
@@ -75,7 +74,7 @@ def move_scales(model: ModelWrapper) -> ModelWrapper:
     """FINN's moves: one multiply and one add before each unit quantiser.
 
     No scale crosses a quantiser, so each move is needed once, in the order of the data: to both
-    branches of a fork, through convolutions, to the other side of sums, pools and the concatenation.
+    branches of a fork, through convolutions, behind sums, pools and the concatenation.
     """
     return apply_all(
         model,
@@ -120,7 +119,9 @@ class SplitQuantisers(Transformation):
         model: ModelWrapper, node: NodeProto, scale: npt.NDArray, bits: npt.NDArray
     ) -> None:
         if scale.size != 1:
-            raise UserError(f"{node.name} quantises activations per channel; use one scale a tensor")
+            raise UserError(
+                f"{node.name} quantises activations per channel; use one scale a tensor"
+            )
         for i, value in enumerate((1.0, 0.0, float(bits.squeeze())), start=1):
             node.input[i] = f"unit_quantiser_{value:g}"  # few tensors: lookups walk their list
             model.set_initializer(node.input[i], np.float32(value))
@@ -174,7 +175,9 @@ def successors_past_scale(model: ModelWrapper, node: NodeProto) -> list[NodeProt
     """Consumers of a node's output, a single Mul in between skipped."""
     found = []
     for consumer in model.find_consumers(node.output[0]):
-        found += model.find_consumers(consumer.output[0]) if consumer.op_type == "Mul" else [consumer]
+        found += (
+            model.find_consumers(consumer.output[0]) if consumer.op_type == "Mul" else [consumer]
+        )
     return found
 
 
@@ -189,7 +192,9 @@ class StripInput(Transformation):
             raise UserError("the model does not begin with one quantiser on its input image")
         levels = float(model.get_initializer(scale.input[1]).squeeze())
         if abs(levels - 255.0) > 1e-3:
-            raise UserError(f"the input quantiser's scale is 1/{levels:g}, the camera byte's is 1/255")
+            raise UserError(
+                f"the input quantiser's scale is 1/{levels:g}, the camera byte's is 1/255"
+            )
         datatype = getCustomOp(quant).get_integer_datatype(model)
         bypass(model, scale)
         bypass(model, quant)

@@ -32,7 +32,9 @@ class Golden:
             with np.load(path) as data:
                 images, accumulators, sha = (data[key] for key in KEYS)
         except (OSError, ValueError, KeyError) as error:
-            raise UserError(f"{path} is no golden file ({error}); export the model again") from error
+            raise UserError(
+                f"{path} is no golden file ({error}); export the model again"
+            ) from error
         if str(sha) != hashlib.sha256(cfg.model.read_bytes()).hexdigest():
             raise UserError(f"{path} does not belong to {cfg.model.name}; export the model again")
         if len(images) < cfg.frames:
@@ -57,7 +59,7 @@ def compare(
     where: str,
     first: int = 0,
 ) -> None:
-    """Both of shape (N, outputs), row 0 being image ``first``; VerifyError at the first difference."""
+    """Both of shape (N, outputs), row 0 is image ``first``; VerifyError at the first difference."""
     if found.shape != expected.shape:
         raise VerifyError(tensor, (), f"of shape {found.shape}", f"shape {expected.shape}", where)
     wrong = np.argwhere(found != expected)

@@ -42,7 +42,7 @@ class KernelOp(HWCustomOp):
 
     rtl_module: ClassVar[str]  #: module name = file name in hw/rtl
     rtl_sources: ClassVar[tuple[str, ...]] = ()  #: further modules in hw/rtl it instantiates
-    stream_inputs: ClassVar[int] = 1  #: leading ONNX inputs that are streams, the rest are constants
+    stream_inputs: ClassVar[int] = 1  #: leading ONNX inputs that are streams
 
     # -- to be given by each kernel ------------------------------------------------------------
 
@@ -76,7 +76,8 @@ class KernelOp(HWCustomOp):
     # -- attributes ----------------------------------------------------------------------------
 
     def get_nodeattr_types(self) -> dict[str, Any]:
-        return super().get_nodeattr_types() | {
+        common: dict[str, Any] = super().get_nodeattr_types()
+        return common | {
             "PE": ("i", False, 1),
             "NumChannels": ("i", True, 0),
             "numInputVectors": ("ints", False, [1]),
@@ -133,10 +134,10 @@ class KernelOp(HWCustomOp):
     def get_instream_width(self, ind: int = 0) -> int:
         if ind >= self.stream_inputs:
             return 0
-        return self.get_folded_input_shape(ind)[-1] * self.get_input_datatype(ind).bitwidth()
+        return int(self.get_folded_input_shape(ind)[-1] * self.get_input_datatype(ind).bitwidth())
 
     def get_outstream_width(self, ind: int = 0) -> int:
-        return self.get_folded_output_shape(ind)[-1] * self.get_output_datatype(ind).bitwidth()
+        return int(self.get_folded_output_shape(ind)[-1] * self.get_output_datatype(ind).bitwidth())
 
     def get_exp_cycles(self) -> int:
         """Clock cycles a frame: by default one word a cycle."""
@@ -162,7 +163,7 @@ class KernelOp(HWCustomOp):
 
 def to_integers(values: npt.NDArray[Any], name: str) -> IntArray:
     """``values`` as int64; UserError if one of them is no integer."""
-    result = np.rint(values).astype(np.int64)
+    result: IntArray = np.rint(values).astype(np.int64)
     if not np.array_equal(result, values):
         raise UserError(f"tensor {name} holds fractions; the kernel graph is integer throughout")
     return result

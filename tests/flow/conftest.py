@@ -7,6 +7,7 @@ import pytest
 
 from build_flows.config import ROOT, BuildConfig, load_config
 from build_flows.flow import run_steps
+from build_flows.report import publish
 from build_flows.steps import STEPS
 from build_flows.verify import Golden
 from model.export import export_files
@@ -59,4 +60,5 @@ def demo_build():
     """Folder of the demo, built as ``make demo`` does; a finished one is kept."""
     out = ROOT / "build" / "demo"
     run_steps(STEPS, load_config("demo"), out, None, lambda _: None, lambda _: None)
+    publish(out / STEPS[-1].name, out)
     return out

@@ -21,7 +21,9 @@ def cfg(tmp_path):
     """A config with a model that negates its input, and the golden file of it."""
     shape = [1, 2, 2, 1]
     tensors = [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n in "xy"]
-    graph = helper.make_graph([helper.make_node("Neg", ["x"], ["y"])], "g", tensors[:1], tensors[1:])
+    graph = helper.make_graph(
+        [helper.make_node("Neg", ["x"], ["y"])], "g", tensors[:1], tensors[1:]
+    )
     path = tmp_path / "net.onnx"
     ModelWrapper(qonnx_make_model(graph)).save(str(path))
     images = np.arange(8, dtype=np.uint8).reshape(2, 2, 2)
@@ -81,7 +83,10 @@ def test_a_failed_step_leaves_nothing_that_is_trusted(cfg, tmp_path, failure):
     with pytest.raises(type(failure)):
         run([Step("one", same), Step("two", fails)], cfg, out)
     assert sorted(p.name for p in out.iterdir()) == ["one"]
-    assert [r.resumed for r in run([Step("one", same), Step("two", same)], cfg, out)] == [True, False]
+    assert [r.resumed for r in run([Step("one", same), Step("two", same)], cfg, out)] == [
+        True,
+        False,
+    ]
 
 
 def test_a_wrong_model_stops_with_tensor_index_and_values(cfg, tmp_path):
@@ -89,7 +94,9 @@ def test_a_wrong_model_stops_with_tensor_index_and_values(cfg, tmp_path):
         model.graph.node[0].op_type = "Abs"
         return model
 
-    with pytest.raises(VerifyError, match=r"y\[0, 1\] is 1.0, the integer reference says -1 after bad"):
+    with pytest.raises(
+        VerifyError, match=r"y\[0, 1\] is 1.0, the integer reference says -1 after bad"
+    ):
         run([Step("bad", corrupts)], cfg, tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
 
@@ -99,14 +106,18 @@ def test_compare_names_the_first_difference():
     bad = good.copy()
     bad[1, 2] += 1
     compare("t", good, good, "here")
-    with pytest.raises(VerifyError, match=r"t\[1, 2\] is 6, the integer reference says 5 after here"):
+    with pytest.raises(
+        VerifyError, match=r"t\[1, 2\] is 6, the integer reference says 5 after here"
+    ):
         compare("t", bad, good, "here")
     with pytest.raises(VerifyError, match="shape"):
         compare("t", good[:1], good, "here")
 
 
 def test_golden_must_belong_to_the_model(cfg):
-    write_golden(cfg.model, images=np.zeros((2, 2, 2)), accumulators=np.zeros((2, 4)), model_sha256="0")
+    write_golden(
+        cfg.model, images=np.zeros((2, 2, 2)), accumulators=np.zeros((2, 4)), model_sha256="0"
+    )
     with pytest.raises(UserError, match="does not belong to net.onnx; export the model again"):
         Golden.load(cfg)
 

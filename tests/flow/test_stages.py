@@ -157,7 +157,13 @@ def test_a_model_that_is_not_qonnx(small, tmp_path):
 
 
 def test_bits_of_accumulators():
-    assert [signed_bits(np.array(v)) for v in ([0], [1], [-1], [-128, 127], [128])] == [1, 2, 1, 8, 9]
+    assert [signed_bits(np.array(v)) for v in ([0], [1], [-1], [-128, 127], [128])] == [
+        1,
+        2,
+        1,
+        8,
+        9,
+    ]
     weights = np.array([[127, -127, 1]])
     assert sum_of_products(weights, DataType["UINT8"]).name == "INT16"  # 128 * 255 = 32640
     assert sum_of_products(np.array([[127] * 3]), DataType["INT8"]).name == "INT17"  # -48768

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The demo through simulated hardware: exact, under stalls, and a wrong weight is noticed."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from build_flows.config import ROOT, load_config
+from build_flows.flow import run_steps
+from build_flows.simulate import run_simulator
+from build_flows.steps import STEPS
+from build_flows.verify import Golden, compare
+from host.backends import open_backend
+from host.errors import ToolError, VerifyError
+
+EYE_CORNERS = [60, 72]
+
+
+@pytest.fixture(scope="session")
+def golden():
+    return Golden.load(load_config("demo"))
+
+
+def test_report(demo_build):
+    report = json.loads((demo_build / "report" / "report.json").read_text())
+    assert report["bit_exact"] is True
+    assert (report["outputs_exact"], report["outputs"]) == (196, 196)
+    assert report["frames_checked"] >= 2
+    assert 0 < report["cycles_per_frame"] <= report["latency_cycles"]
+    assert report["fps"] == pytest.approx(
+        report["clk_mhz"] * 1e6 / report["cycles_per_frame"], 1e-3
+    )
+    kernels = report["resources"]
+    assert {"MVAU", "depthwise", "requant", "weight_stream", "fifo"} <= set(kernels)
+    assert all(row["origin"] for row in kernels.values())
+    assert set(report) >= {"config", "versions", "git"}
+
+
+def test_the_picture_shows_the_portrait(demo_build):
+    picture = cv2.imread(str(demo_build / "report" / "face.png"))
+    assert picture is not None
+    assert picture.shape[0] >= 300
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_stalls_do_not_change_a_word(demo_build, golden, tmp_path, seed):
+    simulator = demo_build / "simulate" / "simulator"
+    found, stats = run_simulator(simulator, golden.images[:2], tmp_path, seed)
+    compare("accumulators", found, golden.accumulators[:2], f"stalls of seed {seed}")
+    assert stats["frames"] == 2
+
+
+def test_one_wrong_weight_stops_the_simulation_step(demo_build, tmp_path):
+    """A changed bit in a memory file of the stitched design is a VerifyError of `simulate`."""
+    out = tmp_path / "demo"
+    shutil.copytree(demo_build, out, ignore=shutil.ignore_patterns("cache", "simulate", "report"))
+    os.symlink(demo_build / "cache", out / "cache")
+    memory = out / "stitch" / "design" / "MVAU_rtl_30_weights_file.hex"
+    words = memory.read_text().split("\n")
+    words[0] = f"{int(words[0], 16) ^ 0x10:0{len(words[0])}x}"
+    memory.write_text("\n".join(words))
+    with pytest.raises(VerifyError, match=r"accumulators\[0, 0\] is .* after simulation"):
+        run_steps(STEPS, load_config("demo"), out, "simulate", lambda _: None, lambda _: None)
+    assert not (out / "simulate").exists()
+
+
+def test_frames_that_are_none(demo_build, tmp_path):
+    simulator = demo_build / "simulate" / "simulator"
+    with pytest.raises(ToolError, match="3 bytes, no multiple of a frame of 12544"):
+        run_simulator(simulator, np.zeros((1, 1, 3), np.uint8), tmp_path)
+
+
+def test_host_sim_backend_equals_the_reference(demo_build, golden):
+    backend = open_backend("sim", build=demo_build)
+    simulation = backend.simulate(golden.images[:1])
+    np.testing.assert_array_equal(simulation.accumulators, golden.accumulators[:1])
+
+
+def test_host_cpu_backend_is_within_one_percent(demo_build, golden):
+    sim, cpu = open_backend("sim", build=demo_build), open_backend("cpu")
+    exact, close = (backend.infer(golden.images[:1])[0] for backend in (sim, cpu))
+    inter_ocular = np.linalg.norm(np.subtract(*exact[EYE_CORNERS]))
+    assert np.linalg.norm(exact - close, axis=1).max() <= 0.01 * inter_ocular
+
+
+def test_command_line_says_what_is_wrong_in_one_line(tmp_path):
+    command = [sys.executable, "-m", "build_flows", "build", "--config", "nothing"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith("UserError: no config nothing; known are")
+    assert "Traceback" not in result.stderr
