@@ -129,7 +129,7 @@ def _draw_box(canvas: Image, box: Box, scale: float) -> None:
 def _draw_groups(canvas: Image, points: Points, face: float) -> None:
     """Draw points (98, 2) joined by group; sizes follow ``face``, its width in canvas pixels."""
     fixed = _fixed(points)
-    line = max(1, round(face / 400))
+    line = round(min(max(face / 400, 1), 8))
     for group in GROUPS:
         chain = [fixed[group.indices]]
         for colour, width in ((INK, line + 1), (COLOURS[group.part], line)):

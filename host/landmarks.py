@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 COUNT = 98
 
 LEFT_EYE_CORNER = 60
@@ -43,3 +46,10 @@ GROUPS = (
     Group("right pupil", "eyes", 97, 97, False),
 )
 """Every landmark is in exactly one group."""
+
+
+def inter_ocular(landmarks: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return the distance of the outer eye corners of landmarks (..., 98, 2), in their unit."""
+    points = np.asarray(landmarks, np.float64)
+    corners = points[..., LEFT_EYE_CORNER, :] - points[..., RIGHT_EYE_CORNER, :]
+    return np.asarray(np.linalg.norm(corners, axis=-1), np.float64)

@@ -21,7 +21,7 @@ def images():
     return np.random.default_rng(5).integers(0, 256, (3, SIZE, SIZE), np.uint8)
 
 
-# -- which one --------------------------------------------------------------------------------------
+# -- which one -------------------------------------------------------------------------------------
 
 
 def test_an_unknown_backend_is_refused():
@@ -36,7 +36,7 @@ def test_arguments_of_the_other_backend_are_refused():
         open_backend("cpu", build=Path("b"))
 
 
-# -- cpu --------------------------------------------------------------------------------------------
+# -- cpu -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("batch", ["N", 1])
@@ -138,7 +138,7 @@ def test_both_refuse_other_images(images, tiny_model, make_build):
             backend.infer(images)
 
 
-# -- sim --------------------------------------------------------------------------------------------
+# -- sim -------------------------------------------------------------------------------------------
 
 
 def test_sim_gives_accumulators_landmarks_and_statistics(make_build, images):
