@@ -233,7 +233,7 @@ def test_the_first_golden_image_is_the_portraits_crop(golden, portrait):
 
 
 def test_the_shipped_model_agrees_with_the_integer_reference(golden):
-    """At most 1 % of the inter-ocular distance off: each point of the portrait, each image's mean."""
+    """Off by at most 1 % of the inter-ocular distance: portrait by point, others on average."""
     found = open_backend("cpu").infer(golden["images"])
     error = np.linalg.norm(found - golden["landmarks"], axis=2)
     error /= inter_ocular(golden["landmarks"])[:, None]
