@@ -47,8 +47,8 @@ def faces(sheet: Path, count: int, seed: int, points: bool) -> None:
 
 @main.command()
 @click.option("--config", "name", required=True, help="Configuration, see model/train.py.")
-@click.option("--out", type=FOLDER, help="Folder of the results [default: runs/CONFIG].")
-@click.option("--cache", type=FOLDER, default=Path("runs/faces"), show_default=True,
+@click.option("--out", type=FOLDER, help="Folder of the results [default: train/CONFIG].")
+@click.option("--cache", type=FOLDER, default=Path("train/faces"), show_default=True,
               help="Folder in which the procedural faces are kept.")
 @click.option("--resume", is_flag=True, help="Go on from last.pt in the results' folder.")
 @click.option("--faces", "count", type=int, help="Faces to train on, instead of the config's.")
@@ -67,7 +67,7 @@ def train(
     from model import train as stage
 
     config = stage.find_config(name, faces=count, epochs=epochs, seed=seed)
-    result = stage.run_training(config, out or Path("runs") / name, cache, resume)
+    result = stage.run_training(config, out or Path("train") / name, cache, resume)
     click.echo(
         f"held-out procedural faces: NME {result.nme:.2f} %  FR@10 {result.failure_rate:.1f} %  "
         f"AUC@10 {result.auc:.1f} %"
@@ -147,6 +147,25 @@ def export(weights: Path, out: Path, images: Path | None, count: int) -> None:
     others, _ = labelled_images(images, twin.image_size, count - 1, GOLDEN_SEED)
     export_files(twin, out, np.concatenate([portrait(twin.image_size)[None], others]))
     click.echo(f"{out}: exported with {len(others) + 1} golden images")
+
+
+@main.command()
+@click.option("--model", type=FILE, required=True, help="QONNX file.")
+@click.option("--images", type=FILE, help=IMAGES)
+@click.option("--count", default=500, show_default=True, help="Images to measure on.")
+def evaluate(model: Path, images: Path | None, count: int) -> None:
+    """Measure the integer network of a QONNX file, the one that the hardware computes."""
+    from model.images import EVALUATION_SEED, labelled_images
+    from model.integer import integer_network
+    from model.metrics import measure
+
+    network = integer_network(model)
+    data, true = labelled_images(images, network.image_shape[0], count, EVALUATION_SEED)
+    result = measure(network.run(data).landmarks, true)
+    click.echo(
+        f"{len(data)} images: NME {result.nme:.2f} %  FR@10 {result.failure_rate:.1f} %  "
+        f"AUC@10 {result.auc:.1f} %  accuracy (100 - NME) {result.accuracy:.2f} %"
+    )
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ Images = npt.NDArray[np.uint8]
 CALIBRATION_SEED = 101  #: seeds of procedural faces that no training uses
 GOLDEN_SEED = 102
 TUNING_SEED = 103
+EVALUATION_SEED = 104
 
 
 def portrait(size: int) -> Images:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,9 @@ def test_from_checkpoint_to_files(checkpoint: Path, tmp_path: Path) -> None:
     with np.load(tmp_path / "net_golden.npz") as golden:
         assert golden["images"].shape == (3, 32, 32)
         assert np.array_equal(golden["images"][0], portrait(32))
+    fourth = run("evaluate", "--model", out, "--count", 4)
+    assert fourth.exit_code == 0, fourth.output
+    assert re.match(r"4 images: NME \d+\.\d\d %  FR@10 \d+\.\d %", fourth.output)
 
 
 def test_failures_are_one_line_and_exit_1(checkpoint: Path, tmp_path: Path) -> None:
