@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random changes of training batches: flip, turn, zoom, shift, grey levels, blur, noise, patches."""
+"""Random changes of training batches: mirror, turn, zoom, shift, grey levels, noise, patches."""
 
 from __future__ import annotations
 

@@ -145,8 +145,8 @@ class Canvas:
     def noise(self, rng: Rng, lump_x: float, lump_y: float) -> Grey:
         """Smooth noise of standard deviation about 1 with lumps of so many units."""
         height, width = self.image.shape
-        cells = (max(1, int(height / RESOLUTION / lump_y)), max(1, int(width / RESOLUTION / lump_x)))
-        return noise(rng, (height, width), cells)
+        rows, columns = height / RESOLUTION / lump_y, width / RESOLUTION / lump_x
+        return noise(rng, (height, width), (max(1, int(rows)), max(1, int(columns))))
 
 
 def paint_face(points: Array, shape: Shape, look: Look, rng: Rng) -> Grey:
@@ -236,7 +236,7 @@ def _paint_eyeball(part: Canvas, eye: Array, pupil: Array, look: Look, rng: Rng)
     around = part.distance(pupil)
     blend(ball, np.clip((radius - around) * 60, 0, 1), min(look.iris, 0.4 * white))
     blend(ball, np.clip((0.45 * radius - around) * 60, 0, 1), 0.01)
-    shade = part.line(smooth_curve(eye[:5], 4, False) + (0, 0.015), 0.03, 0.01)
+    shade = part.line(smooth_curve(eye[:5] + np.array([0, 0.015]), 4, False), 0.03, 0.01)
     ball *= 1 - 0.5 * shade
     if rng.random() < 0.7:
         glint = pupil + rng.normal(0, 0.02, 2)
@@ -280,7 +280,8 @@ def _paint_mouth(canvas: Canvas, points: Array, shape: Shape, look: Look, rng: R
     upper = smooth_curve(np.concatenate([outer[:7], inner[4::-1]]), 3)
     part.image *= 1 - rng.uniform(0.0, 0.3) * part.area(upper, 0.01)
     if shape.mouth_open > 0.015:
-        blend(part.image, part.area(smooth_curve(inner), 0.006), _cave(part, inner, shape, look, rng))
+        cave = _cave(part, inner, shape, look, rng)
+        blend(part.image, part.area(smooth_curve(inner), 0.006), cave)
     else:
         line = np.concatenate([outer[:1], inner[[1, 2, 3]], outer[6:7]])
         seam = part.line(smooth_curve(line, 4, False), rng.uniform(0.012, 0.03), 0.006)
@@ -294,8 +295,8 @@ def _cave(part: Canvas, inner: Array, shape: Shape, look: Look, rng: Rng) -> Gre
     inside = np.full(part.image.shape, rng.uniform(0.02, 0.12), np.float32)
     tongue = part.area(inner[[0, 3, 4, 5, 6, 7]] + (0, 0.05), 0.04)
     blend(inside, rng.uniform(0, 0.8) * tongue, 0.25 * look.skin)
-    if rng.random() < 0.75:
-        shown = rng.uniform(0.4, 1.4) * min(0.11, 0.05 + shape.mouth_open)
+    if rng.random() < 0.8:
+        shown = rng.uniform(0.5, 1.6) * min(0.11, 0.05 + shape.mouth_open)
         teeth = np.concatenate([inner[:5], inner[[4, 3, 2, 1, 0]] + (0, shown)])
         gaps = 1 - 0.15 * (np.sin(part.x * (2 * np.pi / 0.07)) > 0.93)
         level = rng.uniform(0.55, 0.95) * min(1.0, 0.4 + look.skin)

@@ -20,7 +20,8 @@ def background(rng: Rng, side: int) -> Grey:
     """Picture (side, side) without a head: level, gradient, lumps and some polygons."""
     half = side // 2
     ramp = np.linspace(-1, 1, half, dtype=np.float32)
-    image = rng.uniform(0, 0.9) + rng.normal(0, 0.15) * ramp[None] + rng.normal(0, 0.15) * ramp[:, None]
+    image = rng.uniform(0, 0.9) + rng.normal(0, 0.15) * ramp[None]
+    image = image + rng.normal(0, 0.15) * ramp[:, None]
     cells = int(rng.choice([3, 6, 12, 30]))
     image = (image + rng.choice([0.02, 0.1, 0.25]) * noise(rng, (half, half), (cells, cells)))
     image = np.ascontiguousarray(image, np.float32)
@@ -129,7 +130,7 @@ def _paint_ears(picture: Grey, camera: Camera, shape: Shape, level: float) -> No
         for size, shade in ((1.0, 1.0), (0.55, 0.55)):
             ear = np.stack([sign * (shape.width + 0.06 + 0.07 * np.cos(turn) * size),
                             0.1 + 0.26 * np.sin(turn) * size,
-                            -0.12 - sign * 0.0 + 0.08 * sign * np.cos(turn) * -sign * size], 1)
+                            -0.12 - 0.08 * np.cos(turn) * size], 1)
             overlay(picture, camera.project(ear), level * shade, 1.0)
 
 
@@ -159,8 +160,9 @@ def _paint_locks(picture: Grey, camera: Camera, shape: Shape, level: float, rng:
     for sign in sides:
         inner = shape.width * rng.uniform(0.75, 1.02)
         length = rng.uniform(0.2, 1.9)
-        outline = np.array([[0.2, -0.95], [inner, -0.45], [inner, 0.4 * length], [inner + 0.1, length],
-                            [inner + 0.35, length], [inner + 0.35, -0.5], [0.6, -1.1]])
+        outer = inner + 0.35
+        outline = np.array([[0.2, -0.95], [inner, -0.45], [inner, 0.4 * length],
+                            [inner + 0.1, length], [outer, length], [outer, -0.5], [0.6, -1.1]])
         lock = smooth_curve(outline + rng.normal(0, 0.03, outline.shape), 3) * (sign, 1)
         overlay(picture, _plane(camera, lock, 0.35), strands(picture, level, rng), 1.2)
 
@@ -175,7 +177,7 @@ def _paint_glasses(picture: Grey, camera: Camera, flat: Array, rng: Rng) -> None
     level = rng.uniform(0, 0.25) if rng.random() < 0.75 else rng.uniform(0.4, 1.0)
     frame = np.zeros(picture.shape, np.uint8)
     for eye in (LEFT_EYE, RIGHT_EYE):
-        centre = flat[list(eye)].mean(0) + (0, 0.03)
+        centre = flat[list(eye)].mean(0) + np.array([0, 0.03])
         c, s = np.cos(turn), np.sin(turn)
         rim = centre + np.stack([half_x * np.sign(c) * np.abs(c) ** power,
                                  half_y * np.sign(s) * np.abs(s) ** power], 1)

@@ -57,15 +57,17 @@ def draw_shape(rng: Rng) -> Shape:
     """Shape of a random person with a random expression."""
     n, u = rng.normal, rng.uniform
     closed = rng.random() < 0.12
-    opened = 0.0 if rng.random() < 0.5 else float(rng.choice([u(0, 0.1), u(0.05, 0.5)]))
+    opened = 0.0 if rng.random() < 0.55 else float(rng.choice([u(0, 0.1), u(0.05, 0.5)]))
     smile = float(np.clip(n(0.02, 0.05), -0.08, 0.15))
+    if rng.random() < 0.3:  # a grin that shows the teeth
+        opened, smile = u(0.03, 0.15), u(0.04, 0.15)
     return Shape(
         width=float(np.clip(n(0.77, 0.05), 0.64, 0.9)),
         chin=float(np.clip(n(1.25, 0.08), 1.02, 1.48)),
         square=u(1.9, 2.7),
         crown=u(1.05, 1.25),
         eye_inner=float(np.clip(n(0.195, 0.015), 0.16, 0.24)),
-        eye_open=u(0.0, 0.015) if closed else float(np.clip(n(0.048, 0.018), 0.012, 0.1)),
+        eye_open=u(0.0, 0.015) if closed else float(np.clip(n(0.052, 0.018), 0.015, 0.1)),
         eye_slant=n(0.01, 0.02),
         gaze=(float(np.clip(n(0, 0.03), -0.07, 0.07)), float(np.clip(n(0, 0.012), -0.02, 0.02))),
         brow_y=float(np.clip(n(-0.19, 0.045), -0.33, -0.11)),

@@ -181,7 +181,7 @@ def _surroundings(field: Grey) -> Grey:
 
 def lamp(field: Grey, dx: Grey, dy: Grey, length: Grey, turn: Array, rng: Rng) -> Grey:
     """Light of one lamp, with a gloss and with the shadows of the height field on itself."""
-    direction = rng.normal(0, [0.6, 0.35, 0.3]) + (0, -0.45, 0.8)
+    direction = rng.normal([0, -0.45, 0.8], [0.6, 0.35, 0.3])
     direction = turn.T @ (direction / np.linalg.norm(direction))
     x, y, z = (float(v) for v in direction)
     facing = (z - x * dx - y * dy) / length

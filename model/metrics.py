@@ -52,5 +52,6 @@ def image_errors(predicted: Points, true: Points) -> npt.NDArray[np.float64]:
 def measure(predicted: Points, true: Points) -> Metrics:
     """Metrics of predicted landmarks (N, 98, 2) against the true ones."""
     errors = image_errors(predicted, true)
+    failed = (errors > THRESHOLD).mean()
     area = np.clip(1 - errors / THRESHOLD, 0, None).mean()
-    return Metrics(float(errors.mean()), float(100 * (errors > THRESHOLD).mean()), float(100 * area))
+    return Metrics(float(errors.mean()), float(100 * failed), float(100 * area))

@@ -66,7 +66,7 @@ class TrainConfig:
             if getattr(self, name) < value:
                 raise UserError(f"{name}={getattr(self, name)} is too small; use {value} or more")
         if self.batch > self.faces:
-            raise UserError(f"batch={self.batch} is more than faces={self.faces}; use a smaller one")
+            raise UserError(f"batch={self.batch} is more than faces={self.faces}; use fewer")
         if not self.rate > 0:
             raise UserError(f"rate={self.rate} is not positive; use for example 0.003")
         for name in ("warm_up", "average"):
@@ -161,7 +161,7 @@ class Trainer:
         except (OSError, RuntimeError) as error:
             raise UserError(f"{path} cannot be resumed from: {error}") from error
         if state["train_config"] != asdict(self.config):
-            raise UserError(f"{path} is of another configuration; resume with the same or use --out")
+            raise UserError(f"{path} is of another configuration; use the same or --out")
         self.epoch = state["epoch"]
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
@@ -274,7 +274,8 @@ def run_training(config: TrainConfig, out: Path, cache: Path, resume: bool = Fal
         trainer.load(out / "last.pt")
     with Progress(transient=True) as progress:
         faces = collect(config.faces, config.seed, config.threads, cache, progress)
-        held = collect(config.held_out, config.seed + HELD_OUT_SEED, config.threads, cache, progress)
+        held_seed = config.seed + HELD_OUT_SEED
+        held = collect(config.held_out, held_seed, config.threads, cache, progress)
         while trainer.epoch < config.epochs:
             start = time.perf_counter()
             loss = trainer.train_epoch(faces, progress)
