@@ -132,7 +132,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         help=f"annotated picture (default {_short(DEFAULT_OUT)})")  # fmt: skip
     add("--equalise", action="store_true", help="histogram equalisation of the crop")
     add("--model", type=Path, metavar="FILE",
-        help=f"QDQ file for cpu (default {_short(DEFAULT_MODEL)})")  # fmt: skip
+        help=f"ONNX file for cpu, exact or QDQ (default {_short(DEFAULT_MODEL)})")  # fmt: skip
     add("--build", type=Path, metavar="DIR",
         help=f"build folder for sim (default {_short(DEFAULT_BUILD)})")  # fmt: skip
     return parser.parse_args(arguments)

@@ -12,8 +12,8 @@ from host.backends.base import Backend
 from host.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
-DEFAULT_MODEL = ROOT / "model" / "zoo" / "pfld_025x_qdq.onnx"
-"""What ``cpu`` runs unless told otherwise."""
+DEFAULT_MODEL = ROOT / "model" / "zoo" / "pfld_025x_exact.onnx"
+"""What ``cpu`` runs unless told otherwise: equal to the integer reference to the bit."""
 
 DEFAULT_BUILD = ROOT / "build" / "demo"
 """The build whose simulator ``sim`` runs unless told otherwise."""
@@ -28,7 +28,7 @@ def open_backend(name: str, model: Path | None = None, build: Path | None = None
 
     Args:
         name: one of BACKENDS.
-        model: QDQ file for ``cpu``; None is DEFAULT_MODEL.
+        model: ONNX file for ``cpu``, exact or QDQ; None is DEFAULT_MODEL.
         build: folder with settings.json for ``sim``; None is DEFAULT_BUILD.
 
     Raises:

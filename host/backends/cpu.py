@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The quantised network on the processor, through onnxruntime."""
+"""The quantised network on the processor, through onnxruntime.
+
+Two files of a model fit: NAME_exact.onnx computes the integers themselves; NAME_qdq.onnx is several
+times faster, but its requantisation rounds a little differently.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from host.errors import UserError
 
 
 class CpuBackend:
-    """Runs a QDQ file: input (N, 1, S, S) float, byte / 255; output (N, 2 x points) float."""
+    """Runs an ONNX file: input (N, 1, S, S) float, byte / 255; output (N, 2 x points) float."""
 
     name = "cpu"
 
@@ -59,7 +63,7 @@ def _open_session(model: Path) -> Any:
         raise UserError(f"cannot read the model {model}: {error.strerror or error}") from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    # Without it, x86 processors that lack VNNI saturate sums of UINT8 x INT8 products.
+    # Without it, QDQ files saturate sums of UINT8 x INT8 products on x86 without VNNI.
     options.add_session_config_entry("session.x64quantprecision", "1")
     try:
         return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
