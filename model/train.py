@@ -80,7 +80,7 @@ class TrainConfig:
 
 
 CONFIGS = {
-    "pfld_025x": TrainConfig(width=0.25),
+    "pfld_025x": TrainConfig(width=0.25, faces=6_000, epochs=12, batch=32, average=0.995),
     "pfld_1x": TrainConfig(faces=100_000, epochs=60, rate=2e-3),
     "smoke": TrainConfig(width=0.125, faces=256, held_out=32, epochs=4, batch=32),
 }
