@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -134,14 +135,23 @@ def run_simulator(
 
 
 def run_tool(command: Sequence[str], folder: Path, log: Path) -> None:
-    """Run ``command`` in ``folder``; ToolError with the end of the log when it fails."""
-    try:
-        with log.open("w") as file:
-            code = subprocess.run(
-                command, cwd=folder, stdout=file, stderr=file, check=False
-            ).returncode
-    except FileNotFoundError as error:
-        raise UserError(f"{command[0]} is missing: {error}") from error
+    """Run ``command`` in ``folder``; ToolError with the end of the log when it fails.
+
+    Whatever ends the wait, Ctrl-C for one, also ends the command and all it has started.
+    """
+    with log.open("w") as file:
+        try:
+            process = subprocess.Popen(
+                command, cwd=folder, stdout=file, stderr=file, start_new_session=True
+            )
+        except FileNotFoundError as error:
+            raise UserError(f"{command[0]} is missing: {error}") from error
+        try:
+            code = process.wait()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
     if code:
         tail = "".join(log.read_text(errors="replace").splitlines(keepends=True)[-5:])
         raise ToolError(command, log, f"exit code {code}", tail)
