@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -64,22 +65,28 @@ def test_cpu_gives_the_graphs_landmarks(batch, tmp_path, tiny_model, shape, imag
 
 def test_cpu_sums_of_byte_products_do_not_saturate(tmp_path):
     """255 * 127 twice is beyond 16 bits, where x86 kernels without VNNI saturate by default."""
-    size = 4
-    grid = {"byte": np.float32(1 / 255), "zero": np.uint8(0)}
-    weights = {
-        "weight_int": np.full((size * size, 2), 127, np.int8),
-        "weight_scale": np.float32(1 / 127),
-        "weight_zero": np.int8(0),
+    channels, size = 8, 4
+    constants = {
+        "byte": np.float32(1 / 255),
+        "zero": np.uint8(0),
+        "weight_int": np.full((channels, 1, size, size), 127, np.int8),
+        "weight_scale": np.full(channels, 1 / 127, np.float32),
+        "weight_zero": np.zeros(channels, np.int8),
+        "step": np.float32(size * size / 255),
     }
     nodes = [
         helper.make_node("QuantizeLinear", ["image", "byte", "zero"], ["q"]),
         helper.make_node("DequantizeLinear", ["q", "byte", "zero"], ["pixels"]),
-        helper.make_node("Flatten", ["pixels"], ["flat"]),
-        helper.make_node("DequantizeLinear", list(weights), ["weight"]),
-        helper.make_node("MatMul", ["flat", "weight"], ["landmarks"]),
+        helper.make_node(
+            "DequantizeLinear", ["weight_int", "weight_scale", "weight_zero"], ["weight"], axis=0
+        ),
+        helper.make_node("Conv", ["pixels", "weight"], ["sums"]),
+        helper.make_node("QuantizeLinear", ["sums", "step", "zero"], ["r"]),
+        helper.make_node("DequantizeLinear", ["r", "step", "zero"], ["features"]),
+        helper.make_node("Flatten", ["features"], ["landmarks"]),
     ]
-    constants = {name: np.asarray(value) for name, value in (grid | weights).items()}
-    path = save_model(tmp_path / "q.onnx", nodes, constants, ["N", 1, size, size], ["N", 2])
+    constants = {name: np.asarray(value) for name, value in constants.items()}
+    path = save_model(tmp_path / "q.onnx", nodes, constants, ["N", 1, size, size], ["N", channels])
     found = open_backend("cpu", model=path).infer(np.full((1, size, size), 255, np.uint8))
     assert np.abs(found - size * size).max() < 1e-3
 
@@ -226,13 +233,16 @@ def test_sim_names_a_simulator_of_another_machine(make_build, images):
         ("json.dumps = lambda _: '[1]'", r"left statistics that are no JSON object: \[1\]"),
     ],
 )
-def test_sim_tells_how_the_simulator_failed(make_build, images, damage, reason):
+def test_sim_tells_how_the_simulator_failed(
+    make_build, images, damage, reason, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     backend = open_backend("sim", build=make_build(damage))
     with pytest.raises(ToolError, match=rf"sim/simulator: {reason}") as failure:
         backend.infer(images)
-    log = failure.value.log.read_text()
-    failure.value.log.unlink()
-    assert log.startswith(f"{backend.model} --input ")
+    assert failure.value.log.read_text().startswith(f"{backend.model} --input ")
+    kept = [path for path in tmp_path.iterdir() if path.name != "build"]
+    assert kept == [failure.value.log]
     assert "\n" not in str(failure.value)
 
 

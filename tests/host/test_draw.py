@@ -53,6 +53,19 @@ def test_every_point_is_drawn_in_its_colour_where_it_is():
             assert tuple(picture[int(y), int(x)]) == COLOURS[group.part]
 
 
+def test_points_are_drawn_to_a_fraction_of_a_pixel():
+    """The pupils are single points: the centroid of what is drawn is the landmark."""
+    points = np.full((COUNT, 2), 100.0)
+    points[96], points[97] = (700.3, 400.8), (900.0, 500.5)
+    picture = draw_landmarks(np.full((1000, 1000, 3), 9, np.uint8), points).astype(float)
+    for x, y in points[96:]:
+        left, top = int(x) - 30, int(y) - 30
+        drawn = np.abs(picture[top : top + 60, left : left + 60] - 9).sum(axis=2)
+        rows, columns = np.mgrid[:60, :60] + 0.5
+        centre = np.array([(drawn * columns).sum(), (drawn * rows).sum()]) / drawn.sum()
+        assert np.abs(centre - (x - left, y - top)).max() < 0.1
+
+
 def test_the_original_is_left_alone():
     image = np.zeros((112, 112), np.uint8)
     draw_landmarks(image, ring((56, 56), 40), Box(10, 10, 90, 90), "caption")
@@ -102,9 +115,9 @@ def test_picture_and_face_stand_side_by_side(shape):
     left = round(width * PANEL / max(height, width)) + 4
     assert picture.shape == (PANEL + STRIP, left + PANEL, 3)
     zoom = picture[:PANEL, left:]
-    drawn = np.argwhere((zoom != 9).any(axis=2)).mean(axis=0)
-    centre = [PANEL / 2, PANEL / 2]
-    assert np.abs(drawn - centre).max() < 15
+    drawn = np.argwhere((zoom != 9).any(axis=2))
+    assert np.abs(drawn.mean(axis=0) - PANEL / 2).max() < 15
+    assert np.abs(np.ptp(drawn, axis=0) - 60 * PANEL / 90).max() < 20  # a margin of 5 each side
 
 
 @pytest.mark.parametrize(

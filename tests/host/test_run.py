@@ -5,6 +5,7 @@ import json
 import resource
 import subprocess
 import sys
+import tempfile
 
 import cv2
 import numpy as np
@@ -120,6 +121,19 @@ def test_the_network_gets_the_crop_and_equalisation_when_asked(portrait_file, ti
     assert (result.landmarks == middle).all()
 
 
+def test_the_backend_is_closed_whatever_happens(monkeypatch, tmp_path, capsys):
+    class Spy:
+        closed = False
+
+        def close(self):
+            self.closed = True
+
+    spy = Spy()
+    monkeypatch.setattr(run, "open_backend", lambda *_: spy)
+    assert "cannot read" in fails(capsys, "--source", tmp_path / "no.png", "--json")
+    assert spy.closed
+
+
 # -- errors ----------------------------------------------------------------------------------------
 
 
@@ -151,7 +165,10 @@ def test_bad_backends_end_in_one_line(capsys, tmp_path, make_build):
         assert message in fails(capsys, *arguments, "--json")
 
 
-def test_a_failing_simulator_ends_in_one_line(capsys, portrait_file, make_build):
+def test_a_failing_simulator_ends_in_one_line(
+    capsys, portrait_file, make_build, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     build = make_build("sys.exit('simulator: deadlock: nothing in or out')")
     line = fails(capsys, "--source", portrait_file, "--backend", "sim", "--build", build, "--json")
     assert "exit code 1: simulator: deadlock: nothing in or out; log: " in line
