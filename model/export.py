@@ -183,6 +183,8 @@ def export_files(twin: PFLD, path: Path, images: npt.NDArray[np.uint8]) -> None:
     """
     if path.suffix != ".onnx":
         raise UserError(f"{path} is no name for the model; it must end in .onnx")
+    if not path.parent.is_dir():
+        raise UserError(f"there is no folder {path.parent} to export to; make it first")
     with replacing(path) as partial:
         snap(to_qonnx(twin)).save(str(partial))
     write_golden(path, images, path.with_name(path.stem + "_golden.npz"))

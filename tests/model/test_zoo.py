@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shipped model: its files belong together, are small, and agree on the portrait."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from model.images import portrait
+from model.integer import integer_network
+
+ZOO = Path(__file__).parents[2] / "model" / "zoo"
+MODEL = ZOO / "pfld_025x.onnx"
+
+
+def test_files_are_small() -> None:
+    assert sum(p.stat().st_size for p in ZOO.iterdir()) < 1_000_000
+    assert not list(ZOO.glob("*.part"))
+
+
+def test_golden_vectors_belong_to_the_model() -> None:
+    with np.load(ZOO / "pfld_025x_golden.npz") as golden:
+        content = dict(golden)
+    assert str(content["model_sha256"]) == hashlib.sha256(MODEL.read_bytes()).hexdigest()
+    assert np.array_equal(content["images"][0], portrait(112))
+    found = integer_network(MODEL).run(content["images"])
+    assert np.array_equal(found.accumulators, content["accumulators"])
+    assert len(np.unique(content["accumulators"], axis=0)) == len(content["images"]) >= 8
+
+
+@pytest.mark.parametrize(("kind", "percent"), [("exact", 1e-4), ("qdq", 1.0)])
+def test_onnxruntime_is_close_on_the_portrait(kind: str, percent: float) -> None:
+    """Mean distance of the landmarks in percent of the inter-ocular distance."""
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    path = ZOO / f"pfld_025x_{kind}.onnx"
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    image = portrait(112)
+    (found,) = session.run(None, {"image": image[None, None].astype(np.float32) / 255})
+    true = integer_network(MODEL).run(image[None]).landmarks[0]
+    distance = np.linalg.norm(found.reshape(98, 2) - true, axis=1).mean()
+    assert 100 * distance / np.linalg.norm(true[60] - true[72]) <= percent
