@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from host.errors import UserError
-from model import face_paint, face_scene, face_shape, faces
+from model import face_camera, face_paint, face_scene, face_shape, faces
 from model.faces import Faces, make_faces
 
 CHUNK = 500  #: faces a file
@@ -22,7 +22,7 @@ CHUNK = 500  #: faces a file
 def generator_id() -> str:
     """Twelve hex digits that change with the source of the generator."""
     digest = hashlib.sha256()
-    for module in (face_shape, face_paint, face_scene, faces):
+    for module in (face_shape, face_paint, face_camera, face_scene, faces):
         digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest()[:12]
 

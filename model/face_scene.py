@@ -3,17 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 
+from model.face_camera import Camera
 from model.face_paint import Grey, Look, fill, fixed, noise, smooth_curve
 from model.face_shape import Array, Rng, Shape, full_chin
 from model.landmarks import LEFT_EYE, RIGHT_EYE
-
-if TYPE_CHECKING:
-    from model.faces import Camera
 
 
 def background(rng: Rng, side: int) -> Grey:

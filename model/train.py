@@ -80,7 +80,9 @@ class TrainConfig:
 
 
 CONFIGS = {
-    "pfld_025x": TrainConfig(width=0.25, faces=6_000, epochs=12, batch=32, average=0.995),
+    "pfld_025x": TrainConfig(
+        width=0.25, faces=6_000, epochs=14, batch=32, rate=4e-3, average=0.99
+    ),
     "pfld_1x": TrainConfig(faces=100_000, epochs=60, rate=2e-3),
     "smoke": TrainConfig(width=0.125, faces=256, held_out=32, epochs=4, batch=32),
 }
@@ -135,8 +137,6 @@ class Trainer:
         self.config, self.epoch = config, 0
         self.network = PFLD(config.width, NUM_LANDMARKS, config.s3)
         self.network.to(memory_format=torch.channels_last)
-        with torch.no_grad():
-            self.network.fc.bias.fill_(0.5)
         self.average = copy.deepcopy(self.network).eval()
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=config.rate, weight_decay=config.decay
@@ -168,9 +168,19 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.generator.set_state(state["generator"])
 
+    @torch.no_grad()
+    def start_at_mean(self, faces: Faces) -> None:
+        """Make the untrained network answer with the mean face, which it then only corrects."""
+        mean = torch.from_numpy(faces.landmarks.mean(0)).flatten()
+        for network in (self.network, self.average):
+            network.fc.bias.copy_(mean)
+            network.fc.weight.mul_(0.1)
+
     def train_epoch(self, faces: Faces, progress: Progress | None = None) -> float:
         """One pass over the faces; returns the mean loss."""
         config, total = self.config, 0.0
+        if self.epoch == 0:
+            self.start_at_mean(faces)
         self.network.train()
         order = np.random.default_rng((config.seed, self.epoch)).permutation(len(faces.images))
         bar = progress.add_task(f"epoch {self.epoch + 1}", total=config.steps) if progress else None

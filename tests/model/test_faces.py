@@ -10,7 +10,8 @@ import pytest
 from host.errors import UserError
 from model import face_shape, landmarks
 from model.face_cache import CHUNK, make_chunks, read_chunks
-from model.faces import Camera, contact_sheet, make_face, make_faces
+from model.face_camera import Camera
+from model.faces import contact_sheet, make_face, make_faces
 from model.landmarks import LEFT_EYE, MIRROR, OUTER_LIPS, RIGHT_EYE
 
 COUNT = 60
