@@ -1,12 +1,187 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Start of the command line: ``python host/run.py``, from anywhere, or ``python -m host.run``."""
+"""Landmarks of the face in one picture: ``python host/run.py --source IMAGE --backend cpu``."""
 
+from __future__ import annotations
+
+import argparse
+import json
+import os
 import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+if not __package__:  # started as a script: what is imported is the package, not its folder
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import numpy as np
+import numpy.typing as npt
+
+from host.atomic import check_image_name, write_image
+from host.backends import BACKENDS, DEFAULT_BUILD, DEFAULT_MODEL, ROOT, Backend, open_backend
+from host.detect import Box, FaceDetector
+from host.draw import side_by_side
+from host.errors import FAILURES
+from host.preprocess import Transform, crop_face
+from host.source import ASTRONAUT, load_source
+
+FORMAT = 1
+"""Version of the JSON result."""
+
+DEFAULT_OUT = ROOT / "build" / "face.png"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """Landmarks of one face and how they came about."""
+
+    source: str
+    picture: npt.NDArray[np.uint8]
+    """(H, W, 3) BGR."""
+    box: Box
+    """The detector's box."""
+    crop: Transform
+    """The square that the network saw."""
+    landmarks: npt.NDArray[np.float64]
+    """(points, 2), x then y, in pixels of the picture."""
+    backend: str
+    model: str
+    details: Mapping[str, object]
+    """What the backend told besides."""
+    times_ms: dict[str, float]
+    """Wall time by stage: load, detect, crop, infer."""
+
+    def as_json(self) -> dict[str, object]:
+        """Return the result in the form that docs/host.md describes."""
+        height, width = self.picture.shape[:2]
+        return {
+            "format": FORMAT,
+            "source": self.source,
+            "picture": {"width": width, "height": height},
+            "box": list(self.box),
+            "crop": {"left": self.crop.left, "top": self.crop.top, "side": self.crop.side},
+            "landmarks": self.landmarks.round(3).tolist(),
+            "times_ms": {name: round(value, 3) for name, value in self.times_ms.items()},
+            "backend": self.backend,
+            "model": self.model,
+            "details": dict(self.details),
+        }
+
+    def summary(self) -> str:
+        """Return one line for people."""
+        times = ", ".join(f"{name} {value:.1f} ms" for name, value in self.times_ms.items())
+        return f"{len(self.landmarks)} landmarks, backend {self.backend} ({times})"
+
+
+@contextmanager
+def _timed(times_ms: dict[str, float], name: str) -> Iterator[None]:
+    begin = time.perf_counter()
+    yield
+    times_ms[name] = (time.perf_counter() - begin) * 1e3
+
+
+def find_landmarks(source: str, backend: Backend, equalise: bool = False) -> Result:
+    """Run the whole chain on one picture: load, detect, crop, infer.
+
+    Args:
+        source: path of a picture, or ASTRONAUT.
+        backend: an open backend.
+        equalise: histogram equalisation of the crop.
+
+    Raises:
+        UserError: the picture cannot be read or shows no face.
+        ToolError: an external program of the backend fails.
+    """
+    times: dict[str, float] = {}
+    detector = FaceDetector()
+    with _timed(times, "load"):
+        picture = load_source(source)
+    with _timed(times, "detect"):
+        box = detector.find_largest(picture)
+    with _timed(times, "crop"):
+        face, square = crop_face(picture, box, backend.input_size, equalise)
+    with _timed(times, "infer"):
+        fractions = backend.infer(face[np.newaxis])[0]
+    return Result(
+        source=source,
+        picture=picture,
+        box=box,
+        crop=square,
+        landmarks=square.to_image(fractions),
+        backend=backend.name,
+        model=backend.model,
+        details=backend.details,
+        times_ms=times,
+    )
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line; exits with 2 on options that do not exist."""
+    parser = argparse.ArgumentParser(
+        prog="host/run.py", description="Find a face and its 98 landmarks in a picture."
+    )
+    add = parser.add_argument
+    add("--source", default=ASTRONAUT, metavar="IMAGE",
+        help=f"picture file, or '{ASTRONAUT}', scikit-image's portrait (default)")  # fmt: skip
+    add("--backend", default="cpu", metavar="NAME", help=f"{' or '.join(BACKENDS)} (default cpu)")
+    add("--json", action="store_true",
+        help="print the result as JSON; the picture is then written only with --out")  # fmt: skip
+    add("--out", type=Path, metavar="FILE",
+        help=f"annotated picture (default {_short(DEFAULT_OUT)})")  # fmt: skip
+    add("--equalise", action="store_true", help="histogram equalisation of the crop")
+    add("--model", type=Path, metavar="FILE",
+        help=f"ONNX file for cpu, exact or QDQ (default {_short(DEFAULT_MODEL)})")  # fmt: skip
+    add("--build", type=Path, metavar="DIR",
+        help=f"build folder for sim (default {_short(DEFAULT_BUILD)})")  # fmt: skip
+    return parser.parse_args(arguments)
+
+
+def _short(path: Path) -> str:
+    return os.path.relpath(path, ROOT)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Do what the command line asks for; results go to stdout."""
+    out: Path | None = options.out
+    if out is None and not options.json:
+        out = DEFAULT_OUT
+        out.parent.mkdir(exist_ok=True)
+    if out is not None:
+        check_image_name(out)
+    backend = open_backend(options.backend, options.model, options.build)
+    try:
+        result = find_landmarks(options.source, backend, options.equalise)
+    finally:
+        backend.close()
+    if out is not None:
+        caption = f"{backend.name}: {result.times_ms['infer']:.1f} ms"
+        drawn = side_by_side(result.picture, result.landmarks, result.crop, result.box, caption)
+        write_image(out, drawn)
+    if options.json:
+        print(json.dumps(result.as_json()))
+    else:
+        print(f"{result.summary()} -> {out}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; 0 on success, 1 after a failure told in one line on stderr."""
+    try:
+        run(parse_arguments(arguments))
+    except FAILURES as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(f"{error.filename or 'output'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        return _fail("interrupted; nothing was written")
+    return 0
+
+
+def _fail(text: str) -> int:
+    print(f"error: {' '.join(text.split())}", file=sys.stderr)
+    return 1
+
+
 if __name__ == "__main__":
-    sys.path[0] = str(Path(__file__).resolve().parents[1])  # the tree that holds the package host
-
-    from host.cli import main
-
     sys.exit(main())

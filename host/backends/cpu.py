@@ -1,86 +1,93 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The quantised network on this computer's CPU, by onnxruntime on the QDQ file."""
+"""The quantised network on the processor, through onnxruntime.
+
+Two files of a model fit: NAME_exact.onnx computes the integers themselves; NAME_qdq.onnx is several
+times faster, but its requantisation rounds a little differently.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from host.backends import as_landmarks, check_images
+from host.backends.base import Images, Landmarks, check_images
 from host.errors import UserError
-from host.landmarks import COUNT
 
 
 class CpuBackend:
-    """Runs a QDQ file with input "image" (N, 1, size, size) float and output "landmarks"."""
+    """Runs an ONNX file: input (N, 1, S, S) float, byte / 255; output (N, 2 x points) float."""
 
     name = "cpu"
 
     def __init__(self, model: Path) -> None:
-        """Load the QDQ file ``model``.
+        """Load ``model``.
 
         Raises:
-            UserError: onnxruntime is not installed; the file is missing, not an ONNX model that
-                onnxruntime runs, or has other inputs and outputs.
+            UserError: onnxruntime is missing; the file is missing, no ONNX model, or has other
+                inputs and outputs.
         """
         self.model = str(model)
-        self.details: dict[str, Any] = {}
-        self._session = _load(model)
-        self.size = self._check_ports()
+        self.details: Mapping[str, object] = {}
+        self._session = _open_session(model)
+        self._input, self.input_size, self._one_by_one = _check_shapes(self._session, model)
 
-    def _check_ports(self) -> int:
-        entries = {entry.name: entry.shape for entry in self._session.get_inputs()}
-        results = {entry.name: entry.shape for entry in self._session.get_outputs()}
-        image = entries.get("image", [])
-        fits = len(image) == 4 and isinstance(image[2], int) and image[1:3] == [1, image[3]]
-        if len(entries) != 1 or not fits or results.get("landmarks", [])[1:] != [2 * COUNT]:
-            raise UserError(
-                f"{self.model}: inputs {entries}, outputs {results}; the model must have the input "
-                f"image (N, 1, size, size) and the output landmarks (N, {2 * COUNT})"
-            )
-        return int(image[2])
-
-    def infer(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-        """Return landmarks (N, 98, 2), fractions 0..1, for crops (N, size, size) uint8."""
-        check_images(images, self.size)
-        floats = (images[:, np.newaxis] / 255).astype(np.float32)
-        (outputs,) = self._session.run(["landmarks"], {"image": floats})
-        return as_landmarks(outputs, self.model)
+    def infer(self, images: Images) -> Landmarks:
+        """Return landmarks (N, points, 2), fractions 0..1 of the crop; images (N, S, S) uint8."""
+        check_images(images, self.input_size)
+        batch = 1 if self._one_by_one else len(images)
+        scaled = images[:, np.newaxis].astype(np.float32) / np.float32(255)
+        found = [
+            self._session.run(None, {self._input: scaled[start : start + batch]})[0]
+            for start in range(0, len(images), batch)
+        ]
+        return np.concatenate(found).reshape(len(images), -1, 2).astype(np.float64)
 
     def close(self) -> None:
         """Free the session."""
         self._session = None
 
 
-def _load(model: Path) -> Any:
+def _open_session(model: Path) -> Any:
     try:
         import onnxruntime
-        from onnxruntime.capi import onnxruntime_pybind11_state as errors
     except ImportError as error:
         raise UserError(
-            "backend cpu needs the package onnxruntime: pip install onnxruntime"
+            "the backend cpu needs onnxruntime, which is missing; pip install onnxruntime"
         ) from error
     try:
-        content = model.read_bytes()
+        data = model.read_bytes()
     except OSError as error:
-        raise UserError(
-            f"cannot read the model {model}: {error.strerror}; give a _qdq.onnx file"
-        ) from error
+        raise UserError(f"cannot read the model {model}: {error.strerror or error}") from error
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what goes wrong is raised; no second report on stderr
-    # Without VNNI, onnxruntime's kernels saturate sums of UINT8 x INT8 products; see model/qdq.py.
+    options.log_severity_level = 3
+    # Without it, QDQ files saturate sums of UINT8 x INT8 products on x86 without VNNI.
     options.add_session_config_entry("session.x64quantprecision", "1")
-    unusable = (errors.Fail, errors.InvalidArgument, errors.InvalidGraph, errors.InvalidProtobuf,
-                errors.NotImplemented, errors.RuntimeException)  # fmt: skip
     try:
-        return onnxruntime.InferenceSession(
-            content, options, providers=["CPUExecutionProvider"]
-        )
-    except unusable as error:
-        reason = str(error).splitlines()[0]
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own classes share no narrower public base
+        reason = " ".join(str(error).split())
+        raise UserError(f"{model} is no ONNX model that onnxruntime runs: {reason}") from error
+
+
+def _check_shapes(session: Any, model: Path) -> tuple[str, int, bool]:
+    """Return the input's name, its side, and whether the batch dimension is fixed to 1."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    shape = inputs[0].shape if len(inputs) == 1 else []
+    square = len(shape) == 4 and shape[1] == 1 and isinstance(shape[2], int)
+    batch_fits = bool(shape) and (shape[0] == 1 or not isinstance(shape[0], int))
+    points = outputs[0].shape if len(outputs) == 1 else []
+    pairs = len(points) == 2 and isinstance(points[1], int) and points[1] % 2 == 0
+    is_float = all(value.type == "tensor(float)" for value in (*inputs, *outputs))
+    if not (square and shape[2] == shape[3] and batch_fits and pairs and is_float):
         raise UserError(
-            f"onnxruntime cannot run {model}: {reason}; give a _qdq.onnx file"
-        ) from error
+            f"{model} maps {_signature(inputs)} to {_signature(outputs)}; the host needs one float "
+            "input (N, 1, S, S) and one float output (N, 2 x points)"
+        )
+    return inputs[0].name, shape[2], shape[0] == 1
+
+
+def _signature(values: Any) -> str:
+    return ", ".join(f"{value.name} {value.type} {value.shape}" for value in values)

@@ -1,161 +1,195 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The accelerator itself, simulated cycle by cycle: the executable that the flow has built."""
+"""The network in simulated hardware: the Verilator model that a build of the flow leaves.
+
+The simulator gives integer accumulators; landmark = accumulator * scale + bias, as on the board.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from host import atomic
-from host.backends import as_landmarks, check_images
+from host.backends.base import Images, Landmarks, check_images
 from host.errors import ToolError, UserError
-from host.landmarks import COUNT
 
 FORMAT = 1
-SETTINGS = "settings.json"
-LOG = "host_sim.log"
-TAIL_LINES = 5
+"""The version of settings.json that is understood here."""
 
 
-class Simulation(NamedTuple):
-    """What the hardware gave for a number of frames."""
+@dataclass(frozen=True)
+class Settings:
+    """What the host must know of an accelerator; read from the build's settings.json."""
+
+    config: str
+    input_size: int
+    """Side of the square grey input in pixels."""
+    scale: npt.NDArray[np.float64]
+    """Landmark coordinate per unit of the accumulator, (2 x points,)."""
+    bias: npt.NDArray[np.float64]
+    """Landmark coordinate at accumulator 0, (2 x points,)."""
+    clk_mhz: float
+    simulator: Path
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Result of one run over N frames."""
 
     accumulators: npt.NDArray[np.int32]
-    """Integer outputs (N, 196)."""
-
+    """Integers that the hardware gives, (N, 2 x points)."""
+    landmarks: Landmarks
+    """(N, points, 2), fractions 0..1 of the crop."""
     stats: dict[str, Any]
-    """Clock cycles since reset: cycles, first_input, first_output, frame_ends (N); and frames."""
+    """The simulator's statistics: frames, cycles, first_output, frame_ends in cycles."""
 
 
 class SimBackend:
-    """Runs the simulator of a build folder."""
+    """Runs frames through the simulator of a build."""
 
     name = "sim"
 
     def __init__(self, build: Path) -> None:
-        """Read the settings in the folder ``build``, which ``python -m build_flows build`` made.
+        """Read the settings of ``build``.
 
         Raises:
-            UserError: settings or simulator are missing, damaged or of another network.
+            UserError: settings.json or the simulator is missing or not usable.
         """
-        path = build / SETTINGS
-        self.model = str(path)
-        self.details: dict[str, Any] = {}
-        settings = _read_settings(path)
-        try:
-            self.size = _check_shapes(settings, path)
-            self._scale = np.array(settings["output"]["scale"], np.float64)
-            self._bias = np.array(settings["output"]["bias"], np.float64)
-            self._clk_mhz = float(settings["clk_mhz"])
-            self._simulator = (build / settings["simulator"]).resolve()
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(
-                f"{path}: entry missing or of the wrong type: {error}; {_remedy(path)}"
-            ) from error
-        if not self._simulator.is_file():
-            raise UserError(f"no simulator at {self._simulator}; {_remedy(path)}")
-        self._log = build / LOG
+        self.settings = read_settings(build)
+        self.model = str(self.settings.simulator)
+        self.input_size = self.settings.input_size
+        self.details: Mapping[str, object] = {}
 
-    def infer(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-        """Return landmarks (N, 98, 2), fractions 0..1, for crops (N, size, size) uint8.
+    def infer(self, images: Images) -> Landmarks:
+        """Return landmarks (N, points, 2), fractions 0..1 of the crop; images (N, S, S) uint8.
 
-        Raises as ``simulate``; ``details`` then tells the cycles that the accelerator took.
+        ``details`` then holds the accumulators and the simulator's statistics.
+
+        Raises:
+            ToolError: the simulator fails or its output is not what was asked for.
         """
-        accumulators, stats = self.simulate(images)
-        latency = int(stats["frame_ends"][0]) - int(stats["first_input"]) + 1
+        result = self.simulate(images)
         self.details = {
-            **stats,
-            "latency_cycles": latency,
-            "latency_ms": round(latency / self._clk_mhz / 1e3, 4),
-            "clk_mhz": self._clk_mhz,
+            "accumulators": result.accumulators.tolist(),
+            "clk_mhz": self.settings.clk_mhz,
+            "stats": result.stats,
         }
-        return as_landmarks(accumulators * self._scale + self._bias, self.model)
+        return result.landmarks
 
-    def simulate(
-        self, images: npt.NDArray[np.uint8], stall_seed: int | None = None
-    ) -> Simulation:
-        """Send crops (N, size, size) uint8 through the simulated accelerator, back to back.
-
-        Args:
-            images: the crops.
-            stall_seed: let both streams pause at random with this seed; None for full rate.
-
-        Raises:
-            UserError: the crops have another shape, or the simulator cannot be started.
-            ToolError: the simulator failed or gave too little.
-        """
-        check_images(images, self.size)
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                return self._run(images, Path(folder), stall_seed)
-        except OSError as error:
-            place = error.filename or tempfile.gettempdir()
-            raise UserError(
-                f"cannot simulate with {self._simulator}: {place}: {error.strerror}; "
-                f"{_remedy(Path(self.model))}"
-            ) from error
-
-    def _run(
-        self, images: npt.NDArray[np.uint8], folder: Path, stall_seed: int | None
-    ) -> Simulation:
-        frames, words, stats = (folder / name for name in ("in.bin", "out.bin", "stats.json"))
-        frames.write_bytes(images.tobytes())
-        command = [str(self._simulator), "--input", str(frames), "--output", str(words),
-                   "--stats", str(stats)]  # fmt: skip
-        if stall_seed is not None:
-            command += ["--stall-seed", str(stall_seed)]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
-        if done.returncode:
-            raise self._failure(command, f"exit code {done.returncode}", done.stderr)
-        expected = len(images) * 2 * COUNT * 4
-        found = words.stat().st_size if words.is_file() else 0
-        if found != expected or not stats.is_file():
-            reason = f"gave {found} bytes for {len(images)} frames, {expected} expected"
-            raise self._failure(command, reason, done.stderr)
-        accumulators = np.fromfile(words, "<i4").astype(np.int32).reshape(-1, 2 * COUNT)
-        return Simulation(accumulators, json.loads(stats.read_text()))
-
-    def _failure(self, command: Sequence[str], reason: str, stderr: str) -> ToolError:
-        atomic.write_text(self._log, f"{' '.join(command)}\n{reason}\n{stderr}")
-        tail = "\n".join(stderr.splitlines()[-TAIL_LINES:])
-        return ToolError(command, self._log, reason, tail)
+    def simulate(self, images: Images) -> Simulation:
+        """Run images (N, S, S) uint8 back to back; like ``infer``, with all results."""
+        check_images(images, self.input_size)
+        outputs = len(self.settings.scale)
+        with tempfile.TemporaryDirectory(prefix="landmarks_") as folder:
+            frames, words, stats = (
+                Path(folder, name) for name in ("frames.bin", "words.bin", "stats.json")
+            )
+            frames.write_bytes(np.ascontiguousarray(images).tobytes())
+            command = [
+                self.model, "--input", str(frames), "--output", str(words), "--stats", str(stats),
+            ]  # fmt: skip
+            _run(command)
+            accumulators = _read_words(command, words, len(images), outputs)
+            numbers = _read_stats(command, stats)
+        landmarks = accumulators * self.settings.scale + self.settings.bias
+        return Simulation(accumulators, landmarks.reshape(len(images), -1, 2), numbers)
 
     def close(self) -> None:
-        """Nothing is held between inferences."""
+        """Nothing is held between runs."""
 
 
-def _remedy(path: Path) -> str:
-    return f"run: python -m build_flows build --config {path.parent.name}"
+def read_settings(build: Path) -> Settings:
+    """Read and check ``build``/settings.json.
 
-
-def _read_settings(path: Path) -> dict[str, Any]:
+    Raises:
+        UserError: the file is missing, is no JSON, has another format or does not fit together.
+    """
+    path = build / "settings.json"
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text())
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}; {_remedy(path)}") from error
-    except ValueError as error:
-        raise UserError(f"{path} is not JSON: {error}; {_remedy(path)}") from error
-    found = settings.get("format") if isinstance(settings, dict) else None
-    if found != FORMAT:
-        raise UserError(f"{path} has format {found}, this host reads {FORMAT}; {_remedy(path)}")
-    return dict(settings)
-
-
-def _check_shapes(settings: dict[str, Any], path: Path) -> int:
-    entry, result = settings["input"], settings["output"]
-    shape = list(entry["shape"])
-    sizes = [*result["shape"], len(result["scale"]), len(result["bias"])]
-    fits = len(shape) == 3 and shape[1:] == [shape[0], 1] and entry["dtype"] == "UINT8"
-    if not fits or sizes != [2 * COUNT] * 3:
         raise UserError(
-            f"{path}: input {entry['dtype']} {shape}, output {result['shape']} with {sizes[-2]} "
-            f"scales and {sizes[-1]} biases; must be UINT8 [size, size, 1] and {2 * COUNT} of each"
+            f"cannot read {path}: {error.strerror or error}; "
+            "make it with: python -m build_flows build --config demo"
+        ) from error
+    except ValueError as error:
+        raise UserError(f"{path} is no JSON: {error}; build again") from error
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != FORMAT:
+        raise UserError(f"{path} has format {found}; this host reads {FORMAT}, build again")
+    try:
+        settings = _parse(content, build)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is not as expected: {error!r}; build again") from error
+    if not os.access(settings.simulator, os.X_OK) or not settings.simulator.is_file():
+        raise UserError(f"{settings.simulator} is missing or not executable; build again")
+    return settings
+
+
+def _parse(content: dict[str, Any], build: Path) -> Settings:
+    height, width, channels = content["input"]["shape"]
+    (outputs,) = content["output"]["shape"]
+    scale, bias = (
+        np.broadcast_to(np.asarray(content["output"][name], np.float64), outputs)
+        for name in ("scale", "bias")
+    )
+    if height != width or channels != 1 or content["input"]["dtype"] != "UINT8" or outputs % 2:
+        raise ValueError(
+            f"input {content['input']} and {outputs} outputs, not square grey UINT8 and x, y pairs"
         )
-    return int(shape[0])
+    return Settings(
+        config=str(content["config"]),
+        input_size=int(height),
+        scale=scale,
+        bias=bias,
+        clk_mhz=float(content["clk_mhz"]),
+        simulator=(build / content["simulator"]).resolve(),
+    )
+
+
+def _run(command: list[str]) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    except OSError as error:
+        raise UserError(
+            f"cannot start {command[0]}: {error.strerror or error}; build again on this machine"
+        ) from error
+    if done.returncode:
+        output = (done.stdout + done.stderr).strip()
+        last = output.splitlines()[-1] if output else "no message"
+        raise _failure(command, f"exit code {done.returncode}: {last}", output)
+
+
+def _read_words(command: list[str], path: Path, frames: int, outputs: int) -> npt.NDArray[np.int32]:
+    size, expected = path.stat().st_size if path.is_file() else 0, frames * outputs * 4
+    if size != expected:
+        raise _failure(
+            command, f"wrote {size} bytes for {frames} frames of {outputs} words, not {expected}"
+        )
+    return np.fromfile(path, "<i4").reshape(frames, outputs).astype(np.int32)
+
+
+def _read_stats(command: list[str], path: Path) -> dict[str, Any]:
+    try:
+        stats = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise _failure(command, f"left no usable statistics: {error}") from error
+    if not isinstance(stats, dict):
+        raise _failure(command, f"left statistics that are no JSON object: {stats!r}")
+    return stats
+
+
+def _failure(command: list[str], reason: str, output: str = "") -> ToolError:
+    """Keep what the simulator printed in a file of its own; the frames' folder goes away."""
+    number, name = tempfile.mkstemp(prefix="simulator_", suffix=".log")
+    with os.fdopen(number, "w") as log:
+        log.write(f"{' '.join(command)}\n{output}\n")
+    return ToolError(command, Path(name), reason)
