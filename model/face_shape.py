@@ -2,8 +2,9 @@
 """Shape of a procedural face: 98 points and a height field, both from a few drawn numbers.
 
 Unit: the distance of the outer eye corners. Origin between the eyes; x to the picture's right,
-y down, z towards the viewer. The proportions follow the canon of drawing books (an eye is three
-tenths of the unit, the nose ends half a unit below the eyes, the chin one and a quarter).
+y down, z towards the viewer. The middle values are rounded proportions of adult faces, set by hand
+with measured means of real faces in view (an eye is three tenths of the unit, the nose ends half a
+unit below the eyes, the chin one and a quarter); every face draws its own around them.
 """
 
 from __future__ import annotations
