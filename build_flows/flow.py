@@ -18,7 +18,7 @@ from pathlib import Path
 
 from qonnx.core.modelwrapper import ModelWrapper
 
-from build_flows.config import ROOT, BuildConfig
+from build_flows.config import ROOT, BuildConfig, tool_versions
 from build_flows.verify import Golden, verify
 from host.errors import UserError
 
@@ -122,7 +122,8 @@ def _read_done(folder: Path) -> dict[str, object] | None:
 
 def _fingerprint(step: Step, job: Job, previous: Path | None) -> str:
     digest = hashlib.sha256(step.name.encode())
-    digest.update(json.dumps(job.cfg.as_dict(), sort_keys=True).encode())
+    settings = {"config": job.cfg.as_dict(), "versions": tool_versions()}
+    digest.update(json.dumps(settings, sort_keys=True).encode())
     files = [*_sources(), job.cfg.golden, *step.reads(job)]
     files += _files_below(previous) if previous else [job.cfg.model]
     for path in files:
@@ -134,7 +135,7 @@ def _fingerprint(step: Step, job: Job, previous: Path | None) -> str:
 def _sources() -> list[Path]:
     return sorted(
         path
-        for folder in ("build_flows", "hw")
+        for folder in ("build_flows", "hw", "host")
         for path in (ROOT / folder).rglob("*")
         if path.suffix in (".py", ".sv", ".cpp")
     )

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.base import CustomOp
 from qonnx.custom_op.registry import getCustomOp
 
-from build_flows.config import ROOT, BuildConfig
+from build_flows.config import ROOT, BuildConfig, tool_versions
 from build_flows.simulate import SIMULATOR
 from build_flows.stitch import weight_memory
 from build_flows.streamline import OUTPUT_AFFINE
@@ -32,7 +31,6 @@ from host.source import astronaut
 from hw.ops.base import KernelOp, Resources
 
 PRODUCTS = ("report.json", "face.png", "settings.json")
-PACKAGES = ("brevitas", "finn-plus", "numpy", "onnx", "qonnx", "torch", "verilator")
 FINN_ORIGIN = "estimated by FINN's formula"
 
 
@@ -55,7 +53,7 @@ def write_report(
         "fps": round(cfg.clk_mhz * 1e6 / timing["cycles_per_frame"], 1),
         "fps_origin": f"simulated cycles at an assumed clock of {cfg.clk_mhz:g} MHz",
         "resources": resources(model, cfg.part),
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": tool_versions(),
         "git": git_hash(),
     }
     (folder / "report.json").write_text(json.dumps(report, indent=1))
