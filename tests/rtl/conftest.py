@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.rtl.harness")
-
-from tests.rtl.harness import Bench  # noqa: E402
+from tests.rtl.harness import Bench
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
