@@ -5,6 +5,7 @@ from hw.environment import prepare_finn
 
 prepare_finn()
 
+from hw.ops.dense import Dense  # noqa: E402
 from hw.ops.depthwise import Depthwise  # noqa: E402
 from hw.ops.fifo import Fifo  # noqa: E402
 from hw.ops.global_acc_pool import GlobalAccPool  # noqa: E402
@@ -15,6 +16,7 @@ from hw.ops.stream_fork import StreamFork  # noqa: E402
 from hw.ops.weight_stream import WeightStream  # noqa: E402
 
 __all__ = [
+    "Dense",
     "Depthwise",
     "Fifo",
     "GlobalAccPool",

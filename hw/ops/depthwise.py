@@ -51,6 +51,11 @@ class Depthwise(KernelOp):
         """Words in which the channels of one pixel leave."""
         return self.channels // self.pe
 
+    @property
+    def weight_passes(self) -> int:
+        """How often the weight stream runs through its words in a frame: once a pixel."""
+        return int(np.prod(self.vectors))
+
     # -- arithmetic ----------------------------------------------------------------------------
 
     def golden(self, *inputs: IntArray) -> tuple[IntArray, ...]:

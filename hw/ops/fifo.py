@@ -95,6 +95,14 @@ def auto_style(width: int, depth: int) -> str:
     return min("srl" if depth <= SRL_WORDS else "distributed", "block", "ultra", key=share)
 
 
+def lut_memory_luts(width: int, depth: int) -> int:
+    """LUTs of a memory of ``depth`` words of ``width`` bits with a port to write, one to read."""
+    # RAM32M16: 14 bits of 32 words, RAM64M8: 7 bits of 64 words, in 8 LUTs each
+    banks = ceil(depth / 64)
+    ram = 8 * ceil(width / 14) if depth <= 32 else 8 * ceil(width / 7) * banks
+    return ram + width * ceil((banks - 1) / 3)  # a LUT widens the choice of a bank by three
+
+
 def memory_cost(style: str, width: int, depth: int) -> Resources:
     """Cost of a fifo of ``depth`` words of ``width`` bits in one of STYLES."""
     pointer = (depth - 1).bit_length()
@@ -105,11 +113,7 @@ def memory_cost(style: str, width: int, depth: int) -> Resources:
         return Resources(lut=lut + count_lut, ff=width + count_ff)
     ram_lut, ram_ff = count_lut + 2 * pointer, count_ff + 2 * pointer
     if style == "distributed":
-        # RAM32M16: 14 bits of 32 words, RAM64M8: 7 bits of 64 words, in 8 LUTs each
-        banks = ceil(depth / 64)
-        ram = 8 * ceil(width / 14) if depth <= 32 else 8 * ceil(width / 7) * banks
-        select = width * ceil((banks - 1) / 3)  # a LUT widens a choice by three
-        return Resources(lut=ram + select + ram_lut, ff=width + ram_ff)
+        return Resources(lut=lut_memory_luts(width, depth) + ram_lut, ff=width + ram_ff)
     if style == "block":
         blocks = min(ceil(width / bits) * ceil(depth / words) for words, bits in BLOCK_SHAPES)
         return Resources(lut=ram_lut, ff=ram_ff + 1, bram18=blocks)

@@ -58,6 +58,7 @@ class Case:
     constants: tuple[IntArray, ...] = ()
     seed: int = 1
     extra_sources: tuple[Path, ...] = ()  #: files beside hw/rtl, before the kernel
+    data: tuple[IntArray, ...] = ()  #: of the data streams in every frame; random if not given
 
     def __str__(self) -> str:
         return self.name
@@ -95,7 +96,7 @@ class Stimuli:
         words_in: list[list[int]] = [[] for _ in names_in]
         words_out: list[list[int]] = [[] for _ in names_out]
         for _ in range(FRAMES):
-            tensors = [
+            tensors = case.data or [
                 random_integers(rng, op.get_input_datatype(i), tuple(op.get_normal_input_shape(i)))
                 for i in data
             ]
@@ -103,7 +104,7 @@ class Stimuli:
                 bits = op.get_input_datatype(i).bitwidth()
                 words_in[i] += stream_words(tensor, tuple(op.get_folded_input_shape(i)), bits)
             for i in range(len(data), len(names_in)):
-                words_in[i] += op.weight_words(*case.constants) * int(np.prod(op.vectors))
+                words_in[i] += op.weight_words(*case.constants) * op.weight_passes
             for i, tensor in enumerate(op.golden(*tensors, *case.constants)):
                 bits = op.get_output_datatype(i).bitwidth()
                 words_out[i] += stream_words(tensor, tuple(op.get_folded_output_shape(i)), bits)

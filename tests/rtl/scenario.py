@@ -191,6 +191,11 @@ class Scenario:
     def done(self) -> bool:
         return all(len(sink.came_at) == len(sink.expected) for sink in self.sinks)
 
+    @property
+    def came(self) -> bool:
+        """Every output port has had a word."""
+        return all(sink.came_at for sink in self.sinks)
+
     async def run_frames(
         self, frames: int, idle: Callable[..., Iterator[bool]], stall: Callable[..., Iterator[bool]]
     ) -> None:
@@ -232,25 +237,24 @@ class Scenario:
         return max(ends)
 
     async def measure_latency(self) -> int:
-        """Feed words one by one until the first result is out; see the module's text."""
+        """Feed words one by one, port after port, until the first result is out."""
         await self.reset()
         self.start(1, never, never)
         for source in self.sources:
             source.released = 0
         await self.until_quiet()
-        for _ in range(max([len(source.queue) for source in self.sources], default=0)):
-            for source in self.sources:
-                if all(sink.came_at for sink in self.sinks):
-                    break
-                source.released = min(source.released + 1, len(source.queue))
+        taken = 0
+        for source in self.sources:
+            while source.released < len(source.queue) and not self.came:
+                source.released += 1
                 await self.until_quiet()
-        taken = max((source.taken_at[-1] for source in self.sources if source.sent), default=0)
+                taken = source.taken_at[-1] if source.taken_at else 0
         return max(sink.came_at[0] for sink in self.sinks) - taken
 
     async def until_quiet(self) -> None:
         """Until no word moved for a while, or, where words never end, the first has come."""
         still = 0
-        while still < self.quiet and not all(sink.came_at for sink in self.sinks):
+        while still < self.quiet and not self.came:
             still = 0 if await self.tick() else still + 1
 
 

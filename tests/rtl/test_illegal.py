@@ -17,6 +17,12 @@ LEGAL = {
 }
 ILLEGAL = [
     ("add_multi", {"N": 0}, "N=0 is not positive"),
+    ("dense", {"PIXELS": 0}, "PIXELS=0 is not positive"),
+    ("dense", {"SIMD": 3}, "SIMD=3 does not divide MW=4"),
+    ("dense", {"PE": 3}, "PE=3 does not divide MH=4"),
+    ("dense", {"ACT_WIDTH": 9}, "ACT_WIDTH=9 is not in 1..8"),
+    ("dense", {"WEIGHT_WIDTH": 1}, "WEIGHT_WIDTH=1 is not in 2..8"),
+    ("dense", {"ACC_WIDTH": 49}, "ACC_WIDTH=49 is not in 1..48"),
     ("depthwise", {"CHANNELS": 6, "PE": 4}, "PE=4 does not divide CHANNELS=6"),
     ("depthwise", {"PE": 0}, "PE=0 does not divide CHANNELS=1"),
     ("depthwise", {"TAPS": 0}, "TAPS=0 is not positive"),

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Dual-pixel matrix-vector unit: two neighbouring pixels share each word of weights.
+
+A DSP multiplies a weight with the inputs of both pixels, so that a pair of pixels takes the cycles
+that FINN's unit of the same SIMD and PE takes for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+from typing import Any
+
+import numpy as np
+from qonnx.core.datatype import BaseDataType, DataType
+
+from host.errors import UserError
+from hw.ops.base import IntArray, KernelOp, Resources, pack
+from hw.ops.fifo import lut_memory_luts
+from hw.ops.weight_stream import mvau_weight_lanes
+
+MAX_BITS = 8  #: of an input and of a weight: four products fit 18 bits with sign
+MAX_ACC_BITS = 48
+SPACING = 18  #: bits between the pixels in a DSP
+CHAIN = 4  #: most products summed inside the DSPs
+
+
+class Dense(KernelOp):
+    """Takes the place of an MVAU with INT weights and neither thresholds nor a memory inside.
+
+    ONNX inputs: data (1, H, W, MW) and weights (MW, MH), whose words a WeightStream feeds to the
+    port ``s_weight``. Output: accumulators (1, H, W, MH) of accDataType. ``numInputVectors`` is
+    (1, H, W); MW, MH, SIMD and PE mean what they do in FINN.
+    """
+
+    rtl_module = "dense"
+    stream_inputs = 2
+
+    def get_nodeattr_types(self) -> dict[str, Any]:
+        types = super().get_nodeattr_types() | {
+            "MW": ("i", True, 0),
+            "MH": ("i", True, 0),
+            "SIMD": ("i", False, 1),
+            "weightDataType": ("s", True, ""),
+            "accDataType": ("s", True, ""),
+        }
+        del types["NumChannels"]  # MW
+        return types
+
+    @property
+    def channels(self) -> int:
+        """Inputs of a pixel."""
+        return int(self.get_nodeattr("MW"))
+
+    @property
+    def outputs(self) -> int:
+        """Outputs of a pixel."""
+        return int(self.get_nodeattr("MH"))
+
+    @property
+    def simd(self) -> int:
+        """Inputs in a stream word."""
+        return int(self.get_nodeattr("SIMD"))
+
+    @property
+    def folds(self) -> tuple[int, int]:
+        """Words of a pixel, input and output."""
+        return self.channels // self.simd, self.outputs // self.pe
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of a frame."""
+        return int(np.prod(self.vectors))
+
+    @property
+    def weight_passes(self) -> int:
+        """How often the weight stream runs through its words in a frame: once a pair of pixels."""
+        return ceil(self.pixels / 2)
+
+    # -- arithmetic ----------------------------------------------------------------------------
+
+    def golden(self, *inputs: IntArray) -> tuple[IntArray, ...]:
+        """The matrix product; UserError if a sum leaves accDataType."""
+        data, weights = inputs
+        self._check_weights(weights)
+        acc: IntArray = data @ weights
+        dtype = self.get_output_datatype()
+        low, high = int(acc.min(initial=0)), int(acc.max(initial=0))
+        if low < dtype.min() or high > dtype.max():
+            raise UserError(
+                f"{self.onnx_node.name}: accumulators of {low}..{high} do not fit "
+                f"accDataType={dtype.name}; widen it"
+            )
+        return (acc,)
+
+    def _check_weights(self, weights: IntArray) -> None:
+        expected = (self.channels, self.outputs)
+        if weights.shape != expected:
+            raise UserError(
+                f"weights of {self.onnx_node.name} have the shape {weights.shape}; "
+                f"its attributes ask for {expected}"
+            )
+
+    def weight_lanes(self, weights: IntArray) -> IntArray:
+        """Weights (MW, MH) as the lanes (words, PE*SIMD) of the stream of one pair of pixels."""
+        self._check_weights(weights)
+        return mvau_weight_lanes(weights, self.pe, self.simd)
+
+    def weight_words(self, weights: IntArray) -> list[int]:
+        """Words of the weight stream of one pair; the stream repeats them for every pair."""
+        bits = self.get_input_datatype(1).bitwidth()
+        return [pack(lanes, bits) for lanes in self.weight_lanes(weights)]
+
+    # -- hardware ------------------------------------------------------------------------------
+
+    def check_folding(self) -> None:
+        """Raise UserError unless SIMD divides the inputs and PE the outputs."""
+        pairs = (("SIMD", self.simd, self.channels, "MW"), ("PE", self.pe, self.outputs, "MH"))
+        for attribute, value, size, name in pairs:
+            if value < 1 or size % value:
+                allowed = [d for d in range(1, size + 1) if size % d == 0]
+                raise UserError(
+                    f"{attribute}={value} does not divide {name}={size} of "
+                    f"{self.onnx_node.name}; use one of {allowed}"
+                )
+
+    def rtl_parameters(self) -> dict[str, int | str]:
+        self.check_folding()
+        self._check_widths()
+        act = self.get_input_datatype(0)
+        return {
+            "PIXELS": self.pixels,
+            "MW": self.channels,
+            "MH": self.outputs,
+            "SIMD": self.simd,
+            "PE": self.pe,
+            "ACT_WIDTH": act.bitwidth(),
+            "ACT_SIGNED": int(act.signed()),
+            "WEIGHT_WIDTH": self.get_input_datatype(1).bitwidth(),
+            "ACC_WIDTH": self.get_output_datatype().bitwidth(),
+        }
+
+    def _check_widths(self) -> None:
+        """Raise UserError unless two products fit beside one another in a DSP48E2."""
+        name, acc = self.onnx_node.name, self.get_output_datatype()
+        act, weight = self.get_input_datatype(0), self.get_input_datatype(1)
+        if not weight.signed() or not 2 <= weight.bitwidth() <= MAX_BITS:
+            kind = "too wide or narrow" if weight.signed() else "unsigned"
+            raise UserError(
+                f"{name}: weightDataType={weight.name} is {kind}; use INT2 to INT{MAX_BITS}"
+            )
+        if act.bitwidth() > MAX_BITS:
+            raise UserError(
+                f"{name} takes {act.name}; two pixels fit a DSP with up to {MAX_BITS} bits each"
+            )
+        if acc.bitwidth() > MAX_ACC_BITS:
+            raise UserError(
+                f"accDataType={acc.name} of {name} is too wide; use up to {MAX_ACC_BITS} bits"
+            )
+
+    def rtl_ports(self) -> tuple[list[str], list[str]]:
+        return ["s_axis", "s_weight"], ["m_axis"]
+
+    def get_exp_cycles(self) -> int:
+        """Weights of all pairs, unless the words of an unfolded side take longer."""
+        in_folds, out_folds = self.folds
+        return max(
+            self.weight_passes * in_folds * out_folds,
+            self.pixels * in_folds,
+            self.pixels * out_folds,
+        )
+
+    @property
+    def _chains(self) -> tuple[int, int]:
+        """Chains of DSPs for an output, and the lanes of the longest."""
+        chains = ceil(self.simd / CHAIN)
+        return chains, ceil(self.simd / chains)
+
+    def latency(self) -> int:
+        """From the last weight of the first fold; these come after the last input of the pair."""
+        chains, length = self._chains
+        return length + (chains - 1).bit_length() + 6
+
+    def resources(self) -> Resources:
+        """Products and the sums of four lanes are in the DSPs; trees, buffers, delays are not."""
+        chains, length = self._chains
+        in_folds, out_folds = self.folds
+        levels, act = (chains - 1).bit_length(), self.get_input_datatype()
+        acc = self.pe * int(self.get_output_datatype().bitwidth())
+        weight = self.pe * int(self.get_input_datatype(1).bitwidth())
+        pair = 2 * int(act.bitwidth())
+        places = out_folds + (length + levels + 7) // in_folds + 2
+        tree = 2 * self.pe * (chains - 1) * (SPACING + levels)
+        memory = lut_memory_luts(self.simd * pair, 2 * in_folds) + lut_memory_luts(2 * acc, places)
+        operands = self.simd * (act.bitwidth() + 1) if act.signed() else 0
+        waits = chains * length * (length - 1) // 2  # registers of lanes behind a chain's first
+        return Resources(
+            lut=tree + 2 * acc + memory + acc + operands + 120,
+            ff=tree + 3 * acc + (waits + self.simd) * pair + waits * weight + 190,
+            dsp=self.simd * self.pe,
+        )
+
+    # -- shapes and types ----------------------------------------------------------------------
+
+    def get_input_datatype(self, ind: int = 0) -> BaseDataType:
+        return DataType[self.get_nodeattr("weightDataType" if ind else "inputDataType")]
+
+    def get_output_datatype(self, ind: int = 0) -> BaseDataType:
+        return DataType[self.get_nodeattr("accDataType")]
+
+    def get_normal_input_shape(self, ind: int = 0) -> Sequence[int]:
+        return (self.channels, self.outputs) if ind else (*self.vectors, self.channels)
+
+    def get_normal_output_shape(self, ind: int = 0) -> Sequence[int]:
+        return (*self.vectors, self.outputs)
+
+    def get_folded_input_shape(self, ind: int = 0) -> Sequence[int]:
+        in_folds, out_folds = self.folds
+        if ind:
+            return (1, in_folds * out_folds, self.pe * self.simd)
+        return (*self.vectors, in_folds, self.simd)
