@@ -7,9 +7,6 @@ through a fork, so that each stream has one source and one sink.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-
 import numpy as np
 import numpy.typing as npt
 from finn.transformation.fpgadataflow.convert_to_hw.conv_inp_gen import InferConvInpGen
@@ -23,7 +20,6 @@ from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
 from onnx import NodeProto, helper
 from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.custom_op.base import CustomOp
 from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.base import Transformation
 from qonnx.transformation.general import GiveReadableTensorNames, GiveUniqueNodeNames, SortGraph
@@ -62,12 +58,6 @@ def map_to_kernels(model: ModelWrapper, part: str) -> ModelWrapper:
         if node.op_type in ("FMPadding_rtl", "ConvolutionInputGenerator_rtl"):
             getCustomOp(node).set_nodeattr("SIMD", 1)  # as every other kernel before folding
     return model
-
-
-def kernels(model: ModelWrapper) -> Iterator[tuple[NodeProto, CustomOp]]:
-    """Nodes in topological order with their operator instances."""
-    for node in model.graph.node:
-        yield node, getCustomOp(node)
 
 
 class OurKernels(Transformation):
@@ -224,8 +214,3 @@ def sum_of_products(weights: npt.NDArray, activation: BaseDataType) -> BaseDataT
             for hi, lo in ((activation.max(), activation.min()),)]  # fmt: skip
     bound = np.rint(np.concatenate(ends)).astype(np.int64)
     return DataType[f"INT{signed_bits(bound)}"]
-
-
-def unit_name(node: NodeProto) -> str:
-    """Name of a node as a Verilog identifier."""
-    return re.sub(r"\W", "_", node.name)

@@ -39,7 +39,6 @@ from host.errors import UserError
 from hw.ops.requant import quantise_affine
 
 OUTPUT_AFFINE = "landmark_affine"  #: metadata key: JSON {"scale": [...], "bias": [...]}
-CHANNELS_FIRST = (0, 3, 1, 2)
 
 
 def streamline(model: ModelWrapper) -> ModelWrapper:

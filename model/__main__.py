@@ -82,8 +82,9 @@ def train(
 @click.option("--percentile", default=99.99, show_default=True, help="Activations kept in range.")
 def ptq(weights: Path, out: Path, images: Path | None, count: int, percentile: float) -> None:
     """Quantise a trained network without further training."""
+    from model.checkpoint import load_network, save_twin
     from model.images import CALIBRATION_SEED, labelled_images
-    from model.quantise import as_input, load_network, post_train, save_twin
+    from model.quantise import as_input, post_train
 
     network = load_network(weights)
     pictures, _ = labelled_images(images, network.image_size, count, CALIBRATION_SEED)
@@ -107,8 +108,9 @@ def qat(
     from rich.progress import Progress
     from torch.nn.functional import l1_loss
 
+    from model.checkpoint import load_twin, save_twin
     from model.images import TUNING_SEED, labelled_images
-    from model.quantise import fine_tune, load_twin, random_batches, save_twin
+    from model.quantise import fine_tune, random_batches
 
     twin = load_twin(weights)
     data = labelled_images(images, twin.image_size, count, TUNING_SEED)
@@ -139,9 +141,9 @@ def export(weights: Path, out: Path, images: Path | None, count: int) -> None:
     """Write the QONNX file, its golden vectors and two files for onnxruntime."""
     import numpy as np
 
+    from model.checkpoint import load_twin
     from model.export import export_files
     from model.images import GOLDEN_SEED, labelled_images, portrait
-    from model.quantise import load_twin
 
     twin = load_twin(weights)
     others, _ = labelled_images(images, twin.image_size, count - 1, GOLDEN_SEED)

@@ -8,16 +8,13 @@ on labelled images.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from host.atomic import replacing
 from host.errors import UserError
 from model.network import PFLD, ConvNorm
 from model.quantised import build_twin, learned_quantisers, load_float, set_threshold
@@ -174,48 +171,3 @@ def random_batches(
 def as_input(images: npt.NDArray[np.uint8]) -> Tensor:
     """Network input (N, 1, S, S) of grey images (N, S, S)."""
     return torch.from_numpy(images)[:, None].float() / 255
-
-
-# -- files -----------------------------------------------------------------------------------------
-
-
-def save_twin(twin: PFLD, path: Path) -> None:
-    """Write the twin's config and state to ``path``."""
-    content = {"config": twin.config(), "quantised": True, "state_dict": twin.state_dict()}
-    with replacing(path) as partial:
-        torch.save(content, partial)
-
-
-def load_twin(path: Path) -> PFLD:
-    """The INT8 twin in ``path``; UserError for a file that ``save_twin`` has not written."""
-    content = read_checkpoint(path)
-    if not content.get("quantised"):
-        raise UserError(
-            f"{path} holds an FP32 network; quantise it first with `python -m model ptq`"
-        )
-    twin = build_twin(content["config"]).eval()
-    twin.load_state_dict(content["state_dict"])
-    return twin
-
-
-def load_network(path: Path) -> PFLD:
-    """The FP32 network in the training checkpoint ``path``; UserError for any other file."""
-    content = read_checkpoint(path)
-    if content.get("quantised"):
-        raise UserError(f"{path} is quantised already; give the FP32 checkpoint of the training")
-    network = PFLD(**content["config"]).eval()
-    network.load_state_dict(content["state_dict"])
-    return network
-
-
-def read_checkpoint(path: Path) -> dict[str, object]:
-    """Content of a checkpoint with the keys config and state_dict; UserError for another file."""
-    if not path.is_file():
-        raise UserError(f"there is no checkpoint {path}")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
-        raise UserError(f"{path} is not a checkpoint of this project: {error}") from error
-    if not isinstance(content, dict) or not {"config", "state_dict"} <= content.keys():
-        raise UserError(f"{path} is not a checkpoint: it needs the keys config and state_dict")
-    return content

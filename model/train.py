@@ -20,6 +20,7 @@ from torch import Tensor
 
 from host.errors import UserError
 from model.augment import augment
+from model.checkpoint import save
 from model.face_cache import generator_id, make_chunks, read_chunks
 from model.faces import Faces
 from model.landmarks import NUM_LANDMARKS
@@ -236,24 +237,6 @@ def predict(network: PFLD, images: np.ndarray, batch: int = 128) -> np.ndarray:
         part = torch.from_numpy(images[start : start + batch]).float()[:, None] / 255
         results.append(network(part.contiguous(memory_format=torch.channels_last)))
     return torch.cat(results).reshape(len(images), -1, 2).numpy()
-
-
-def load_network(path: Path) -> PFLD:
-    """Network of a checkpoint written by the training, in evaluation mode."""
-    try:
-        content = torch.load(path, weights_only=True)
-        network = PFLD(**content["config"])
-        network.load_state_dict(content["state_dict"])
-    except (OSError, RuntimeError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is no checkpoint of the training: {error}") from error
-    return network.eval()
-
-
-def save(content: dict[str, object], path: Path) -> None:
-    """Write with torch.save, then rename, so that ``path`` is never half written."""
-    partial = path.with_suffix(".partial")
-    torch.save(content, partial)
-    partial.replace(path)
 
 
 def describe(config: TrainConfig) -> dict[str, object]:

@@ -12,16 +12,9 @@ import torch
 from torch import nn
 
 from host.errors import UserError
+from model.checkpoint import load_network, load_twin, save_twin
 from model.network import PFLD, Bottleneck
-from model.quantise import (
-    calibrate,
-    correct_bias,
-    fine_tune,
-    load_network,
-    load_twin,
-    post_train,
-    save_twin,
-)
+from model.quantise import calibrate, correct_bias, fine_tune, post_train
 from model.quantised import (
     CAMERA_SCALE,
     build_twin,

@@ -14,6 +14,7 @@ from host.errors import UserError
 from model import train as stage
 from model.__main__ import main
 from model.augment import flip, grey_levels, move, patch
+from model.checkpoint import load_network
 from model.faces import make_faces
 from model.landmarks import mirror
 
@@ -139,7 +140,7 @@ def test_command_writes_its_files(tmp_path, monkeypatch):
     with (out / "log.csv").open() as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2"]
     assert json.loads((out / "config.json").read_text())["faces"] == 32
-    network = stage.load_network(out / "weights.pt")
+    network = load_network(out / "weights.pt")
     assert not network.training
     assert stage.predict(network, np.zeros((2, 112, 112), np.uint8)).shape == (2, 98, 2)
 
@@ -163,10 +164,3 @@ def test_unknown_names():
         stage.find_config("big")
     with pytest.raises(UserError, match="field 'speed' is unknown; use one of width"):
         stage.find_config("smoke", speed=3)
-
-
-def test_a_file_that_is_no_checkpoint(tmp_path):
-    path = tmp_path / "weights.pt"
-    torch.save({"config": {"width": 0.25}}, path)
-    with pytest.raises(UserError, match="is no checkpoint of the training"):
-        stage.load_network(path)
