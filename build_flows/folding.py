@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 from finn.transformation.fpgadataflow.insert_dwc import InsertDWC
 from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
-from onnx import NodeProto, helper
+from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.base import CustomOp
 from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.base import Transformation
 from qonnx.transformation.general import GiveReadableTensorNames, GiveUniqueNodeNames, SortGraph
 
-from build_flows.graph import apply_all
+from build_flows.graph import apply_all, kernel_node
 from host.errors import UserError
 from hw.ops.fifo import MIN_DEPTH
 
@@ -178,12 +178,10 @@ class InsertFifos(Transformation):
         name = model.make_new_valueinfo_name()
         model.set_tensor_shape(name, op.get_normal_input_shape(index))
         model.set_tensor_datatype(name, datatype)
-        fifo = helper.make_node(
+        fifo = kernel_node(
             "Fifo",
             [source],
             [name],
-            domain="hw.ops",
-            backend="fpgadataflow",
             NumChannels=channels,
             PE=lanes,
             numInputVectors=[int(v) for v in vectors],

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,15 @@ def constant(model: ModelWrapper, values: npt.NDArray[Any]) -> str:
     name = model.make_new_valueinfo_name()
     model.set_initializer(name, np.asarray(values))
     return name
+
+
+def kernel_node(
+    op_type: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any
+) -> NodeProto:
+    """A node of one of our kernels, see hw.ops."""
+    return helper.make_node(
+        op_type, inputs, outputs, domain="hw.ops", backend="fpgadataflow", **attributes
+    )
 
 
 def bypass(model: ModelWrapper, node: NodeProto) -> None:

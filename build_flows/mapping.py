@@ -17,7 +17,7 @@ from finn.transformation.fpgadataflow.convert_to_hw.vector_vector_activation imp
     InferVectorVectorActivation,
 )
 from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
-from onnx import NodeProto, helper
+from onnx import NodeProto
 from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
@@ -26,7 +26,7 @@ from qonnx.transformation.general import GiveReadableTensorNames, GiveUniqueNode
 from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 
-from build_flows.graph import apply_all
+from build_flows.graph import apply_all, kernel_node
 from host.errors import UserError
 
 KERNEL_DOMAINS = ("hw.ops", "finn.custom_op.fpgadataflow.rtl")
@@ -90,14 +90,8 @@ class OurKernels(Transformation):
             "numInputVectors": vectors,
             "inputDataType": model.get_tensor_datatype(node.input[0]).name,
         }
-        return helper.make_node(
-            op_type,
-            list(node.input[:n_inputs]),
-            list(node.output),
-            domain="hw.ops",
-            backend="fpgadataflow",
-            **(common | attributes),
-        )
+        inputs = list(node.input[:n_inputs])
+        return kernel_node(op_type, inputs, list(node.output), **(common | attributes))
 
     def _requant(self, model: ModelWrapper, node: NodeProto) -> NodeProto:
         old = getCustomOp(node)
@@ -159,12 +153,10 @@ class ForkStreams(Transformation):
             *vectors, channels = model.get_tensor_shape(name)
             datatype = model.get_tensor_datatype(name)
             copies = [self._copy(model, name, consumer) for consumer in consumers]
-            fork = helper.make_node(
+            fork = kernel_node(
                 "StreamFork",
                 [name],
                 copies,
-                domain="hw.ops",
-                backend="fpgadataflow",
                 NumChannels=channels,
                 numInputVectors=vectors,
                 inputDataType=datatype.name,

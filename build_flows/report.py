@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -22,7 +21,7 @@ from build_flows.simulate import SIMULATOR
 from build_flows.stitch import weight_memory
 from build_flows.streamline import OUTPUT_AFFINE
 from build_flows.verify import Golden
-from host.atomic import write_image
+from host.atomic import write_bytes, write_image
 from host.detect import FaceDetector
 from host.draw import draw_landmarks, side_by_side
 from host.landmarks import COUNT
@@ -66,8 +65,7 @@ def publish(folder: Path, out: Path) -> None:
     """Copy the products of a finished report step to where people and the host look for them."""
     for name in PRODUCTS:
         if (folder / name).is_file():
-            shutil.copyfile(folder / name, out / f".{name}")
-            (out / f".{name}").replace(out / name)
+            write_bytes(out / name, (folder / name).read_bytes())
 
 
 def host_settings(

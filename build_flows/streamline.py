@@ -34,7 +34,14 @@ from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
 from qonnx.transformation.quant_constant_folding import FoldTransposeIntoQuantInit
 
-from build_flows.graph import apply_all, bypass, constant, insert_after, insert_before
+from build_flows.graph import (
+    apply_all,
+    bypass,
+    constant,
+    insert_after,
+    insert_before,
+    kernel_node,
+)
 from host.errors import UserError
 from hw.ops.requant import quantise_affine
 
@@ -243,12 +250,10 @@ class FormRequants(Transformation):
         params = quantise_affine(factors["Mul"], factors["Add"])
         datatype = getCustomOp(quant).get_integer_datatype(model)
         batch, channels, *pixels = model.get_tensor_shape(source)
-        node = helper.make_node(
+        node = kernel_node(
             "Requant",
             [source, constant(model, params.scale), constant(model, params.bias)],
             [quant.output[0]],
-            domain="hw.ops",
-            backend="fpgadataflow",
             NumChannels=channels,
             numInputVectors=[batch, *(pixels or [1, 1])],
             inputDataType="INT32",  # narrowed when the layer in front of it is mapped
