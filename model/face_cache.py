@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from host.atomic import replacing
 from host.errors import UserError
 from model import face_camera, face_paint, face_scene, face_shape, faces
 from model.faces import Faces, make_faces
@@ -33,10 +34,8 @@ def make_chunk(folder: Path, seed: int, number: int) -> Path:
     if not path.exists():
         cv2.setNumThreads(1)
         made = make_faces(CHUNK, seed, number * CHUNK)
-        partial_path = path.with_suffix(".partial")
-        with partial_path.open("wb") as file:
+        with replacing(path) as unfinished, unfinished.open("wb") as file:
             np.savez(file, images=made.images, landmarks=made.landmarks, pose=made.pose)
-        partial_path.replace(path)
     return path
 
 
