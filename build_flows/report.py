@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.custom_op.base import CustomOp
 from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.config import ROOT, BuildConfig, tool_versions
+from build_flows.cost import unit_cost
 from build_flows.simulate import SIMULATOR
 from build_flows.stitch import weight_memory
 from build_flows.streamline import OUTPUT_AFFINE
@@ -30,7 +30,6 @@ from host.source import astronaut
 from hw.ops.base import KernelOp, Resources
 
 PRODUCTS = ("report.json", "face.png", "settings.json")
-FINN_ORIGIN = "estimated by FINN's formula"
 
 
 def write_report(
@@ -106,20 +105,10 @@ def resources(model: ModelWrapper, part: str) -> dict[str, dict[str, Any]]:
 def _costs(model: ModelWrapper, part: str) -> Iterator[tuple[str, Resources]]:
     for node in model.graph.node:
         op = getCustomOp(node)
-        if isinstance(op, KernelOp):
-            yield op.rtl_module, op.resources()
-        else:
-            yield node.op_type.removesuffix("_rtl"), _finn_cost(op, part)
+        kernel = op.rtl_module if isinstance(op, KernelOp) else node.op_type.removesuffix("_rtl")
+        yield kernel, unit_cost(op, part)
         if (weights := weight_memory(model, op)) is not None:
             yield weights[0].rtl_module, weights[0].resources()
-
-
-def _finn_cost(op: CustomOp, part: str) -> Resources:
-    cost = {k: int(np.ceil(v)) for k, v in op.node_res_estimation(part).items() if np.isfinite(v)}
-    return Resources(
-        lut=cost["LUT"], dsp=cost["DSP"], bram18=cost["BRAM_18K"], uram=cost["URAM"],
-        origin=FINN_ORIGIN,
-    )  # fmt: skip
 
 
 def git_hash() -> str:
