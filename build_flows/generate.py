@@ -21,7 +21,6 @@ from hw.ops.base import KernelOp
 from hw.ops.weight_stream import WeightStream
 
 REPLACED = ("add_multi.sv",)  #: FINN files for which hw/rtl has one of the same module name
-OUR_SUPPORT = ("add_multi.sv", f"{WeightStream.rtl_module}.sv")
 
 
 def generate(model: ModelWrapper, cfg: BuildConfig, folder: Path) -> ModelWrapper:
@@ -35,21 +34,19 @@ def generate(model: ModelWrapper, cfg: BuildConfig, folder: Path) -> ModelWrappe
             ours.append(op)
         else:
             _finn_unit(model, op, cfg, rtl)
-    for path in [*sources(ours), *(RTL_FOLDER / name for name in OUR_SUPPORT)]:
+    for path in [*sources(ours), RTL_FOLDER / f"{WeightStream.rtl_module}.sv"]:
         shutil.copyfile(path, rtl / path.name)
     return model
 
 
 def _finn_unit(model: ModelWrapper, op: CustomOp, cfg: BuildConfig, rtl: Path) -> None:
     """Let FINN generate one unit and take its files, nothing of its scratch folder stays."""
-    if op.onnx_node.op_type == "MVAU_rtl":
-        op.set_nodeattr("mem_mode", "external")  # weights come from our weight_stream
     with tempfile.TemporaryDirectory() as scratch:
         op.set_nodeattr("code_gen_dir_ipgen", scratch)
         op.code_generation_ipgen(model, cfg.part, 1000.0 / cfg.clk_mhz)
         for file in map(Path, op.get_rtl_file_list(abspath=True)):
             if file.name in REPLACED:
-                continue
+                file = RTL_FOLDER / file.name
             target = rtl / file.name
             if target.exists() and target.read_bytes() != file.read_bytes():
                 raise UserError(f"{op.onnx_node.name}: two different files are called {file.name}")

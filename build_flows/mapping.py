@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Integer graph -> kernels: FINN's RTL for dense layers, windows and padding, ours for the rest.
+"""Integer graph -> kernels: FINN's RTL for windows and padding, ours for the rest.
 
 Every node that is left is hardware with AXI-Stream ports; a tensor with several readers passes
 through a fork, so that each stream has one source and one sink.
@@ -29,7 +29,7 @@ from qonnx.transformation.infer_shapes import InferShapes
 from build_flows.graph import apply_all, kernel_node
 from host.errors import UserError
 
-KERNEL_DOMAINS = ("hw.ops", "finn.custom_op.fpgadataflow.rtl")
+FINN_KERNELS = ("FMPadding", "ConvolutionInputGenerator")
 OUTPUT_BITS = 32  #: accumulators leave the accelerator in words the host reads without unpacking
 
 
@@ -40,9 +40,9 @@ def map_to_kernels(model: ModelWrapper, part: str) -> ModelWrapper:
         InferQuantizedMatrixVectorActivation(),
         InferVectorVectorActivation(),
         InferConvInpGen(),
+        SortGraph(),
         OurKernels(),
         ForkStreams(),
-        NarrowAccumulators(),
         InferShapes(),
         InferDataTypes(),
         SpecializeLayers(part),
@@ -51,11 +51,8 @@ def map_to_kernels(model: ModelWrapper, part: str) -> ModelWrapper:
         GiveReadableTensorNames(),
     )
     for node in model.graph.node:
-        if node.domain not in KERNEL_DOMAINS:
-            raise UserError(f"{node.name}: no kernel for the operator {node.op_type}")
-        if node.domain.startswith("finn"):
+        if node.op_type.removesuffix("_rtl") in FINN_KERNELS:
             getCustomOp(node).set_nodeattr("exec_mode", "cppsim")
-        if node.op_type in ("FMPadding_rtl", "ConvolutionInputGenerator_rtl"):
             getCustomOp(node).set_nodeattr("SIMD", 1)  # as every other kernel before folding
     return model
 
@@ -66,12 +63,15 @@ class OurKernels(Transformation):
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
         rules = {
             "Requant": self._requant,
+            "MVAU": self._dense,
             "VVAU": self._depthwise,
             "Add": self._add,
             "ReduceSum": self._pool,
             "Concat": self._concat,
         }
         for index, node in enumerate(list(model.graph.node)):
+            if node.op_type not in (*rules, *FINN_KERNELS):
+                raise UserError(f"{node.name}: no kernel for the operator {node.op_type}")
             if node.op_type in rules:
                 new = rules[node.op_type](model, node)
                 model.graph.node.remove(node)
@@ -105,6 +105,20 @@ class OurKernels(Transformation):
             outputDataType=old.get_nodeattr("outputDataType"),
             perChannel=int(scale.size > 1),
             biasBits=signed_bits(bias),
+        )
+
+    def _dense(self, model: ModelWrapper, node: NodeProto) -> NodeProto:
+        old = getCustomOp(node)
+        activation = model.get_tensor_datatype(node.input[0])
+        sums = sum_of_products(model.get_initializer(node.input[1]).T, activation).name
+        return kernel_node(
+            "Dense",
+            list(node.input[:2]),
+            list(node.output),
+            **{name: old.get_nodeattr(name) for name in ("MW", "MH", "weightDataType")},
+            numInputVectors=model.get_tensor_shape(node.input[0])[:-1],
+            inputDataType=activation.name,
+            accDataType=sums if model.find_consumers(node.output[0]) else f"INT{OUTPUT_BITS}",
         )
 
     def _depthwise(self, model: ModelWrapper, node: NodeProto) -> NodeProto:
@@ -173,25 +187,6 @@ class ForkStreams(Transformation):
         return new
 
 
-class NarrowAccumulators(Transformation):
-    """Dense units get the accumulators their weights need, readers follow; the last one 32 bits."""
-
-    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
-        for node in model.graph.node:
-            if node.op_type != "MVAU":
-                continue
-            op = getCustomOp(node)
-            op.minimize_accumulator_width(model)
-            consumers = model.find_consumers(node.output[0])
-            if not consumers:
-                for attribute in ("accDataType", "outputDataType"):
-                    op.set_nodeattr(attribute, f"INT{OUTPUT_BITS}")
-            model.set_tensor_datatype(node.output[0], op.get_output_datatype())
-            for consumer in consumers:
-                getCustomOp(consumer).set_nodeattr("inputDataType", op.get_output_datatype().name)
-        return model, False
-
-
 def signed_bits(values: npt.NDArray[np.int64]) -> int:
     """Bits of the narrowest two's complement that holds every value."""
     low, high = int(values.min()), int(values.max())
@@ -199,7 +194,7 @@ def signed_bits(values: npt.NDArray[np.int64]) -> int:
 
 
 def sum_of_products(weights: npt.NDArray, activation: BaseDataType) -> BaseDataType:
-    """Narrowest signed type for ``activation . weights[c]``, weights of shape (channels, taps)."""
+    """Narrowest signed type for ``activation . weights[c]``, weights of shape (outputs, taps)."""
     positive = np.where(weights > 0, weights, 0).sum(axis=1)
     negative = np.where(weights < 0, weights, 0).sum(axis=1)
     ends = [p * hi + n * lo for p, n in ((positive, negative), (negative, positive))

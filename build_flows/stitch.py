@@ -19,8 +19,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.base import CustomOp
 from qonnx.custom_op.registry import getCustomOp
 
+from build_flows.folding import has_weights
 from hw.generate import declaration, instance
-from hw.ops import Depthwise
+from hw.ops import Dense, Depthwise
 from hw.ops.base import IntArray, KernelOp
 from hw.ops.weight_stream import WeightStream, mvau_weight_lanes
 
@@ -77,26 +78,24 @@ def _nets(model: ModelWrapper) -> dict[str, int]:
         op = getCustomOp(node)
         for i, tensor in enumerate(node.output):
             nets[net_of(tensor)] = op.get_outstream_width(i)
-        if _has_weights(op):
+        if has_weights(op.onnx_node):
             nets[f"n_{node.name}_weights"] = op.get_instream_width(1)
     return nets
 
 
-def _has_weights(op: CustomOp) -> bool:
-    return op.onnx_node.op_type in ("MVAU_rtl", "Depthwise")
-
-
 def weight_memory(model: ModelWrapper, op: CustomOp) -> tuple[WeightStream, IntArray] | None:
     """The memory beside a dense or depthwise unit and its lanes; None for the other units."""
-    if not _has_weights(op):
+    if not has_weights(op.onnx_node):
         return None
     node = op.onnx_node
     weights = np.rint(model.get_initializer(node.input[1])).astype(np.int64)
-    if isinstance(op, Depthwise):
-        lanes = op.weight_lanes(weights)
+    if isinstance(op, Dense | Depthwise):
+        lanes, style = op.weight_lanes(weights), op.get_nodeattr("ramStyle")
     else:
         lanes = mvau_weight_lanes(weights, op.get_nodeattr("PE"), op.get_nodeattr("SIMD"))
-    style = "distributed" if len(lanes) <= DISTRIBUTED_DEPTH else "block"
+        style = op.get_nodeattr("ram_style")
+    if style == "auto":
+        style = "distributed" if len(lanes) <= DISTRIBUTED_DEPTH else "block"
     datatype = op.get_nodeattr("weightDataType")
     return WeightStream.from_lanes(f"{node.name}_weights", lanes, datatype, style), lanes
 
@@ -113,14 +112,14 @@ def _weights(model: ModelWrapper, op: CustomOp, folder: Path) -> str:
 def _unit(model: ModelWrapper, op: CustomOp, nets: dict[str, int], folder: Path) -> str:
     node = op.onnx_node
     streams = [net_of(t) for t in node.input if model.get_initializer(t) is None]
-    if _has_weights(op):
+    if has_weights(op.onnx_node):
         streams.append(f"n_{node.name}_weights")
     outputs = [net_of(t) for t in node.output]
     if not isinstance(op, KernelOp):
         return _finn_instance(node, streams, outputs, nets)
     names_in, names_out = op.rtl_ports()
     ports = dict(zip([*names_in, *names_out], [*streams, *outputs], strict=True))
-    constants = [] if _has_weights(op) else [
+    constants = [] if has_weights(op.onnx_node) else [
         np.rint(value).astype(np.int64)
         for value in map(model.get_initializer, node.input)
         if value is not None

@@ -22,6 +22,7 @@ from qonnx.core.datatype import BaseDataType, DataType
 from host.errors import UserError
 
 IntArray = npt.NDArray[np.int64]
+RAM_STYLE = ("s", False, "auto", {"auto", "distributed", "block", "ultra"})  # of weights
 EXACT_FLOAT32 = 1 << 24  # FINN's executor carries integers in float32
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
 from host.errors import UserError
-from hw.ops.base import IntArray, KernelOp, Resources, pack
+from hw.ops.base import RAM_STYLE, IntArray, KernelOp, Resources, pack
 from hw.ops.fifo import lut_memory_luts
 from hw.ops.weight_stream import mvau_weight_lanes
 
@@ -43,6 +43,7 @@ class Dense(KernelOp):
             "SIMD": ("i", False, 1),
             "weightDataType": ("s", True, ""),
             "accDataType": ("s", True, ""),
+            "ramStyle": RAM_STYLE,
         }
         del types["NumChannels"]  # MW
         return types

@@ -15,7 +15,7 @@ import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
 from host.errors import UserError
-from hw.ops.base import IntArray, KernelOp, Resources, pack
+from hw.ops.base import RAM_STYLE, IntArray, KernelOp, Resources, pack
 from hw.ops.cost import output_fifo_cost
 
 MAX_ACT_BITS, MAX_WEIGHT_BITS, MAX_ACC_BITS = 27, 18, 48  #: operands of a DSP48E2, signed
@@ -39,6 +39,7 @@ class Depthwise(KernelOp):
             "Kernel": ("ints", True, []),  # height, width
             "weightDataType": ("s", True, ""),
             "accDataType": ("s", True, ""),
+            "ramStyle": RAM_STYLE,
         }
 
     @property

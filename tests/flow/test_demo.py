@@ -35,7 +35,7 @@ def test_report(demo_build):
         report["clk_mhz"] * 1e6 / report["cycles_per_frame"], 1e-3
     )
     kernels = report["resources"]
-    assert {"MVAU", "depthwise", "requant", "weight_stream", "fifo"} <= set(kernels)
+    assert {"dense", "depthwise", "requant", "weight_stream", "fifo"} <= set(kernels)
     assert all(row["origin"] for row in kernels.values())
     assert set(report) >= {"config", "versions", "git"}
 
@@ -59,7 +59,7 @@ def test_one_wrong_weight_stops_the_simulation_step(demo_build, tmp_path):
     out = tmp_path / "demo"
     shutil.copytree(demo_build, out, ignore=shutil.ignore_patterns("cache", "simulate", "report"))
     os.symlink(demo_build / "cache", out / "cache")
-    memory = out / "stitch" / "design" / "MVAU_rtl_30_weights_file.hex"
+    memory = out / "stitch" / "design" / "Dense_30_weights_file.hex"
     words = memory.read_text().split("\n")
     words[0] = f"{int(words[0], 16) ^ 0x10:0{len(words[0])}x}"
     memory.write_text("\n".join(words))

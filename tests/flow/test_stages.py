@@ -41,14 +41,14 @@ def node_of(model, op_type):
 def test_every_layer_becomes_a_kernel(mapped):
     count = Counter(n.op_type for n in mapped.graph.node)
     assert count["Requant"] == 56
-    assert count["MVAU_rtl"] == 31
+    assert count["Dense"] == 31
     assert count["Depthwise"] == 13
     assert count["StreamAdd"] == 10
     assert count["StreamFork"] == 12
     assert count["GlobalAccPool"] == 3
     assert count["StreamConcat"] == 1
     assert set(count) - {"FMPadding_rtl", "ConvolutionInputGenerator_rtl"} == {
-        "Requant", "MVAU_rtl", "Depthwise", "StreamAdd", "StreamFork", "GlobalAccPool",
+        "Requant", "Dense", "Depthwise", "StreamAdd", "StreamFork", "GlobalAccPool",
         "StreamConcat",
     }  # fmt: skip
 
@@ -86,7 +86,10 @@ def test_balance_names_what_is_too_slow(mapped):
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ({"MVAU_rtl_1": {"SIMD": 5}}, "SIMD=5 does not divide the 72 channels of MVAU_rtl_1; use"),
+        ({"Dense_1": {"SIMD": 5}}, "SIMD=5 does not divide the 72 channels of Dense_1; use"),
+        ({"Dense_1": {"kernel": "DPU"}}, "sets kernel=DPU of Dense_1; use Dense, MVAU"),
+        ({"Dense_1": {"ramStyle": "flash"}}, "sets ramStyle=flash of Dense_1; use auto, block"),
+        ({"Requant_0": {"ramStyle": "block"}}, "sets ramStyle of Requant_0; it has PE"),
         ({"Requant_0": {"PE": 3}}, r"PE=3 does not divide the 8 channels of Requant_0; use one of"),
         ({"Requant_0": {"PE": 0}}, "PE=0 does not divide"),
         ({"Requant_0": {"SIMD": 1}}, "sets SIMD of Requant_0; it has PE"),
