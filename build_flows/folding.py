@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parallelism of every kernel from a folding file, and the buffers between kernels.
+"""Parallelism of every kernel from a folding file, and width converters between kernels.
 
 A folding file is JSON: node name -> {"SIMD": n, "PE": n, "kernel": k, "ramStyle": r}. ``SIMD``
 folds the input channels of windows, padding and dense units, ``PE`` the output channels of dense
 units and the lanes of our other kernels; ``kernel`` is "Dense" or, for FINN's unit in its place,
-"MVAU"; ``ramStyle`` is the memory of the weights. What is not named keeps one lane and "auto".
-Where neighbouring widths differ, FINN's width converter is put between; branches that rejoin get
-FIFOs.
+"MVAU"; ``ramStyle`` is the memory of the weights or of a window. What is not named keeps one lane
+and the default. Where neighbouring widths differ, FINN's width converter is put between; branches
+that rejoin get FIFOs.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from finn.transformation.fpgadataflow.insert_dwc import InsertDWC
@@ -25,10 +24,9 @@ from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.base import Transformation
 from qonnx.transformation.general import GiveReadableTensorNames, GiveUniqueNodeNames, SortGraph
 
-from build_flows.graph import apply_all, kernel_node
+from build_flows.graph import apply_all
 from host.errors import UserError
 from hw.ops.base import RAM_STYLE
-from hw.ops.fifo import MIN_DEPTH
 
 Table = dict[str, dict[str, int | str]]
 CHANNELS = {  # foldable attribute of an operator -> the attribute it must divide
@@ -37,12 +35,11 @@ CHANNELS = {  # foldable attribute of an operator -> the attribute it must divid
     "ConvolutionInputGenerator_rtl": {"SIMD": "IFMChannels"},
 }
 OUR_CHANNELS = {"PE": "NumChannels"}
-KERNELS = ("Dense", "MVAU")  #: for a dense layer
 WINDOW = "ConvolutionInputGenerator_rtl"
-SLACK_PIXELS = 4  #: what the pipelines of a branch hold besides its windows
+KERNELS = ("Dense", "MVAU")  #: for a dense layer
 
 
-def fold(model: ModelWrapper, file: Path, part: str, fifo_depth: int) -> ModelWrapper:
+def fold(model: ModelWrapper, file: Path, part: str) -> ModelWrapper:
     """Fold ``model`` as ``file`` says; UserError names node, value and what is allowed."""
     table = read_table(file)
     apply_table(model, table, str(file))
@@ -51,8 +48,7 @@ def fold(model: ModelWrapper, file: Path, part: str, fifo_depth: int) -> ModelWr
     for node in model.graph.node:
         if node.op_type == "StreamingDataWidthConverter_rtl":
             getCustomOp(node).set_nodeattr("exec_mode", "cppsim")
-    model = apply_all(model, InsertFifos(fifo_depth), SortGraph(), GiveUniqueNodeNames())
-    return apply_all(model, GiveReadableTensorNames())
+    return apply_all(model, SortGraph(), GiveUniqueNodeNames(), GiveReadableTensorNames())
 
 
 def read_table(file: Path) -> Table:
@@ -74,7 +70,8 @@ def foldable(node: NodeProto) -> dict[str, str]:
 def options(node: NodeProto) -> dict[str, tuple[str, ...]]:
     """What a folding file may choose by name for a node -> the names."""
     kernels = {"kernel": KERNELS} if node.op_type == "Dense" else {}
-    memories = {"ramStyle": tuple(sorted(RAM_STYLE[3]))} if has_weights(node) else {}
+    has_memory = has_weights(node) or node.op_type == WINDOW
+    memories = {"ramStyle": tuple(sorted(RAM_STYLE[3]))} if has_memory else {}
     return kernels | memories
 
 
@@ -127,7 +124,9 @@ def _apply(op: CustomOp, attribute: str, value: int | str, where: str) -> None:
         raise UserError(
             f"{where} sets {attribute}={value} of {node.name}; use {', '.join(names[attribute])}"
         )
-    if attribute != "kernel":
+    if attribute == "ramStyle" and node.op_type == WINDOW:
+        op.set_nodeattr("ram_style", value)
+    elif attribute != "kernel":
         op.set_nodeattr(attribute, value)
 
 
@@ -205,73 +204,3 @@ def _agree_depthwise(model: ModelWrapper, table: Table) -> None:
             window = model.find_producer(node.input[0]).name
             lanes = max(table[node.name]["PE"], table[window]["SIMD"])
             table[node.name]["PE"] = table[window]["SIMD"] = lanes
-
-
-class InsertFifos(Transformation):
-    """FIFOs where branches rejoin, and of ``depth`` words on every other stream unless it is 0.
-
-    At a join the short branch must hold what the windows of the long one hold back: the pixels that
-    a window needs before it gives its first result. A vector that waits for the others of a
-    concatenation is held whole.
-    """
-
-    def __init__(self, depth: int) -> None:
-        super().__init__()
-        self.depth = depth
-
-    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
-        for node in list(model.graph.node):
-            op = getCustomOp(node)
-            depths = self._join_depths(model, node)
-            for i, name in enumerate(node.input):
-                producer = model.find_producer(name)
-                if producer is None and model.get_initializer(name) is not None:
-                    continue
-                depth = max(self.depth, depths.get(i, 0))
-                if depth >= MIN_DEPTH:
-                    self._insert(model, op, i, depth)
-        return model, False
-
-    @staticmethod
-    def _insert(model: ModelWrapper, op: CustomOp, index: int, depth: int) -> None:
-        node = op.onnx_node
-        source, datatype = node.input[index], op.get_input_datatype(index)
-        *vectors, _, lanes = op.get_folded_input_shape(index)
-        channels = op.get_normal_input_shape(index)[-1]
-        name = model.make_new_valueinfo_name()
-        model.set_tensor_shape(name, op.get_normal_input_shape(index))
-        model.set_tensor_datatype(name, datatype)
-        fifo = kernel_node(
-            "Fifo",
-            [source],
-            [name],
-            NumChannels=channels,
-            PE=lanes,
-            numInputVectors=[int(v) for v in vectors],
-            inputDataType=datatype.name,
-            depth=depth,
-        )
-        node.input[index] = name
-        model.graph.node.append(fifo)
-
-    def _join_depths(self, model: ModelWrapper, node: NodeProto) -> dict[int, int]:
-        op = getCustomOp(node)
-        if node.op_type == "StreamConcat":
-            return {i: op.get_folded_input_shape(i)[-2] for i in range(len(node.input))}
-        if node.op_type != "StreamAdd":
-            return {}
-        lags = [held_pixels(model, name) for name in node.input]
-        words = op.get_folded_input_shape()[-2]
-        return {i: (max(lags) - lag + SLACK_PIXELS) * words for i, lag in enumerate(lags)}
-
-
-def held_pixels(model: ModelWrapper, tensor: str) -> int:
-    """Pixels that the windows between the last fork and ``tensor`` can hold at once."""
-    pixels = 0
-    while (node := model.find_producer(tensor)) is not None and node.op_type != "StreamFork":
-        if node.op_type == WINDOW:
-            op: Any = getCustomOp(node)
-            (k_h, k_w), (_, width) = (op.get_nodeattr(a) for a in ("ConvKernelDim", "IFMDim"))
-            pixels += (k_h - 1) * width + k_w
-        tensor = node.input[0]
-    return pixels
