@@ -33,13 +33,13 @@ def generate(model: ModelWrapper, cfg: BuildConfig, folder: Path) -> ModelWrappe
         if isinstance(op, KernelOp):
             ours.append(op)
         else:
-            _finn_unit(model, op, cfg, rtl)
+            finn_unit(model, op, cfg, rtl)
     for path in [*sources(ours), RTL_FOLDER / f"{WeightStream.rtl_module}.sv"]:
         shutil.copyfile(path, rtl / path.name)
     return model
 
 
-def _finn_unit(model: ModelWrapper, op: CustomOp, cfg: BuildConfig, rtl: Path) -> None:
+def finn_unit(model: ModelWrapper, op: CustomOp, cfg: BuildConfig, rtl: Path) -> None:
     """Let FINN generate one unit and take its files, nothing of its scratch folder stays."""
     with tempfile.TemporaryDirectory() as scratch:
         op.set_nodeattr("code_gen_dir_ipgen", scratch)
