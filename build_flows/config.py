@@ -33,16 +33,12 @@ class BuildConfig:
     """FPGA part as Vivado spells it."""
     frames: int = 2
     """Golden images simulated back to back, at least 2 (steady state needs a second frame)."""
-    fifo_depth: int = 0
-    """Words of a FIFO on every stream, 0 for none; branches that rejoin get what they need."""
 
     def __post_init__(self) -> None:
         if not 10 <= self.clk_mhz <= 500:
             raise UserError(f"clk_mhz={self.clk_mhz} in {self.name}; allowed are 10 to 500")
         if self.frames < 2:
             raise UserError(f"frames={self.frames} in {self.name}; simulate at least 2")
-        if self.fifo_depth < 0 or self.fifo_depth == 1:
-            raise UserError(f"fifo_depth={self.fifo_depth} in {self.name}; use 0 or at least 2")
         for path in (self.model, self.golden, self.folding):
             if not path.is_file():
                 raise UserError(f"{path} does not exist; config {self.name} names it")

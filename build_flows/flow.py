@@ -36,6 +36,11 @@ class Job:
     folder: Path
     """Folder of this step while it runs."""
 
+    @property
+    def cache(self) -> Path:
+        """Folder of what is kept by content, whichever step made it."""
+        return self.out / "cache"
+
     def of(self, step: str) -> Path:
         """Finished folder of an earlier step."""
         return self.out / step

@@ -37,6 +37,7 @@ def write_report(
 ) -> None:
     """Write the three products into ``folder`` from the results in ``simulated``."""
     timing = json.loads((simulated / "timing.json").read_text())
+    timing.pop("flows")
     found = np.load(simulated / "full_rate.npy")
     expected = golden.accumulators[: len(found)]
     affine = json.loads(model.get_metadata_prop(OUTPUT_AFFINE))

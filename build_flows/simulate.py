@@ -12,13 +12,15 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
-from build_flows.stitch import TOP, Design
+from build_flows.stitch import TOP, Design, Stream, net_of
 from build_flows.verify import Golden, compare
 from host.errors import ToolError, UserError
 from hw.environment import prepare_verilator
@@ -26,6 +28,7 @@ from hw.environment import prepare_verilator
 SIMULATOR = "simulator"
 MAIN = Path(__file__).parent / "simulator" / "main.cpp"
 STALL_SEED = 1
+LOG = "simulation.log"
 COMPILE = (
     "-CFLAGS", "-std=c++17 -O1",
     "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include VK_PCH_I_FAST= VK_PCH_I_SLOW=",
@@ -40,42 +43,89 @@ VERILATOR = (
 
 
 @dataclass(frozen=True)
-class Timing:
-    """Cycle counts of a run without stalls."""
+class Run:
+    """What a simulation gave."""
 
-    cycles_per_frame: int
-    """Distance of the last two frames' ends: the steady state."""
-    latency_cycles: int
-    """From the first word of the first frame to its last accumulator."""
+    found: npt.NDArray[np.int64]
+    """Accumulators (N, outputs)."""
+    stats: dict[str, Any]
+    """Cycle of the first input word and of each frame's last output, and what the streams did."""
+
+    @property
+    def cycles_per_frame(self) -> int:
+        """Distance of the last two frames' ends: the steady state."""
+        ends = self.stats["frame_ends"]
+        return int(ends[-1] - ends[-2])
+
+    @property
+    def latency_cycles(self) -> int:
+        """From the first word of the first frame to its last accumulator."""
+        return int(self.stats["frame_ends"][0] - self.stats["first_input"] + 1)
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """A compiled design."""
+
+    path: Path
+    """The executable; it finds the design's memory files from where it lies."""
+    model: ModelWrapper
+    """Graph of the design's units."""
+    design: Path
+    """Stitched folder."""
+
+    def run(
+        self,
+        images: npt.NDArray[np.uint8],
+        folder: Path,
+        stall_seed: int | None = None,
+        options: Sequence[str] = (),
+    ) -> Run:
+        """Send ``images`` (N, height, width) through; files and the log are left in ``folder``.
+
+        Raises ToolError; for a design that stands still, it names the FIFOs that are too shallow.
+        """
+        source, sink, stats = (folder / name for name in ("input.bin", "output.bin", "stats.json"))
+        source.write_bytes(np.ascontiguousarray(images, np.uint8).tobytes())
+        stats.unlink(missing_ok=True)
+        command = [str(self.path), "--input", str(source), "--output", str(sink)]
+        command += ["--stats", str(stats), *options]
+        if stall_seed is not None:
+            command += ["--stall-seed", str(stall_seed)]
+        try:
+            run_tool(command, folder, folder / LOG)
+        except ToolError as error:
+            if not stats.is_file():
+                raise
+            stuck = json.loads(stats.read_text())["stuck"]
+            reason = _blocked_joins(self.model, Design.read(self.design).streams, stuck)
+            raise ToolError(command, folder / LOG, f"deadlock: {reason}") from error
+        found = np.fromfile(sink, "<i4").astype(np.int64).reshape(len(images), -1)
+        return Run(found, json.loads(stats.read_text()))
 
 
 def simulate(
     model: ModelWrapper, design: Path, golden: Golden, frames: int, out: Path, cache: Path
-) -> Timing:
+) -> None:
     """Put the simulator into ``out`` and run it with and without stalls; both must be exact.
 
     ``cache`` keeps compiled simulators by the content of their sources: memory files are read at
     run time, so other weights of the same widths need no compilation.
     """
-    provide_simulator(model, design, out, cache)
-    images = golden.images[:frames]
-    expected = golden.accumulators[:frames]
-    stats: dict[str, list[int]] = {}
-    for name, seed in (("full_rate", None), ("stalled", STALL_SEED)):
-        found, run_stats = run_simulator(out / SIMULATOR, images, out, seed)
-        np.save(out / f"{name}.npy", found)
-        compare("accumulators", found, expected, f"simulation ({name.replace('_', ' ')})")
-        stats = stats or run_stats
-    ends = stats["frame_ends"]
-    timing = Timing(ends[-1] - ends[-2], ends[0] - int(stats["first_input"]) + 1)  # type: ignore[call-overload]
-    (out / "timing.json").write_text(json.dumps(timing.__dict__))
-    return timing
+    simulator = provide_simulator(model, design, out, cache)
+    images, expected = golden.images[:frames], golden.accumulators[:frames]
+    for name, seed in (("stalled", STALL_SEED), ("full_rate", None)):
+        run = simulator.run(images, out, seed)
+        compare("accumulators", run.found, expected, f"simulation ({name.replace('_', ' ')})")
+        np.save(out / f"{name}.npy", run.found)
+    timing = {"cycles_per_frame": run.cycles_per_frame, "latency_cycles": run.latency_cycles}
+    (out / "timing.json").write_text(json.dumps(timing | {"flows": run.stats["flows"]}))
 
 
-def provide_simulator(model: ModelWrapper, design: Path, out: Path, cache: Path) -> None:
+def provide_simulator(model: ModelWrapper, design: Path, out: Path, cache: Path) -> Simulator:
     """``out``/simulator for the design, from ``cache`` or compiled into it first."""
     prepare_verilator()
-    header = _header(model, Design.read(design), os.path.relpath(design, out))
+    header = _header(Design.read(design), os.path.relpath(design, out))
     sources = _compile_order(design)
     digest = hashlib.sha256("\0".join((*VERILATOR, *COMPILE, header)).encode())
     for path in (*sources, MAIN):
@@ -86,6 +136,7 @@ def provide_simulator(model: ModelWrapper, design: Path, out: Path, cache: Path)
         cache.mkdir(exist_ok=True)
         (out / SIMULATOR).replace(kept)
     shutil.copy2(kept, out / SIMULATOR)
+    return Simulator(out / SIMULATOR, model, design)
 
 
 def _compile(sources: Sequence[Path], header: str, out: Path) -> None:
@@ -99,14 +150,13 @@ def _compile(sources: Sequence[Path], header: str, out: Path) -> None:
     shutil.rmtree(work)
 
 
-def _header(model: ModelWrapper, ports: Design, folder: str) -> str:
-    slowest = max(getCustomOp(node).get_exp_cycles() for node in model.graph.node)
+def _header(ports: Design, folder: str) -> str:
     values = {
         "INPUT_BYTES": ports.input_bits // 8,
         "INPUT_WORDS": ports.input_words,
         "OUTPUT_LANES": ports.output_lanes,
         "OUTPUT_WORDS": ports.output_words,
-        "STALL_LIMIT": 10 * slowest + 100_000,
+        "STREAMS": len(ports.streams),
         "DESIGN_FOLDER": json.dumps(folder),
     }
     if ports.output_bits != 32:
@@ -120,18 +170,31 @@ def _compile_order(design: Path) -> list[Path]:
     return sorted(files, key=lambda f: not f.stem.endswith("_pkg"))
 
 
-def run_simulator(
-    simulator: Path, images: npt.NDArray[np.uint8], folder: Path, stall_seed: int | None = None
-) -> tuple[npt.NDArray[np.int64], dict[str, list[int]]]:
-    """Accumulators (N, outputs) of ``images`` (N, height, width) and the run's statistics."""
-    source, sink, stats = (folder / name for name in ("input.bin", "output.bin", "stats.json"))
-    source.write_bytes(np.ascontiguousarray(images, np.uint8).tobytes())
-    command = [str(simulator), "--input", str(source), "--output", str(sink), "--stats", str(stats)]
-    if stall_seed is not None:
-        command += ["--stall-seed", str(stall_seed)]
-    run_tool(command, folder, folder / "simulation.log")
-    found = np.fromfile(sink, "<i4").astype(np.int64).reshape(len(images), -1)
-    return found, json.loads(stats.read_text())
+def _blocked_joins(model: ModelWrapper, streams: Sequence[Stream], stuck: Sequence[str]) -> str:
+    """What is full before a unit that waits for another branch, from the state of all streams.
+
+    A unit that joins branches takes words from all of them at once: where one branch offers a word
+    and another does not, what stands before the first is too shallow.
+    """
+    offered = {(s.net, s.sink): state[0] == "1" for s, state in zip(streams, stuck, strict=True)}
+    found = []
+    for node in model.graph.node:
+        inputs = [name for name in node.input if model.get_initializer(name) is None]
+        waiting = [name for name in inputs if not offered[net_of(name), node.name]]
+        full = [name for name in inputs if name not in waiting]
+        if waiting and full:
+            short, long = (model.find_producer(names[0]) for names in (full, waiting))
+            found.append(
+                f"{_described(short)} is full before {node.name}, which waits for {long.name}; "
+                "it must hold more words"
+            )
+    return "; ".join(found) or "no unit waits for one branch while another is full"
+
+
+def _described(node: NodeProto) -> str:
+    if node.op_type != "Fifo":
+        return f"{node.name} (without FIFO)"
+    return f"{node.name} of depth {getCustomOp(node).get_nodeattr('depth')}"
 
 
 def run_tool(command: Sequence[str], folder: Path, log: Path) -> None:

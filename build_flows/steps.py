@@ -6,7 +6,7 @@ from __future__ import annotations
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 
-from build_flows import folding, generate, mapping, report, simulate, stitch, streamline
+from build_flows import folding, generate, mapping, report, simulate, sizing, stitch, streamline
 from build_flows.flow import Job, Step
 from host.errors import UserError
 
@@ -29,7 +29,11 @@ def _map(model: ModelWrapper, job: Job) -> ModelWrapper:
 
 
 def _fold(model: ModelWrapper, job: Job) -> ModelWrapper:
-    return folding.fold(model, job.cfg.folding, job.cfg.part, job.cfg.fifo_depth)
+    return folding.fold(model, job.cfg.folding, job.cfg.part)
+
+
+def _size(model: ModelWrapper, job: Job) -> ModelWrapper:
+    return sizing.size_fifos(model, job.cfg, job.golden, job.folder, job.cache)
 
 
 def _generate(model: ModelWrapper, job: Job) -> ModelWrapper:
@@ -42,8 +46,7 @@ def _stitch(model: ModelWrapper, job: Job) -> ModelWrapper:
 
 def _simulate(model: ModelWrapper, job: Job) -> ModelWrapper:
     design = job.of("stitch") / "design"
-    cache = job.out / "cache"
-    simulate.simulate(model, design, job.golden, job.cfg.frames, job.folder, cache)
+    simulate.simulate(model, design, job.golden, job.cfg.frames, job.folder, job.cache)
     return model
 
 
@@ -57,6 +60,7 @@ STEPS = [
     Step("streamline", _streamline),
     Step("map", _map),
     Step("fold", _fold, reads=lambda job: [job.cfg.folding]),
+    Step("size", _size),
     Step("generate", _generate),
     Step("stitch", _stitch),
     Step("simulate", _simulate),

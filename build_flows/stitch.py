@@ -30,6 +30,17 @@ DISTRIBUTED_DEPTH = 64  #: words of a weight memory up to which look-up tables a
 
 
 @dataclass(frozen=True)
+class Stream:
+    """One valid-ready connection of the design."""
+
+    net: str
+    source: str
+    """Unit that gives the words; "" for the input of the accelerator."""
+    sink: str
+    """Unit that takes them; "" for the output."""
+
+
+@dataclass(frozen=True)
 class Design:
     """Ports of the top, for whoever drives it. Lane 0 is in the least significant bits."""
 
@@ -43,11 +54,14 @@ class Design:
     """Bits of one accumulator, two's complement."""
     output_words: int
     """Words of one frame."""
+    streams: list[Stream]
+    """Every stream between two units, in the order of the bits that simulation observes."""
 
     @classmethod
     def read(cls, folder: Path) -> Design:
         """From ``design.json`` of a stitched folder."""
-        return cls(**json.loads((folder / "design.json").read_text()))
+        values = json.loads((folder / "design.json").read_text())
+        return cls(**values | {"streams": [Stream(**s) for s in values["streams"]]})
 
 
 def stitch(model: ModelWrapper, rtl: Path, design: Path) -> ModelWrapper:
@@ -116,7 +130,7 @@ def _unit(model: ModelWrapper, op: CustomOp, nets: dict[str, int], folder: Path)
         streams.append(f"n_{node.name}_weights")
     outputs = [net_of(t) for t in node.output]
     if not isinstance(op, KernelOp):
-        return _finn_instance(node, streams, outputs, nets)
+        return finn_instance(node, streams, outputs, nets)
     names_in, names_out = op.rtl_ports()
     ports = dict(zip([*names_in, *names_out], [*streams, *outputs], strict=True))
     constants = [] if has_weights(op.onnx_node) else [
@@ -127,7 +141,7 @@ def _unit(model: ModelWrapper, op: CustomOp, nets: dict[str, int], folder: Path)
     return instance(op, node.name, ports, folder, constants)
 
 
-def _finn_instance(
+def finn_instance(
     node: NodeProto, inputs: list[str], outputs: list[str], nets: dict[str, int]
 ) -> str:
     """A unit of FINN's: ports in whole bytes, clock and reset under FINN's names."""
@@ -162,6 +176,20 @@ def _finn_port(port: str, net: str, data: str) -> dict[str, str]:
     }
 
 
+def _streams(model: ModelWrapper) -> list[Stream]:
+    streams = []
+    for node in model.graph.node:
+        inputs = [name for name in node.input if model.get_initializer(name) is None]
+        for name in inputs:
+            source = model.find_producer(name)
+            streams.append(Stream(net_of(name), source.name if source else "", node.name))
+        if has_weights(node):
+            memory = f"{node.name}_weights"
+            streams.append(Stream(f"n_{memory}", memory, node.name))
+    last = model.graph.output[0].name
+    return [*streams, Stream(net_of(last), model.find_producer(last).name, "")]
+
+
 def _ports(model: ModelWrapper) -> Design:
     first = getCustomOp(model.find_consumer(model.graph.input[0].name))
     last = getCustomOp(model.find_producer(model.graph.output[0].name))
@@ -172,7 +200,18 @@ def _ports(model: ModelWrapper) -> Design:
         output_lanes=int(folded_out[-1]),
         output_bits=last.get_output_datatype().bitwidth(),
         output_words=int(np.prod(folded_out[:-1])),
+        streams=_streams(model),
     )
+
+
+def _observation(ports: Design) -> str:
+    """What the simulator reads of every stream: bit i is stream i of ``design.json``."""
+    text, last = "", len(ports.streams) - 1
+    for signal in ("tvalid", "tready"):
+        bits = ", ".join(f"{stream.net}_{signal}" for stream in reversed(ports.streams))
+        text += f"  logic [{last}:0] observed_{signal} /* verilator public_flat_rd */;\n"
+        text += f"  assign observed_{signal} = {{{bits}}};\n"
+    return f"`ifdef VERILATOR\n{text}`endif\n"
 
 
 def _top(model: ModelWrapper, nets: dict[str, int], body: str) -> str:
@@ -206,6 +245,7 @@ module {TOP} (
   assign {sink}_tready = m_axis_tready;
 
 {body}
+{_observation(ports)}
 endmodule
 
 `default_nettype wire

@@ -2,10 +2,13 @@
 //
 // Drives the Verilated accelerator from files: frames of bytes in, accumulators (int32) out.
 //
-//   simulator --input FRAMES --output WORDS [--stats JSON] [--stall-seed N]
+//   simulator --input FRAMES --output WORDS [--stats JSON] [--stall-seed N] [--interval CYCLES]
+//             [--trace VCD --trace-from CYCLE --trace-cycles N] [+PLUSARG ...]
 //
-// Frames follow each other without a pause. With a stall seed, both sides pause at random. Ends with
-// exit code 1 and one line when the design takes and gives nothing for STALL_LIMIT cycles.
+// Frames follow each other without a pause, or with one word every CYCLES/INPUT_WORDS cycles. With
+// a stall seed, both sides pause at random. When no stream of the design has moved for QUIET_LIMIT
+// cycles in which nothing outside held it up, the run ends with exit code 1, one line, and the state
+// of all streams in the statistics.
 
 #include <cstdint>
 #include <cstdio>
@@ -21,38 +24,65 @@
 #include <vector>
 
 #include "Vaccelerator.h"
+#include "Vaccelerator___024root.h"
 #include "design.h"
 #include "verilated.h"
+#if VM_TRACE
+#include "verilated_vcd_c.h"
+#endif
 
 namespace {
 
 namespace fs = std::filesystem;
 
 constexpr int RESET_CYCLES = 16;
+constexpr std::uint64_t QUIET_LIMIT = 20'000;
 
 struct Options {
-  std::string input, output, stats;
+  std::string input, output, stats, trace;
   bool stalls = false;
   unsigned seed = 0;
+  std::uint64_t interval = 0;  // cycles a frame is spread over, 0: as fast as it is taken
+  std::uint64_t trace_from = 0, trace_cycles = 0;
+};
+
+struct Flow {  // of one stream, in cycles: a word passed, waited for its sink, was waited for
+  std::uint64_t moved = 0, blocked = 0, starved = 0;
 };
 
 struct Stats {
   std::uint64_t cycles = 0, first_input = 0, first_output = 0;
   std::vector<std::uint64_t> frame_ends;
+  std::vector<Flow> flows;        // between the ends of the last two frames
+  std::vector<std::string> stuck; // valid and ready of each stream as two digits, in a deadlock
+};
+
+struct Deadlock : std::runtime_error {
+  using std::runtime_error::runtime_error;
 };
 
 Options parse(int argc, char **argv) {
   Options options;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string name = argv[i], value = argv[i + 1];
+  std::vector<std::string> words;
+  for (int i = 1; i < argc; i++)
+    if (argv[i][0] != '+') words.push_back(argv[i]);
+  for (std::size_t i = 0; i + 1 < words.size(); i += 2) {
+    const std::string &name = words[i], &value = words[i + 1];
     if (name == "--input") options.input = fs::absolute(value);
     else if (name == "--output") options.output = fs::absolute(value);
     else if (name == "--stats") options.stats = fs::absolute(value);
     else if (name == "--stall-seed") { options.stalls = true; options.seed = std::stoul(value); }
+    else if (name == "--interval") options.interval = std::stoull(value);
+    else if (name == "--trace") options.trace = fs::absolute(value);
+    else if (name == "--trace-from") options.trace_from = std::stoull(value);
+    else if (name == "--trace-cycles") options.trace_cycles = std::stoull(value);
     else throw std::runtime_error("unknown option " + name);
   }
-  if (options.input.empty() || options.output.empty() || argc % 2 == 0)
+  if (options.input.empty() || options.output.empty() || words.size() % 2)
     throw std::runtime_error("usage: simulator --input F --output F [--stats F] [--stall-seed N]");
+#if !VM_TRACE
+  if (!options.trace.empty()) throw std::runtime_error("this simulator was built without traces");
+#endif
   return options;
 }
 
@@ -76,84 +106,174 @@ void write_file(const std::string &path, const void *data, std::size_t size) {
   fs::rename(partial, path);
 }
 
+std::string joined(const std::vector<std::string> &items) {
+  std::string text;
+  for (const auto &item : items) text += (text.empty() ? "" : ", ") + item;
+  return "[" + text + "]";
+}
+
 std::string json(const Stats &stats) {
-  std::string ends;
-  for (auto end : stats.frame_ends) ends += (ends.empty() ? "" : ", ") + std::to_string(end);
+  std::vector<std::string> ends, flows, stuck;
+  for (auto end : stats.frame_ends) ends.push_back(std::to_string(end));
+  for (const auto &flow : stats.flows)
+    flows.push_back(joined({std::to_string(flow.moved), std::to_string(flow.blocked),
+                            std::to_string(flow.starved)}));
+  for (const auto &state : stats.stuck) stuck.push_back("\"" + state + "\"");
   return "{\"frames\": " + std::to_string(stats.frame_ends.size()) +
          ", \"cycles\": " + std::to_string(stats.cycles) +
          ", \"first_input\": " + std::to_string(stats.first_input) +
          ", \"first_output\": " + std::to_string(stats.first_output) +
-         ", \"frame_ends\": [" + ends + "]}\n";
+         ", \"frame_ends\": " + joined(ends) + ", \"flows\": " + joined(flows) +
+         ", \"stuck\": " + joined(stuck) + "}\n";
 }
 
-Stats simulate(const std::vector<std::uint8_t> &bytes, const Options &options,
-               std::vector<std::int32_t> &accumulators) {
-  auto context = std::make_unique<VerilatedContext>();
-  auto top = std::make_unique<Vaccelerator>(context.get());
-  std::mt19937 random(options.seed);
-  const std::size_t words_in = bytes.size() / INPUT_BYTES;
-  const std::size_t words_out = words_in / INPUT_WORDS * OUTPUT_WORDS;
-  std::size_t sent = 0, received = 0;
-  std::uint64_t cycle = 0, last_progress = 0;
-  bool offering = false;
-  Stats stats;
-  top->s_axis_tvalid = 0;
-  top->m_axis_tready = 0;
-  while (received < words_out) {
-    const bool running = cycle >= RESET_CYCLES;
-    top->rst_n = running;
-    if (running && !offering && sent < words_in && (!options.stalls || random() % 3)) {
-      offering = true;
-      std::memcpy(&top->s_axis_tdata, &bytes[sent * INPUT_BYTES], INPUT_BYTES);
+template <typename T> bool bit(const T &signal, std::size_t i) {
+  if constexpr (std::is_integral_v<T>) return signal >> i & 1;
+  else return signal[i / 32] >> i % 32 & 1;
+}
+
+class Simulation {
+public:
+  Simulation(const Options &options, VerilatedContext *context)
+      : options(options), context(context), top(context), random(options.seed),
+        counting(STREAMS) {
+    top.s_axis_tvalid = 0;
+    top.m_axis_tready = 0;
+#if VM_TRACE
+    if (!options.trace.empty()) {
+      context->traceEverOn(true);
+      top.trace(&trace, 99);
+      trace.open(options.trace.c_str());
     }
-    top->s_axis_tvalid = offering;
-    top->m_axis_tready = running && (!options.stalls || random() % 3);
-    top->clk = 0;
-    top->eval();
-    const bool take = offering && top->s_axis_tready;
-    const bool give = top->m_axis_tready && top->m_axis_tvalid;
-    if (give) {
-      std::int32_t lanes[OUTPUT_LANES];
-      std::memcpy(lanes, &top->m_axis_tdata, sizeof lanes);
-      accumulators.insert(accumulators.end(), lanes, lanes + OUTPUT_LANES);
-    }
-    top->clk = 1;
-    top->eval();
-    if (take) {
-      if (sent++ == 0) stats.first_input = cycle;
-      offering = false;
-    }
-    if (give) {
-      if (received++ == 0) stats.first_output = cycle;
-      if (received % OUTPUT_WORDS == 0) stats.frame_ends.push_back(cycle);
-    }
-    if (take || give) last_progress = cycle;
-    if (cycle - last_progress > STALL_LIMIT)
-      throw std::runtime_error("deadlock: nothing in or out for " + std::to_string(STALL_LIMIT) +
-                               " cycles after " + std::to_string(sent) + " words in and " +
-                               std::to_string(received) + " words out");
-    ++cycle;
+#endif
   }
-  stats.cycles = cycle;
-  top->final();
-  return stats;
+
+  ~Simulation() { top.final(); }
+
+  void run(const std::vector<std::uint8_t> &bytes, std::vector<std::int32_t> &accumulators) {
+    const std::size_t words_in = bytes.size() / INPUT_BYTES;
+    const std::size_t words_out = words_in / INPUT_WORDS * OUTPUT_WORDS;
+    std::size_t sent = 0, received = 0;
+    std::uint64_t quiet = 0;
+    bool offering = false;
+    while (received < words_out) {
+      const std::uint64_t cycle = stats.cycles;
+      const bool running = cycle >= RESET_CYCLES;
+      top.rst_n = running;
+      const bool due = (cycle - RESET_CYCLES) * INPUT_WORDS >= sent * options.interval;
+      if (running && due && !offering && sent < words_in && proceed()) {
+        offering = true;
+        std::memcpy(&top.s_axis_tdata, &bytes[sent * INPUT_BYTES], INPUT_BYTES);
+      }
+      top.s_axis_tvalid = offering;
+      top.m_axis_tready = running && proceed();
+      half_cycle(0);
+      const bool take = offering && top.s_axis_tready;
+      const bool give = top.m_axis_tready && top.m_axis_tvalid;
+      const bool moved = observe();
+      if (give) {
+        std::int32_t lanes[OUTPUT_LANES];
+        std::memcpy(lanes, &top.m_axis_tdata, sizeof lanes);
+        accumulators.insert(accumulators.end(), lanes, lanes + OUTPUT_LANES);
+      }
+      const bool waiting = !running || !top.m_axis_tready || (!offering && sent < words_in);
+      if (moved) quiet = 0;
+      else if (!waiting && ++quiet > QUIET_LIMIT) stop_in_deadlock(sent, received);
+      half_cycle(1);
+      if (take) {
+        if (sent++ == 0) stats.first_input = cycle;
+        offering = false;
+      }
+      if (give) {
+        if (received++ == 0) stats.first_output = cycle;
+        if (received % OUTPUT_WORDS == 0) end_frame(cycle);
+      }
+      ++stats.cycles;
+    }
+  }
+
+  Stats stats;
+
+private:
+  bool proceed() { return !options.stalls || random() % 3; }
+
+  void half_cycle(int level) {
+    top.clk = level;
+    top.eval();
+#if VM_TRACE
+    const std::uint64_t from = options.trace_from, end = from + options.trace_cycles;
+    if (trace.isOpen() && stats.cycles >= from && stats.cycles < end)
+      trace.dump(2 * stats.cycles + level);
+#endif
+  }
+
+  bool valid(std::size_t i) const { return bit(top.rootp->accelerator__DOT__observed_tvalid, i); }
+  bool ready(std::size_t i) const { return bit(top.rootp->accelerator__DOT__observed_tready, i); }
+
+  bool observe() {
+    bool any = false;
+    for (std::size_t i = 0; i < STREAMS; i++) {
+      const bool v = valid(i), r = ready(i);
+      counting[i].moved += v && r;
+      counting[i].blocked += v && !r;
+      counting[i].starved += !v && r;
+      any |= v && r;
+    }
+    return any;
+  }
+
+  void end_frame(std::uint64_t cycle) {
+    stats.frame_ends.push_back(cycle);
+    stats.flows = counting;
+    counting.assign(STREAMS, Flow());
+  }
+
+  void stop_in_deadlock(std::size_t sent, std::size_t received) {
+    for (std::size_t i = 0; i < STREAMS; i++)
+      stats.stuck.push_back(std::string(valid(i) ? "1" : "0") + (ready(i) ? "1" : "0"));
+    throw Deadlock("deadlock: no stream moved for " + std::to_string(QUIET_LIMIT) +
+                   " cycles after " + std::to_string(sent) + " words in and " +
+                   std::to_string(received) + " words out");
+  }
+
+  const Options &options;
+  VerilatedContext *context;
+  Vaccelerator top;
+  std::mt19937 random;
+  std::vector<Flow> counting;
+#if VM_TRACE
+  VerilatedVcdC trace;
+#endif
+};
+
+void simulate(int argc, char **argv) {
+  const Options options = parse(argc, argv);
+  const auto bytes = read_frames(options.input);
+  // Memory files are named relative to the design's folder.
+  fs::current_path(fs::canonical(argv[0]).parent_path() / DESIGN_FOLDER);
+  VerilatedContext context;
+  context.commandArgs(argc, argv);
+  std::vector<std::int32_t> accumulators;
+  Simulation simulation(options, &context);
+  auto write_stats = [&] {
+    const std::string text = json(simulation.stats);
+    if (!options.stats.empty()) write_file(options.stats, text.data(), text.size());
+  };
+  try {
+    simulation.run(bytes, accumulators);
+  } catch (const Deadlock &) {
+    write_stats();
+    throw;
+  }
+  write_file(options.output, accumulators.data(), accumulators.size() * sizeof(std::int32_t));
+  write_stats();
 }
 
 } // namespace
 
 int main(int argc, char **argv) {
   try {
-    const Options options = parse(argc, argv);
-    const auto bytes = read_frames(options.input);
-    // Memory files are named relative to the design's folder.
-    fs::current_path(fs::canonical(argv[0]).parent_path() / DESIGN_FOLDER);
-    std::vector<std::int32_t> accumulators;
-    const Stats stats = simulate(bytes, options, accumulators);
-    write_file(options.output, accumulators.data(), accumulators.size() * sizeof(std::int32_t));
-    if (!options.stats.empty()) {
-      const std::string text = json(stats);
-      write_file(options.stats, text.data(), text.size());
-    }
+    simulate(argc, argv);
   } catch (const std::exception &error) {
     std::fprintf(stderr, "simulator: %s\n", error.what());
     return 1;

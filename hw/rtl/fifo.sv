@@ -10,8 +10,8 @@
 // The words beyond DEPTH sit in the output register and, for "block" and "ultra", in the memory's
 // read latch before it, so that both registers of the memory primitive are used.
 //
-// Simulation only: `peak` is the largest number of words held since reset. A buffer of
-// DEPTH >= peak would never have stalled its source.
+// Simulation only: `peak` is the largest number of words held since reset, printed at the end with
+// +peaks. A buffer of DEPTH >= peak would never have stalled its source.
 `default_nettype none
 
 module fifo #(
@@ -137,6 +137,8 @@ module fifo #(
       peak <= 0;
     end
   end
+
+  final if ($test$plusargs("peaks") != 0) $display("peak %m %0d", peak);
 
   a_range :
   assert property (@(posedge clk) disable iff (!rst_n) stored <= COUNT_BITS'(DEPTH))

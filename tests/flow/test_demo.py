@@ -8,10 +8,11 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+from qonnx.core.modelwrapper import ModelWrapper
 
 from build_flows.config import load_config
 from build_flows.flow import run_steps
-from build_flows.simulate import run_simulator
+from build_flows.simulate import Simulator
 from build_flows.steps import STEPS
 from build_flows.verify import Golden, compare
 from host.backends import open_backend
@@ -23,6 +24,12 @@ EYE_CORNERS = [60, 72]
 @pytest.fixture(scope="session")
 def golden():
     return Golden.load(load_config("demo"))
+
+
+def simulator_of(build):
+    """The simulator of a finished build."""
+    model = ModelWrapper(str(build / "stitch" / "model.onnx"))
+    return Simulator(build / "simulate" / "simulator", model, build / "stitch" / "design")
 
 
 def test_report(demo_build):
@@ -48,10 +55,9 @@ def test_the_picture_shows_the_portrait(demo_build):
 
 @pytest.mark.parametrize("seed", [2, 3])
 def test_stalls_do_not_change_a_word(demo_build, golden, tmp_path, seed):
-    simulator = demo_build / "simulate" / "simulator"
-    found, stats = run_simulator(simulator, golden.images[:2], tmp_path, seed)
-    compare("accumulators", found, golden.accumulators[:2], f"stalls of seed {seed}")
-    assert stats["frames"] == 2
+    run = simulator_of(demo_build).run(golden.images[:2], tmp_path, seed)
+    compare("accumulators", run.found, golden.accumulators[:2], f"stalls of seed {seed}")
+    assert run.stats["frames"] == 2
 
 
 def test_one_wrong_weight_stops_the_simulation_step(demo_build, tmp_path):
@@ -69,9 +75,8 @@ def test_one_wrong_weight_stops_the_simulation_step(demo_build, tmp_path):
 
 
 def test_frames_that_are_none(demo_build, tmp_path):
-    simulator = demo_build / "simulate" / "simulator"
     with pytest.raises(ToolError, match="3 bytes, no multiple of a frame of 12544"):
-        run_simulator(simulator, np.zeros((1, 1, 3), np.uint8), tmp_path)
+        simulator_of(demo_build).run(np.zeros((1, 1, 3), np.uint8), tmp_path)
 
 
 def test_host_sim_backend_equals_the_reference(demo_build, golden):

@@ -157,7 +157,6 @@ def test_config_errors(tmp_path, cfg):
     [
         ({"clk_mhz": 1000.0}, "clk_mhz=1000.0 in t; allowed are 10 to 500"),
         ({"frames": 1}, "frames=1 in t; simulate at least 2"),
-        ({"fifo_depth": 1}, "fifo_depth=1 in t; use 0 or at least 2"),
     ],
 )
 def test_config_ranges(cfg, values, message):

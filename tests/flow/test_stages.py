@@ -12,7 +12,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.flow import run_steps
-from build_flows.folding import apply_table, balance, fold, held_pixels, read_table
+from build_flows.folding import apply_table, balance, fold, read_table
 from build_flows.mapping import map_to_kernels, signed_bits, sum_of_products
 from build_flows.steps import STEPS
 from build_flows.streamline import streamline
@@ -68,7 +68,7 @@ def test_folding_keeps_the_result_and_the_cycles(mapped, small_golden, tmp_path,
     table = balance(ModelWrapper(str(_saved(mapped, tmp_path))), cycles)
     file = tmp_path / "folding.json"
     file.write_text(json.dumps(table))
-    model = fold(mapped, file, PART, 0)
+    model = fold(mapped, file, PART)
     assert max(getCustomOp(n).get_exp_cycles() for n in model.graph.node) <= cycles
     verify(model, small_golden, "fold")
 
@@ -108,18 +108,6 @@ def test_files_that_are_no_folding(tmp_path, text):
     file.write_text(text)
     with pytest.raises(UserError, match="is no folding file"):
         read_table(file)
-
-
-def test_joins_get_what_the_other_branch_holds(mapped, tmp_path):
-    (tmp_path / "f.json").write_text("{}")
-    model = fold(mapped, tmp_path / "f.json", PART, 0)
-    add = node_of(model, "StreamAdd")
-    producers = [model.find_producer(name) for name in add.input]
-    depths = {getCustomOp(p).get_nodeattr("depth") for p in producers if p.op_type == "Fifo"}
-    long_branch = max(held_pixels(model, name) for name in add.input)
-    channels = getCustomOp(add).get_nodeattr("NumChannels")
-    assert long_branch == 2 * 10 + 3  # two padded rows of an 8x8 map and three pixels
-    assert max(depths) == (long_branch + 4) * channels
 
 
 def test_an_operator_without_kernel_is_named(small_build):

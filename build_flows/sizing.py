@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""FIFOs where branches rejoin, as deep as simulation shows that they must be.
+
+A unit that joins branches takes a word from each at once. What a short branch gives must wait while
+the windows of the longest fill; without room the fork before them stops and nothing moves. The
+depth is measured: the design is simulated with FIFOs that hold a whole frame on the short branches,
+its input slowed to the rate of the slowest unit, and each FIFO becomes as deep as it was full.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
+from qonnx.transformation.general import GiveReadableTensorNames, GiveUniqueNodeNames, SortGraph
+
+from build_flows.config import BuildConfig
+from build_flows.generate import generate
+from build_flows.graph import apply_all, kernel_node
+from build_flows.simulate import LOG, provide_simulator
+from build_flows.stitch import stitch
+from build_flows.verify import Golden, compare
+from hw.ops.fifo import MIN_DEPTH
+
+JOINS = ("StreamAdd", "StreamConcat")
+FRAMES = 3  #: simulated: in the last one, all units work on different frames
+TABLE = "fifos.json"
+PEAK = re.compile(r"^peak TOP\.\w+\.(\w+) +(\d+)$", re.MULTILINE)
+
+
+def size_fifos(
+    model: ModelWrapper, cfg: BuildConfig, golden: Golden, folder: Path, cache: Path
+) -> ModelWrapper:
+    """The folded model with sized FIFOs; ``folder``/fifos.json says how full each one was.
+
+    A stream on which less than MIN_DEPTH words waited gets no FIFO.
+    """
+    whole_frames = {name: _frame_words(model, name) for name in short_branches(model)}
+    peaks, cycles = _measure(with_fifos(model, whole_frames), cfg, golden, folder, cache)
+    record = {"cycles_per_frame": cycles, "peaks": peaks}
+    (folder / TABLE).write_text(json.dumps(record, indent=1))
+    return with_fifos(model, {name: n for name, n in peaks.items() if n >= MIN_DEPTH})
+
+
+def short_branches(model: ModelWrapper) -> list[str]:
+    """Tensors that enter a unit together with others, behind a shorter chain of units than one."""
+    tensors: list[str] = []
+    for node in model.graph.node:
+        if node.op_type in JOINS:
+            *shorter, _ = sorted(node.input, key=lambda name: _units_behind(model, name))
+            tensors += shorter
+    return tensors
+
+
+def _units_behind(model: ModelWrapper, tensor: str) -> int:
+    """Units between the last fork and ``tensor``."""
+    count = 0
+    while (node := model.find_producer(tensor)) is not None and node.op_type != "StreamFork":
+        tensor, count = node.input[0], count + 1
+    return count
+
+
+def with_fifos(model: ModelWrapper, depths: Mapping[str, int]) -> ModelWrapper:
+    """A copy of ``model`` with a FIFO of that many words on each of the tensors."""
+    model = ModelWrapper(copy.deepcopy(model.model))
+    for name, depth in depths.items():
+        _insert(model, name, depth)
+    return apply_all(model, SortGraph(), GiveUniqueNodeNames(), GiveReadableTensorNames())
+
+
+def _insert(model: ModelWrapper, tensor: str, depth: int) -> None:
+    """A FIFO of ``depth`` words between a tensor and its reader."""
+    consumer = model.find_consumer(tensor)
+    index = list(consumer.input).index(tensor)
+    op = getCustomOp(consumer)
+    *vectors, channels = op.get_normal_input_shape(index)
+    name, datatype = model.make_new_valueinfo_name(), op.get_input_datatype(index)
+    model.set_tensor_shape(name, [*vectors, channels])
+    model.set_tensor_datatype(name, datatype)
+    fifo = kernel_node(
+        "Fifo",
+        [tensor],
+        [name],
+        NumChannels=channels,
+        PE=op.get_folded_input_shape(index)[-1],
+        numInputVectors=[int(v) for v in vectors],
+        inputDataType=datatype.name,
+        depth=depth,
+    )
+    consumer.input[index] = name
+    model.graph.node.append(fifo)
+
+
+def _frame_words(model: ModelWrapper, tensor: str) -> int:
+    consumer = model.find_consumer(tensor)
+    shape = getCustomOp(consumer).get_folded_input_shape(list(consumer.input).index(tensor))
+    return max(MIN_DEPTH, int(np.prod(shape[:-1])))
+
+
+def _measure(
+    model: ModelWrapper, cfg: BuildConfig, golden: Golden, folder: Path, cache: Path
+) -> tuple[dict[str, int], int]:
+    """Most words that each FIFO held, by the tensor before it, and the cycles of a frame."""
+    work = folder / "unbounded"
+    work.mkdir()
+    stitch(generate(model, cfg, work), work / "rtl", work / "design")
+    simulator = provide_simulator(model, work / "design", work, cache)
+    slowest = max(getCustomOp(node).get_exp_cycles() for node in model.graph.node)
+    options = ("--interval", str(slowest), "+peaks")
+    run = simulator.run(golden.images[:FRAMES], work, options=options)
+    compare("accumulators", run.found, golden.accumulators[:FRAMES], "simulation for FIFO depths")
+    peaks = dict(PEAK.findall((work / LOG).read_text()))
+    fifos = [node for node in model.graph.node if node.op_type == "Fifo"]
+    shutil.rmtree(work)
+    return {node.input[0]: int(peaks[node.name]) for node in fifos}, run.cycles_per_frame
