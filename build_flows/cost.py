@@ -8,7 +8,7 @@ the logic of most of them; they follow the structure of the generated RTL.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil, gcd
+from math import ceil, gcd, log2
 from typing import Any
 
 import numpy as np
@@ -40,13 +40,16 @@ def window_style(op: Any) -> str:
 
 
 def _padding(op: Any) -> Resources:
+    """A register and its overflow, counters of the two edges."""
     width = op.get_instream_width()
-    return Resources(lut=45 + width, ff=25 + 2 * width, origin=OUR_ORIGIN)
+    return Resources(lut=20 + width, ff=17 + 2 * width, origin=OUR_ORIGIN)
 
 
 def _window(op: Any) -> Resources:
+    """The buffer; addresses in it and counters of the frame's words, which are compared."""
     width, depth, style = op.get_instream_width(), op.get_buffer_depth(), window_style(op)
-    lut, ff = 220, 140
+    place, word = (int(n - 1).bit_length() for n in (depth, op.get_number_input_values()))
+    lut, ff = 12 + 8 * (place + word), 35 + 2 * place + 3 * word
     if style == "distributed":
         return Resources(lut=lut + lut_memory_luts(width, depth), ff=ff + width, origin=OUR_ORIGIN)
     memory = memory_cost(style, width, depth)
@@ -54,13 +57,17 @@ def _window(op: Any) -> Resources:
 
 
 def _converter(op: Any) -> Resources:
-    """A ring of elements as wide as both ports divide; each input lane can go to each place."""
+    """A buffer of elements as wide as both ports divide; each lane in can go to several places.
+
+    To wider words a lane is copied to all places. To narrower ones the lanes rotate before the
+    buffer, which costs many times the bits they carry.
+    """
     bits_in, bits_out = op.get_instream_width(), op.get_outstream_width()
     element = gcd(bits_in, bits_out)
     lanes, places = bits_in // element, (bits_in + bits_out) // element
-    choice = lanes * ceil((lanes - 1) / 3) if lanes > 1 else 0
+    rotation = 1.75 * bits_in * log2(lanes) if lanes > 1 else bits_in + 2 * places
     return Resources(
-        lut=20 + element * (choice + places), ff=15 + places * (element + 1), origin=OUR_ORIGIN
+        lut=15 + round(rotation), ff=8 + places + bits_in + bits_out, origin=OUR_ORIGIN
     )
 
 

@@ -107,8 +107,8 @@ module dense #(
   localparam logic [IN_AT_WIDTH-1:0] BANK_1     = IN_AT_WIDTH'(IN_FOLDS);
 
   // Input buffer: two banks of a pair each, a memory for each slot of the pair
-  logic [SIMD*ACT_WIDTH-1:0] inputs_0[2*IN_FOLDS];
-  logic [SIMD*ACT_WIDTH-1:0] inputs_1[2*IN_FOLDS];
+  (* ram_style = "distributed" *) logic [SIMD*ACT_WIDTH-1:0] inputs_0[2*IN_FOLDS];
+  (* ram_style = "distributed" *) logic [SIMD*ACT_WIDTH-1:0] inputs_1[2*IN_FOLDS];
   logic [1:0]                full;      // banks that hold a whole pair
   logic                      in_bank;   // being filled
   logic [IN_AT_WIDTH-1:0]    in_at;     // 0..2*IN_FOLDS-1
@@ -281,8 +281,8 @@ module dense #(
 
   // Output buffer: a ring of places, each for a word of both pixels. A claim takes a place as the
   // last weights are accepted; it is free when the word of the pair's last pixel has left.
-  logic [PE*ACC_WIDTH-1:0]  sums_0[PLACES];
-  logic [PE*ACC_WIDTH-1:0]  sums_1[PLACES];
+  (* ram_style = "distributed" *) logic [PE*ACC_WIDTH-1:0] sums_0[PLACES];
+  (* ram_style = "distributed" *) logic [PE*ACC_WIDTH-1:0] sums_1[PLACES];
   logic [PLACE_WIDTH-1:0]   write_at, read_at, pair_at;  // 0..PLACES-1; pair_at: start of the pair
   logic [PLACES_WIDTH-1:0]  free, free_next;             // 0..PLACES, not claimed
   logic [PLACES_WIDTH-1:0]  fresh;                       // 0..PLACES, words of first slots to go

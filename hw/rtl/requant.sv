@@ -69,6 +69,7 @@ module requant #(
   localparam logic signed [P_WIDTH-1:0] HIGH = (48'sd1 <<< (OUT_WIDTH - OUT_SIGNED)) - 48'sd1;
   localparam logic signed [P_WIDTH-1:0] LOW  = OUT_SIGNED ? -HIGH - 48'sd1 : 48'sd0;
 
+  (* rom_style = "distributed" *)
   logic [PE*PARAM_WIDTH-1:0] params[DEPTH];
   initial $readmemh(PARAM_FILE, params);
 
