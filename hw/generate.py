@@ -30,24 +30,36 @@ def instance(
     nets: Mapping[str, str],
     folder: Path,
     constants: Sequence[IntArray] = (),
+    wires: Mapping[str, str] | None = None,
 ) -> str:
     """Instantiation of ``op`` as ``name``; writes its memory files into ``folder``.
 
     ``nets`` maps every port of ``op.rtl_ports()`` to the net on it. ``constants`` are the ONNX
-    inputs behind the streams, as ``op.rtl_memories()`` takes them. Nothing is written unless all
-    attributes, names and constants are legal; UserError says which one is not.
+    inputs behind the streams, as ``op.rtl_memories()`` takes them. ``wires`` maps the other ports,
+    those of ``op.rtl_wires()``, to signals; clk and rst_n may be among them. Nothing is written
+    unless all attributes, names and constants are legal; UserError says which one is not.
     """
-    for identifier in (name, *nets.values()):
+    wires = wires or {}
+    for identifier in (name, *nets.values(), *wires.values()):
         _check_identifier(identifier)
     _check_nets(op, name, nets)
+    others = _wire_connections(op, name, wires)
     parameters = op.rtl_parameters()
     memories = op.rtl_memories(*constants)
     files = {parameter: f"{name}_{parameter.lower()}.hex" for parameter in memories}
-    connections = {"clk": "clk", "rst_n": "rst_n"} | _stream_connections(op, nets)
-    text = _format(op.rtl_module, name, parameters | files, connections)
+    connections = others | _stream_connections(op, nets)
+    text = module_instance(op.rtl_module, name, parameters | files, connections)
     for parameter, (bits, words) in memories.items():
         write_memory(folder / files[parameter], bits, words)
     return text
+
+
+def module_instance(
+    module: str, name: str, parameters: Mapping[str, int | str], connections: Mapping[str, str]
+) -> str:
+    """Instantiation of any module: parameter -> value, port -> expression."""
+    values = {parameter: literal(value) for parameter, value in parameters.items()}
+    return f"  {module} #(\n{_named(values)}\n  ) {name} (\n{_named(connections)}\n  );\n"
 
 
 def sources(ops: Iterable[KernelOp]) -> list[Path]:
@@ -116,6 +128,20 @@ def _check_nets(op: KernelOp, name: str, nets: Mapping[str, str]) -> None:
         )
 
 
+def _wire_connections(op: KernelOp, name: str, wires: Mapping[str, str]) -> dict[str, str]:
+    """Port -> expression for clock, reset and the ports of ``op.rtl_wires()``."""
+    ports: dict[str, str | None] = {"clk": "clk", "rst_n": "rst_n", **op.rtl_wires()}
+    unknown = set(wires) - set(ports)
+    ports.update(wires)
+    missing = [port for port, expression in ports.items() if expression is None]
+    if unknown or missing:
+        raise UserError(
+            f"{name} ({op.rtl_module}) has the wires {sorted(op.rtl_wires())}, wires are given for "
+            f"{sorted(wires)}; connect {missing} and no others"
+        )
+    return {port: expression for port, expression in ports.items() if expression is not None}
+
+
 def _stream_connections(op: KernelOp, nets: Mapping[str, str]) -> dict[str, str]:
     """Port name -> expression; the elements of an array port become one concatenation."""
     inputs, outputs = op.rtl_ports()
@@ -132,13 +158,6 @@ def _stream_connections(op: KernelOp, nets: Mapping[str, str]) -> dict[str, str]
 def _concatenation(elements: Sequence[str]) -> str:
     """Element 0 least significant, which SystemVerilog writes rightmost."""
     return elements[0] if len(elements) == 1 else "{" + ", ".join(reversed(elements)) + "}"
-
-
-def _format(
-    module: str, name: str, parameters: Mapping[str, int | str], connections: Mapping[str, str]
-) -> str:
-    values = {parameter: literal(value) for parameter, value in parameters.items()}
-    return f"  {module} #(\n{_named(values)}\n  ) {name} (\n{_named(connections)}\n  );\n"
 
 
 def _named(items: Mapping[str, str]) -> str:

@@ -66,6 +66,10 @@ class KernelOp(HWCustomOp):
         outs = ["m_axis"] if n_out == 1 else [f"m_axis[{i}]" for i in range(n_out)]
         return ins, outs
 
+    def rtl_wires(self) -> dict[str, str | None]:
+        """Ports beside clock, reset and streams -> expression on a port left open, None: never."""
+        return {}
+
     @abstractmethod
     def latency(self) -> int:
         """Clock cycles from the last input word of the first result to that result at the port."""

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weight memory that streams its words in a circle, one a cycle, to the port of a compute kernel.
 
-The words come as a matrix of lanes (words, lanes); lane 0 is least significant.
+The words come as a matrix of lanes (words, lanes); lane 0 is least significant. On the chain of
+weight_port the memory can be written and read at run time; see hw/ops/weight_port.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 from typing import Any, Self
 
 import numpy as np
@@ -15,10 +17,14 @@ from qonnx.core.datatype import BaseDataType
 
 from host.errors import UserError
 from hw.ops.base import IntArray, KernelOp, Resources, pack
-from hw.ops.cost import rom_luts
-from hw.ops.fifo import memory_cost
+from hw.ops.cost import output_fifo_cost, rom_luts
+from hw.ops.fifo import ULTRA_SHAPE, lut_memory_luts, memory_cost
+from hw.ops.weight_port import CHAIN_BITS, MAX_DEPTH, MAX_MEMORIES, SLICE_BITS, slices_per_word
 
 RAM_STYLES = ("distributed", "block", "ultra")
+NO_CHAIN = -1  #: chainIndex of a constant memory
+AUTO_REGISTERS = -1  #: readRegisters by the height of the UltraRAM cascade
+MAX_REGISTERS = 8
 
 
 class WeightStream(KernelOp):
@@ -26,27 +32,38 @@ class WeightStream(KernelOp):
 
     Its one ONNX input is the constant matrix of lanes; it has no stream input. ``Repeats`` says how
     often a frame passes through the memory: the hardware does not stop at a frame's end.
+    ``chainIndex`` is the memory's place on the chain of weight_port, from 0; NO_CHAIN makes a
+    constant memory. UltraRAM has no contents until it is written, so it must be on the chain.
     """
 
     rtl_module = "weight_stream"
+    rtl_sources = ("fifo", "output_fifo")
     stream_inputs = 0
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         return super().get_nodeattr_types() | {
             "ramStyle": ("s", False, "block", set(RAM_STYLES)),
             "Repeats": ("i", False, 1),
+            "chainIndex": ("i", False, NO_CHAIN),
+            "readRegisters": ("i", False, AUTO_REGISTERS),
         }
 
     @classmethod
     def from_lanes(
-        cls, name: str, lanes: IntArray, dtype: str, ram_style: str = "block", repeats: int = 1
+        cls,
+        name: str,
+        lanes: IntArray,
+        dtype: str,
+        ram_style: str = "block",
+        repeats: int = 1,
+        chain_index: int = NO_CHAIN,
     ) -> Self:
         """The op for a matrix of lanes (words, lanes) of FINN data type ``dtype``."""
         node = helper.make_node(
             cls.__name__, [f"{name}_lanes"], [f"{name}_stream"], name, domain="hw.ops",
             backend="fpgadataflow", NumChannels=lanes.shape[1], PE=lanes.shape[1],
             numInputVectors=[lanes.shape[0]], inputDataType=dtype, ramStyle=ram_style,
-            Repeats=repeats,
+            Repeats=repeats, chainIndex=chain_index,
         )  # fmt: skip
         return cls(node)
 
@@ -64,13 +81,60 @@ class WeightStream(KernelOp):
         """The lanes in a circle, ``Repeats`` times."""
         return (np.tile(inputs[0], (int(self.get_nodeattr("Repeats")), 1)),)
 
+    @property
+    def chain_index(self) -> int:
+        """Place on the chain, from 0, or NO_CHAIN; UserError if the memory cannot be there."""
+        name, index = self.onnx_node.name, int(self.get_nodeattr("chainIndex"))
+        if not NO_CHAIN <= index < MAX_MEMORIES:
+            raise UserError(
+                f"chainIndex={index} of {name} is not in 0..{MAX_MEMORIES - 1}, nor {NO_CHAIN} "
+                "for a constant memory"
+            )
+        if index == NO_CHAIN and self._ram_style() == "ultra":
+            raise UserError(
+                f"ramStyle=ultra of {name} needs a place on the chain that writes it; "
+                "set chainIndex or use block"
+            )
+        return index
+
+    @property
+    def read_registers(self) -> int:
+        """Registers between memory and output fifo; 0: neither of them."""
+        registers = int(self.get_nodeattr("readRegisters"))
+        if not AUTO_REGISTERS <= registers <= MAX_REGISTERS:
+            raise UserError(
+                f"readRegisters={registers} of {self.onnx_node.name} is not in "
+                f"0..{MAX_REGISTERS}, nor {AUTO_REGISTERS} for automatic"
+            )
+        if registers != AUTO_REGISTERS:
+            return registers
+        cascade = ceil(self.depth / ULTRA_SHAPE[0]) if self._ram_style() == "ultra" else 1
+        return min(cascade - 1, MAX_REGISTERS)
+
     def rtl_parameters(self) -> dict[str, int | str]:
         if self.channels != self.pe:
             raise UserError(
                 f"PE={self.pe} of {self.onnx_node.name} is not its {self.channels} lanes; "
                 "a weight memory gives whole words"
             )
-        return {"WIDTH": self.width, "DEPTH": self.depth, "RAM_STYLE": self._ram_style()}
+        if self.depth > MAX_DEPTH:
+            raise UserError(
+                f"{self.onnx_node.name} has {self.depth} words; use wider ones, at most {MAX_DEPTH}"
+            )
+        parameters: dict[str, int | str] = {
+            "WIDTH": self.width,
+            "DEPTH": self.depth,
+            "RAM_STYLE": self._ram_style(),
+            "READ_REGS": self.read_registers,
+        }
+        if self.chain_index != NO_CHAIN:
+            parameters |= {"CHAIN": 1, "CHAIN_ID": self.chain_index}
+        return parameters
+
+    def rtl_wires(self) -> dict[str, str | None]:
+        if self.chain_index == NO_CHAIN:
+            return {"chain_in": "'0", "chain_out": ""}
+        return {"chain_in": None, "chain_out": None}
 
     def _ram_style(self) -> str:
         style = str(self.get_nodeattr("ramStyle"))
@@ -96,14 +160,27 @@ class WeightStream(KernelOp):
         return {"FILE": (self.width, [pack(word, dtype.bitwidth()) for word in lanes])}
 
     def latency(self) -> int:
-        """Clock cycles from the end of reset to the first word."""
-        return 2
+        """Clock cycles from the end of reset, or from its start on the chain, to the first word."""
+        return 2 if self.read_registers == 0 else self.read_registers + 4
 
     def resources(self) -> Resources:
-        style = self._ram_style()
+        """Cost as yosys counts it: it leaves the output register of block and UltraRAM in logic."""
+        style, width, address = self._ram_style(), self.width, max(1, (self.depth - 1).bit_length())
+        chained = int(self.get_nodeattr("chainIndex")) != NO_CHAIN or style == "ultra"
+        lut, ff = address, width + address + 2
+        if chained:
+            slices = slices_per_word(width)
+            lut += 52 + address + 7 * (slices - 1)  # of them 32 for the data of a read
+            ff += CHAIN_BITS + (width if slices == 1 else SLICE_BITS * slices) + address + 4
+        registers = self.read_registers
+        if registers:
+            fifo = output_fifo_cost(width)
+            lut, ff = lut + fifo.lut, ff + fifo.ff + (registers - 1) * width
         if style != "distributed":
-            return memory_cost(style, self.width, self.depth)
-        return Resources(lut=rom_luts(self.width, self.depth) + 15, ff=2 * self.width + 10)
+            memory = memory_cost(style, width, self.depth)
+            return Resources(lut=lut, ff=ff, bram18=memory.bram18, uram=memory.uram)
+        memory_luts = lut_memory_luts if chained else rom_luts
+        return Resources(lut=lut + memory_luts(width, self.depth), ff=ff + width)
 
     # -- shapes and types ----------------------------------------------------------------------
 

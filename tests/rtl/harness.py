@@ -132,16 +132,21 @@ class Simulator:
         except RuntimeError as error:
             raise AssertionError(f"{error}\n{log.read_text()[-3000:]}") from error
 
-    def run(self, module: str, folder: Path, seed: int) -> None:
-        """Run the cocotb tests of ``module`` in ``folder``; AssertionError with the log's end."""
+    def run(
+        self, module: str, folder: Path, seed: int, test: str | None = None, plusargs: str = ""
+    ) -> None:
+        """Run the cocotb tests of ``module`` in ``folder``; AssertionError with the log's end.
+
+        ``test`` names the one to run, ``plusargs`` what the simulator is given.
+        """
         log = folder / "simulation.log"
         try:
             results = self.runner.test(
                 hdl_toplevel=self.top, test_module=module, build_dir=self.folder, test_dir=folder,
-                log_file=log, seed=seed,
+                log_file=log, seed=seed, plusargs=plusargs.split(), test_filter=test and f"{test}$",
             )  # fmt: skip
             failed: object = get_results(results)[1]
-        except RuntimeError as error:  # the simulator ended by itself
+        except (RuntimeError, SystemExit) as error:  # the simulator ended by itself, a test failed
             failed = error
         assert not failed, f"seed {seed}: {failed}\n{log.read_text()[-3000:]}"
 

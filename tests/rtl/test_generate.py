@@ -100,6 +100,38 @@ def test_add_refuses_unequal_shapes():
         op.golden(np.zeros((1, 4), np.int64), np.zeros((1, 1), np.int64))
 
 
+def weights(**attributes) -> KernelOp:
+    return make_op(ops.WeightStream, PE=4, NumChannels=4, numInputVectors=[2], **attributes)
+
+
+LANES = np.zeros((2, 4), np.int64)
+
+
+def test_wires_are_connected_and_those_left_open_get_their_value(tmp_path):
+    nets, wires = {"m_axis": "y"}, {"chain_in": "a", "chain_out": "b", "rst_n": "other"}
+    text = instance(weights(chainIndex=3), "u", nets, tmp_path, (LANES,), wires)
+    assert "    .rst_n (other),\n    .chain_in (a),\n    .chain_out (b),\n" in text
+    assert "    .CHAIN (1),\n    .CHAIN_ID (3),\n" in text
+    text = instance(weights(), "u", nets, tmp_path, (LANES,))
+    assert "    .rst_n (rst_n),\n    .chain_in ('0),\n    .chain_out (),\n" in text
+
+
+@pytest.mark.parametrize(
+    ("wires", "text"),
+    [
+        ({}, r"u \(weight_stream\) has the wires \['chain_in', 'chain_out'\], wires are given for "
+             r"\[\]; connect \['chain_in', 'chain_out'\] and no others"),
+        ({"chain_in": "a", "chain_out": "b", "run": "c"},
+         r"given for \['chain_in', 'chain_out', 'run'\]; connect \[\] and no others"),
+        ({"chain_in": "a", "chain_out": "b[3]"}, r"'b\[3\]' is no SystemVerilog name"),
+    ],
+)  # fmt: skip
+def test_wrong_wires_are_named(tmp_path, wires, text):
+    with pytest.raises(UserError, match=text):
+        instance(weights(chainIndex=3), "u", {"m_axis": "y"}, tmp_path, (LANES,), wires)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_memory_file_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"cannot write the memory file .*file/x\.hex: "):

@@ -11,10 +11,11 @@ from hw.ops.weight_stream import mvau_weight_words
 from tests.rtl.harness import Case, random_integers
 
 
-def case(depth: int, lanes: int, dtype: str = "INT8", style: str = "block", repeats: int = 3):
+def case(depth: int, lanes: int, dtype: str = "INT8", style: str = "block", registers: int = 0):
     values = random_integers(np.random.default_rng(depth), DataType[dtype], (depth, lanes))
-    op = WeightStream.from_lanes("weights", values, dtype, style, repeats)
-    return Case(f"{depth}x{lanes}-{dtype}-{style}", op, (values,))
+    op = WeightStream.from_lanes("weights", values, dtype, style, repeats=3)
+    op.set_nodeattr("readRegisters", registers)
+    return Case(f"{depth}x{lanes}-{dtype}-{style}-{registers}", op, (values,))
 
 
 CASES = [
@@ -22,7 +23,10 @@ CASES = [
     case(2, 3, "INT5", "distributed"),
     case(5, 4),
     case(64, 9, "INT3", "distributed"),
-    case(100, 40, style="ultra"),
+    case(100, 40),
+    case(1, 3, registers=1),
+    case(7, 5, "INT4", "distributed", registers=3),
+    case(40, 12, registers=8),
 ]
 
 
@@ -54,6 +58,36 @@ def test_illegal_attributes_are_named():
     op.set_nodeattr("PE", 2)
     with pytest.raises(UserError, match="PE=2 of w is not its 4 lanes"):
         op.rtl_parameters()
+
+
+def test_ultra_words_must_be_on_the_chain():
+    op = WeightStream.from_lanes("w", np.zeros((2, 4), int), "INT8", "ultra")
+    with pytest.raises(UserError, match="ramStyle=ultra of w needs a place on the chain"):
+        op.rtl_parameters()
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "text"),
+    [
+        ("chainIndex", 4096, r"chainIndex=4096 of w is not in 0\.\.4095, nor -1 for a constant"),
+        ("readRegisters", 9, r"readRegisters=9 of w is not in 0\.\.8, nor -1 for automatic"),
+        ("numInputVectors", [(1 << 20) + 1], "w has 1048577 words; use wider ones, at most"),
+    ],
+)
+def test_attributes_out_of_range_are_named(attribute, value, text):
+    op = WeightStream.from_lanes("w", np.zeros((2, 4), int), "INT8")
+    op.set_nodeattr(attribute, value)
+    with pytest.raises(UserError, match=text):
+        op.rtl_parameters()
+
+
+@pytest.mark.parametrize(
+    ("style", "depth", "registers"),
+    [("block", 9000, 0), ("ultra", 4096, 0), ("ultra", 4097, 1), ("ultra", 50000, 8)],
+)
+def test_registers_follow_the_cascade_of_ultra(style, depth, registers):
+    op = WeightStream.from_lanes("w", np.zeros((depth, 1), int), "INT8", style, chain_index=0)
+    assert op.rtl_parameters()["READ_REGS"] == registers
 
 
 @pytest.mark.parametrize(
