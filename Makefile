@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 CONFIG ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo build test test-slow lint clean
+.PHONY: help setup demo build explore test test-slow lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,6 +27,10 @@ demo: $(STAMP) ## one real face through simulated hardware: build/demo/face.png,
 
 build: $(STAMP) ## run the flow for CONFIG=name
 	$(RUN) -m build_flows build --config $(CONFIG)
+
+explore: CONFIG := kv260_1x
+explore: $(STAMP) ## foldings from 60 FPS to the most that fits: build/kv260_1x/explore
+	$(RUN) -m build_flows explore --config $(CONFIG)
 
 test: $(STAMP) lint ## everything that needs no vendor tool, at most 20 minutes on 2 cores
 	$(RUN) -m pytest -m 'not slow and not vivado and not board and not gpu'

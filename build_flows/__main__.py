@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m build_flows``: build a configuration, make a folding file."""
+"""``python -m build_flows``: build a configuration, find its folding."""
 
 from __future__ import annotations
 
@@ -17,12 +17,22 @@ from qonnx.core.modelwrapper import ModelWrapper
 from rich.console import Console
 from rich.table import Table
 
+from build_flows.choices import RESOURCES, space_of
 from build_flows.config import ROOT, load_config, relative
+from build_flows.explore import (
+    Explorer,
+    Point,
+    budget_of,
+    comparison,
+    row_of,
+    write_comparison,
+    write_folding,
+    write_front,
+)
 from build_flows.flow import StepResult, run_steps
-from build_flows.folding import balance
 from build_flows.report import publish
 from build_flows.steps import STEPS
-from host.errors import FAILURES
+from host.errors import FAILURES, UserError
 
 STEP_NAMES = [step.name for step in STEPS]
 console = Console(stderr=True)
@@ -69,16 +79,54 @@ def build(config: str, out: Path | None, until: str | None) -> None:
 
 
 @cli.command()
-@click.option("--config", required=True, help="Config whose model is folded; must be built to map.")
-@click.option("--cycles", required=True, type=click.IntRange(min=1), help="Cycles a frame.")
+@click.option("--config", required=True, help="Name in build_flows/configs, or a .toml file.")
+@click.option("--fps", type=click.FloatRange(min=0, min_open=True), help="Only this rate.")
+@click.option("--cycles", type=click.IntRange(min=1), help="Only this many cycles a frame.")
+@click.option("--points", type=click.IntRange(min=2), default=12, show_default=True,
+              help="Foldings on the front.")
+@click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), default=10.0,
+              show_default=True, help="Of each search, in the solver's deterministic seconds.")
+@click.option("--out", type=click.Path(path_type=Path),
+              help="Folder; default build/CONFIG/explore.")
 @one_line_errors
-def fold(config: str, cycles: int) -> None:
-    """Print a folding file: the least parallelism with which every kernel keeps to CYCLES."""
+def explore(
+    config: str, fps: float | None, cycles: int | None, points: int, time_limit: float,
+    out: Path | None,
+) -> None:  # fmt: skip
+    """Find foldings: the least resources at a rate, or the front up to the fastest that fits."""
     cfg = load_config(config)
-    out = ROOT / "build" / cfg.name
-    run_steps(STEPS, cfg, out, "map", lambda _: None, _print_step)
-    table = balance(ModelWrapper(str(out / "map" / "model.onnx")), cycles)
-    click.echo(json.dumps(table, indent=1))
+    build = ROOT / "build" / cfg.name
+    folder = out or build / "explore"
+    if fps and cycles:
+        raise UserError(f"--fps {fps:g} and --cycles {cycles} exclude each other; give one")
+    with console.status("") as status:
+
+        def report(text: str) -> None:
+            status.update(f"{text} ...")
+
+        run_steps(STEPS, cfg, build, "map", report, _print_step)
+        mapped = ModelWrapper(str(build / "map" / "model.onnx"))
+        report("costs of all choices")
+        space = space_of(mapped, cfg.part)
+        explorer = Explorer(space, budget_of(cfg.part), cfg.clk_mhz, time_limit, report)
+        if fps or cycles:
+            found = [explorer.smallest(cycles or explorer.cycles_for(fps))]
+            write_folding(found[0], folder)
+        else:
+            found, bound = explorer.front(points)
+            write_front(found, bound, explorer, folder)
+            write_comparison(comparison(found, explorer, mapped), folder)
+    _print_points(found, explorer, folder)
+
+
+def _print_points(points: list[Point], explorer: Explorer, folder: Path) -> None:
+    columns = ("fps", "cycles", *RESOURCES, "optimal", "gap", "seconds", "folding")
+    table = Table(*columns, title=relative(folder))
+    for point in points:
+        row = row_of(point, explorer.budget)
+        table.add_row(*(str(row[name]) for name in columns))
+    table.add_row("", "at most", *map(str, explorer.budget.limits))
+    Console().print(table)
 
 
 def _print_step(result: StepResult) -> None:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Streamlining, mapping and folding: exact on a small network, clear on what they cannot take."""
 
-import json
 from collections import Counter
 
 import numpy as np
@@ -9,10 +8,9 @@ import pytest
 from onnx import helper
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.flow import run_steps
-from build_flows.folding import apply_table, balance, fold, read_table
+from build_flows.folding import apply_table, read_table
 from build_flows.mapping import map_to_kernels, signed_bits, sum_of_products
 from build_flows.steps import STEPS
 from build_flows.streamline import streamline
@@ -63,32 +61,13 @@ def test_one_wrong_weight_is_found(small_build, small_golden):
         verify(model, small_golden, "streamline")
 
 
-@pytest.mark.parametrize("cycles", [20_000, 3_000])
-def test_folding_keeps_the_result_and_the_cycles(mapped, small_golden, tmp_path, cycles):
-    table = balance(ModelWrapper(str(_saved(mapped, tmp_path))), cycles)
-    file = tmp_path / "folding.json"
-    file.write_text(json.dumps(table))
-    model = fold(mapped, file, PART)
-    assert max(getCustomOp(n).get_exp_cycles() for n in model.graph.node) <= cycles
-    verify(model, small_golden, "fold")
-
-
-def _saved(model, folder):
-    model.save(str(folder / "m.onnx"))
-    return folder / "m.onnx"
-
-
-def test_balance_names_what_is_too_slow(mapped):
-    with pytest.raises(UserError, match=r"FMPadding_rtl_0 needs \d+ cycles even when unfolded"):
-        balance(mapped, 100)
-
-
 @pytest.mark.parametrize(
     ("table", "message"),
     [
         ({"Dense_1": {"SIMD": 5}}, "SIMD=5 does not divide the 72 channels of Dense_1; use"),
         ({"Dense_1": {"kernel": "DPU"}}, "sets kernel=DPU of Dense_1; use Dense, MVAU"),
         ({"Dense_1": {"ramStyle": "flash"}}, "sets ramStyle=flash of Dense_1; use auto, block"),
+        ({"ConvolutionInputGenerator_rtl_0": {"ramStyle": "flash"}}, "sets ramStyle=flash of Conv"),
         ({"Requant_0": {"ramStyle": "block"}}, "sets ramStyle of Requant_0; it has PE"),
         ({"Requant_0": {"PE": 3}}, r"PE=3 does not divide the 8 channels of Requant_0; use one of"),
         ({"Requant_0": {"PE": 0}}, "PE=0 does not divide"),

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What may be chosen for each unit of a mapped model, and what each choice costs.
+
+A choice is an entry of the folding file: fold, kernel and memory of the weights. It fixes the lanes
+of the unit's streams, the cycles a frame takes and the resources of the unit, its weight memory and
+the FIFOs in front of it. A link is a stream between two units; where their lanes differ it costs a
+width converter.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from onnx import NodeProto, helper
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.base import CustomOp
+from qonnx.custom_op.registry import getCustomOp
+
+from build_flows.cost import unit_cost
+from build_flows.folding import (
+    WINDOW,
+    ReplaceDense,
+    Table,
+    channels_of,
+    foldable,
+    has_weights,
+    options,
+)
+from build_flows.graph import apply_all
+from build_flows.sizing import JOINS
+from hw.ops.base import Resources
+from hw.ops.fifo import MIN_DEPTH, auto_style, memory_cost
+from hw.ops.weight_stream import WeightStream
+
+RESOURCES = ("lut", "ff", "dsp", "bram18", "uram")
+Cost = tuple[int, ...]  #: in the order of RESOURCES
+SLACK_PIXELS = 4  #: what the pipelines of a branch hold besides its windows
+NOTHING: Cost = (0,) * len(RESOURCES)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One way to build a unit."""
+
+    entry: tuple[tuple[str, int | str], ...]
+    """Attributes and values as in the folding file."""
+    lanes: tuple[int, int]
+    """Elements in a word of its input and of its output streams."""
+    cycles: int
+    """Clock cycles a frame."""
+    cost: Cost
+
+
+@dataclass(frozen=True)
+class Link:
+    """Stream from the unit ``source`` to the unit ``sink``, both given by name."""
+
+    source: str
+    sink: str
+    bits: int
+    """Bits of an element."""
+    rigid: bool
+    """Whether both ends must have the same lanes: a depthwise unit and its window."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """All choices of a model for a part."""
+
+    units: dict[str, tuple[Choice, ...]]
+    links: tuple[Link, ...]
+    part: str
+
+    def converter(self, link: Link, lanes_out: int, lanes_in: int) -> Cost:
+        """Cost of what ``link`` needs between a source and a sink of so many lanes."""
+        if lanes_out == lanes_in:
+            return NOTHING
+        return converter_cost(lanes_out * link.bits, lanes_in * link.bits, self.part)
+
+    def of_kernel(self, kernel: str) -> Space:
+        """The same space with one kernel for all dense layers."""
+        units = {
+            name: tuple(c for c in choices if dict(c.entry).get("kernel", kernel) == kernel)
+            for name, choices in self.units.items()
+        }
+        return Space(units, self.links, self.part)
+
+
+def cost_of(resources: Resources) -> Cost:
+    """The numbers of ``resources`` in the order of RESOURCES."""
+    return tuple(getattr(resources, name) for name in RESOURCES)
+
+
+def total(costs: list[Cost]) -> Cost:
+    """Sum by resource."""
+    return tuple(map(sum, zip(NOTHING, *costs, strict=True)))
+
+
+def space_of(model: ModelWrapper, part: str) -> Space:
+    """Choices of every unit of a mapped model; ``model`` is left as it is."""
+    ours = deepcopy(model)
+    dense = {node.name for node in model.graph.node if node.op_type == "Dense"}
+    finn = apply_all(deepcopy(model), ReplaceDense(dense))
+    replaced = {node.name: node for node in finn.graph.node if node.name in dense}
+    units = {
+        node.name: tuple(_choices(ours, node, replaced.get(node.name), part))
+        for node in ours.graph.node
+    }
+    return Space(units, tuple(_links(model)), part)
+
+
+def _choices(
+    model: ModelWrapper, node: NodeProto, finn: NodeProto | None, part: str
+) -> Iterator[Choice]:
+    kernels = {"Dense": node, "MVAU": finn} if finn is not None else {"": node}
+    styles = [s for s in options(node).get("ramStyle", ("",)) if s != "auto"]
+    folds = {a: _divisors(channels_of(getCustomOp(node), a)) for a in foldable(node)}
+    for kernel, unit in kernels.items():
+        op = getCustomOp(unit)
+        for values in itertools.product(*folds.values()):
+            fold = dict(zip(folds, values, strict=True))
+            for attribute, value in fold.items():
+                op.set_nodeattr(attribute, value)
+            lanes = (op.get_folded_input_shape()[-1], op.get_folded_output_shape()[-1])
+            fifos = [*_fifos(model, node, op)]
+            for style in styles:
+                named = {"kernel": kernel, "ramStyle": style}
+                entry = fold | {k: v for k, v in named.items() if v}
+                cost = total([_unit(op, style, part), *fifos])
+                cycles = int(op.get_exp_cycles())
+                yield Choice(tuple(entry.items()), (int(lanes[0]), int(lanes[1])), cycles, cost)
+
+
+def _unit(op: CustomOp, style: str, part: str) -> Cost:
+    """Cost of a unit with its memory."""
+    if op.onnx_node.op_type == WINDOW:
+        op.set_nodeattr("ram_style", style)
+    unit = cost_of(unit_cost(op, part))
+    return total([unit, _memory(op, style)]) if has_weights(op.onnx_node) else unit
+
+
+def _divisors(number: int) -> list[int]:
+    return [d for d in range(1, number + 1) if number % d == 0]
+
+
+def _memory(op: CustomOp, style: str) -> Cost:
+    datatype = op.get_input_datatype(1)
+    lanes = op.get_instream_width(1) // datatype.bitwidth()
+    depth = int(np.prod(op.get_normal_input_shape(1))) // lanes
+    return weight_memory_cost(depth, lanes, datatype.name, style)
+
+
+@cache
+def weight_memory_cost(depth: int, lanes: int, datatype: str, style: str) -> Cost:
+    """Cost of a memory of ``depth`` words of ``lanes`` weights."""
+    shape = np.zeros((depth, lanes), np.int64)
+    return cost_of(WeightStream.from_lanes("weights", shape, datatype, style).resources())
+
+
+def _fifos(model: ModelWrapper, node: NodeProto, op: CustomOp) -> Iterator[Cost]:
+    """Cost of the FIFO that each input of a unit will need where branches rejoin."""
+    for index, words in enumerate(expected_words(model, node)):
+        if words >= MIN_DEPTH:
+            width = op.get_instream_width(index)
+            yield cost_of(memory_cost(auto_style(width, words), width, words))
+
+
+def expected_words(model: ModelWrapper, node: NodeProto) -> list[int]:
+    """Words that wait at each input of a unit that joins branches.
+
+    A short branch holds what the windows of the long one hold back, each input of a concatenation
+    its vector. What they need exactly is measured later, see build_flows.sizing.
+    """
+    if node.op_type not in JOINS:
+        return []
+    shapes = [getCustomOp(node).get_folded_input_shape(i) for i in range(len(node.input))]
+    if node.op_type == "StreamConcat":
+        return [shape[-2] for shape in shapes]
+    held = [held_pixels(model, name) for name in node.input]
+    return [(max(held) - pixels + SLACK_PIXELS) * shapes[0][-2] for pixels in held]
+
+
+def held_pixels(model: ModelWrapper, tensor: str) -> int:
+    """Pixels that the windows between the last fork and ``tensor`` can hold at once."""
+    pixels = 0
+    while (node := model.find_producer(tensor)) is not None and node.op_type != "StreamFork":
+        if node.op_type == WINDOW:
+            window = getCustomOp(node)
+            k_h, k_w = window.get_nodeattr("ConvKernelDim")
+            pixels += (k_h - 1) * window.get_nodeattr("IFMDim")[1] + k_w
+        tensor = node.input[0]
+    return pixels
+
+
+def _links(model: ModelWrapper) -> Iterator[Link]:
+    for node in model.graph.node:
+        for index, name in enumerate(node.input):
+            source = model.find_producer(name)
+            if source is not None:
+                bits = getCustomOp(node).get_input_datatype(index).bitwidth()
+                yield Link(source.name, node.name, bits, rigid=node.op_type == "Depthwise")
+
+
+@cache
+def converter_cost(bits_in: int, bits_out: int, part: str) -> Cost:
+    """Cost of FINN's width converter."""
+    node = helper.make_node(
+        "StreamingDataWidthConverter_rtl", ["in"], ["out"], "converter", backend="fpgadataflow",
+        domain="finn.custom_op.fpgadataflow.rtl", inShape=[1], outShape=[1], dataType="BINARY",
+        inWidth=bits_in, outWidth=bits_out,
+    )  # fmt: skip
+    return cost_of(unit_cost(getCustomOp(node), part))
+
+
+def table_of(chosen: dict[str, Choice]) -> Table:
+    """The folding file of a choice for every unit."""
+    return {name: dict(choice.entry) for name, choice in chosen.items() if choice.entry}

@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Foldings of a mapped model: the fastest that fits, the smallest at a rate, and those between.
+
+The budget is a share of each resource of the part, of which the shell and the small FIFOs take a
+fixed part. Results are folding files; see docs/folding.md.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qonnx.core.modelwrapper import ModelWrapper
+
+from build_flows.choices import RESOURCES, Choice, Cost, Space, table_of
+from build_flows.setfolding import finn_choice
+from build_flows.solve import (
+    Budget,
+    Problem,
+    Solution,
+    Unsolved,
+    cycle_bounds,
+    used_by,
+    without_limit,
+)
+from host.atomic import replacing, write_text
+from host.errors import UserError
+
+CAPACITY = {"xck26": (117_120, 234_240, 1_248, 288, 64)}  #: of a part, in the order of RESOURCES
+ALLOWED = (0.85, 0.60, 0.95, 0.95, 1.0)  #: share of each that a design may take
+SHELL: Cost = (12_000, 8_000, 0, 20, 0)
+SMALL_FIFOS: Cost = (6_000, 6_000, 0, 20, 0)  #: those that measurement may add to the expected
+SLOWEST_FPS = 60.0  #: where the front begins
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A folding with its rate at the assumed clock."""
+
+    fps: float
+    solution: Solution
+
+    @property
+    def file(self) -> str:
+        """Name of its folding file."""
+        return f"folding_{self.fps:.0f}.json"
+
+
+def budget_of(part: str) -> Budget:
+    """What a design may take of ``part``; UserError for a part that is not known."""
+    for name, capacity in CAPACITY.items():
+        if part.startswith(name):
+            limits = tuple(int(n * s) for n, s in zip(capacity, ALLOWED, strict=True))
+            reserved = tuple(map(sum, zip(SHELL, SMALL_FIFOS, strict=True)))
+            return Budget(limits, reserved)
+    raise UserError(f"no budget for the part {part}; known are {', '.join(CAPACITY)}")
+
+
+class Explorer:
+    """Searches in one space under one budget; ``time_limit`` is for each search."""
+
+    def __init__(
+        self, space: Space, budget: Budget, clk_mhz: float, time_limit: float, report: Report
+    ) -> None:
+        self.space, self.budget, self.clk_mhz = space, budget, clk_mhz
+        self.time_limit, self.report = time_limit, report
+
+    def cycles_for(self, fps: float) -> int:
+        """Most cycles a frame at which ``fps`` frames a second are reached."""
+        return int(self.clk_mhz * 1e6 / fps)
+
+    def smallest(self, cycles: int) -> Point:
+        """Least resources with at most ``cycles`` a frame; UserError says why nothing fits."""
+        self.report(f"least resources at {cycles} cycles")
+        problem = Problem(self.space, self.budget, cycles)
+        problem.prefer_least()
+        result = problem.solve(self.time_limit)
+        if isinstance(result, Unsolved):
+            raise UserError(self._why(result, cycles))
+        return Point(round(self.clk_mhz * 1e6 / result.cycles, 1), result)
+
+    def fastest(self) -> tuple[Point, int]:
+        """The folding of least cycles that fits, and cycles below which there is provably none."""
+        bounds = cycle_bounds(self.space)
+        impossible, possible, proven = -1, len(bounds) - 1, -1  # positions in bounds
+        while possible - impossible > 1:
+            middle = (impossible + possible) // 2
+            self.report(f"searching for {bounds[middle]} cycles")
+            result = Problem(self.space, self.budget, bounds[middle]).solve(self.time_limit)
+            if isinstance(result, Solution):
+                possible = bounds.index(result.cycles)
+            else:
+                impossible = middle
+                proven = middle if result.proven else proven
+        return self.smallest(bounds[possible]), bounds[proven + 1]
+
+    def front(self, points: int) -> tuple[list[Point], int]:
+        """``points`` foldings from SLOWEST_FPS to the fastest, and the bound of :meth:`fastest`."""
+        best, bound = self.fastest()
+        ratio = best.fps / SLOWEST_FPS
+        rates = [SLOWEST_FPS * ratio ** (i / (points - 1)) for i in range(points - 1)]
+        found = [self.smallest(self.cycles_for(rate)) for rate in rates]
+        return [*found, best], bound
+
+    def _why(self, result: Unsolved, cycles: int) -> str:
+        """What must be relaxed for a folding of at most ``cycles``."""
+        if not result.proven:
+            return (
+                f"no folding of at most {cycles} cycles a frame found within the time limit of "
+                f"{self.time_limit:g}; give more time or ask for more cycles"
+            )
+        needs = [n for r in RESOURCES if (n := self._need(r, cycles)) is not None]
+        reason = " or ".join(needs) if needs else "more than one resource is short"
+        return (
+            f"no folding of at most {cycles} cycles a frame fits the budget: {reason}; "
+            "ask for more cycles"
+        )
+
+    def _need(self, resource: str, cycles: int) -> str | None:
+        """How much of ``resource`` alone would do; None if no amount does."""
+        self.report(f"is {resource} short at {cycles} cycles?")
+        problem = Problem(self.space, without_limit(self.budget, resource), cycles)
+        problem.prefer_least_of(resource)
+        result = problem.solve(self.time_limit)
+        if isinstance(result, Unsolved):
+            return None
+        index = RESOURCES.index(resource)
+        return (
+            f"{resource} of {result.used[index]}, where {self.budget.limits[index]} are allowed, "
+            "would do"
+        )
+
+
+# -- files -----------------------------------------------------------------------------------------
+
+
+def row_of(point: Point, budget: Budget) -> dict[str, Any]:
+    """A point as a row: rate, cycles, resources, their shares of the limits, the search."""
+    solution = point.solution
+    used = dict(zip(RESOURCES, solution.used, strict=True))
+    shares = zip(RESOURCES, solution.used, budget.limits, strict=True)
+    return {
+        "fps": point.fps,
+        "cycles": solution.cycles,
+        **used,
+        **{f"{name}_share": round(n / limit, 3) for name, n, limit in shares},
+        "optimal": solution.optimal,
+        "gap": round(solution.gap, 4),
+        "seconds": round(solution.seconds, 1),
+        "folding": point.file,
+    }
+
+
+def write_folding(point: Point, folder: Path) -> Path:
+    """Write the folding file of a point into ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / point.file
+    write_text(path, dump_table(point.solution.chosen))
+    return path
+
+
+def dump_table(chosen: dict[str, Choice]) -> str:
+    """A folding file, one line a unit."""
+    rows = (f" {json.dumps(name)}: {json.dumps(row)}" for name, row in table_of(chosen).items())
+    return "{\n" + ",\n".join(rows) + "\n}\n"
+
+
+def write_front(points: list[Point], bound: int, explorer: Explorer, folder: Path) -> None:
+    """Write front.csv, front.json, front.png and all folding files."""
+    for point in points:
+        write_folding(point, folder)
+    budget, rows = explorer.budget, [row_of(point, explorer.budget) for point in points]
+    write_text(folder / "front.csv", to_csv(rows))
+    record = {
+        "clk_mhz": explorer.clk_mhz,
+        "limits": dict(zip(RESOURCES, budget.limits, strict=True)),
+        "reserved": dict(zip(RESOURCES, budget.reserved, strict=True)),
+        "no_folding_below_cycles": bound,
+        "points": rows,
+    }
+    write_text(folder / "front.json", json.dumps(record, indent=1))
+    plot_front(rows, folder / "front.png")
+
+
+def write_comparison(rows: list[dict[str, Any]], folder: Path) -> None:
+    """Write comparison.csv and comparison.md."""
+    write_text(folder / "comparison.csv", to_csv(rows))
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
+    text = "".join("| " + " | ".join(map(str, line)) + " |\n" for line in lines)
+    write_text(folder / "comparison.md", text)
+
+
+def to_csv(rows: list[dict[str, Any]]) -> str:
+    """Rows of the same keys as CSV with a header."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def plot_front(rows: list[dict[str, Any]], path: Path) -> None:
+    """Share of each resource's limit against frames a second."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    rates = [row["fps"] for row in rows]
+    for name, marker in zip(RESOURCES, "os^Dv", strict=True):
+        axes.plot(rates, [100 * row[f"{name}_share"] for row in rows], marker=marker, label=name)
+    axes.axhline(100, color="black", linestyle="--", linewidth=1)
+    axes.set(xlabel="frames a second at the assumed clock", ylabel="share of what is allowed, %")
+    axes.set(xlim=(0, None), ylim=(0, 105), title="Least resources at a rate")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper left")
+    with replacing(path) as partial:
+        figure.savefig(partial, format="png", dpi=120)
+
+
+# -- beside FINN's own -----------------------------------------------------------------------------
+
+
+def comparison(
+    points: list[Point], explorer: Explorer, mapped: ModelWrapper
+) -> list[dict[str, Any]]:
+    """For each point two rows: its folding and FINN's SetFolding for as many cycles."""
+    rows = []
+    for point in points:
+        cycles = point.solution.cycles
+        explorer.report(f"FINN's SetFolding at {cycles} cycles")
+        chosen = finn_choice(mapped, explorer.space, cycles)
+        finn = used_by(explorer.space, chosen, explorer.budget)
+        slowest = max(choice.cycles for choice in chosen.values())
+        rows.append(_compared("explore", cycles, point.solution.used, explorer.budget))
+        rows.append(_compared("SetFolding", slowest, finn, explorer.budget))
+    return rows
+
+
+def _compared(name: str, cycles: int, used: Cost, budget: Budget) -> dict[str, Any]:
+    fits = all(n <= limit for n, limit in zip(used, budget.limits, strict=True))
+    resources = dict(zip(RESOURCES, used, strict=True))
+    return {"folding": name, "cycles": cycles, **resources, "fits": fits}

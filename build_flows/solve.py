@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The choice for every unit by constraint programming (OR-tools CP-SAT).
+
+Each unit takes one of its choices that keeps to a bound of cycles; each link carries a pair of
+lanes, which must be those of the choices at its ends and pays for a width converter where they
+differ; the sum of every resource stays within its limit.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from math import prod
+
+from ortools.sat.python import cp_model
+
+from build_flows.choices import RESOURCES, Choice, Cost, Link, Space, total
+from host.errors import UserError
+
+SCALE = 1_000_000  #: share of a limit in the objective's integers
+SCARCEST = 4  #: weight of the largest share beside the sum of all
+RELAXED = 100  #: multiple of a limit that stands for no limit
+SPARE = 4  #: times the least parallelism that a unit may have
+SEED = 4
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Resources of a part that a design may take, and what else than its units takes of them."""
+
+    limits: Cost
+    """Most of each resource, in the order of RESOURCES."""
+    reserved: Cost
+    """Of that, for the shell and the small FIFOs."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A choice for every unit."""
+
+    chosen: dict[str, Choice]
+    used: Cost
+    """Sum of each resource, what is reserved included."""
+    cycles: int
+    """Of the slowest unit."""
+    optimal: bool
+    """Whether nothing better exists; otherwise the time limit ended the search."""
+    gap: float
+    """How much better another choice can be at most, as a share of the objective."""
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Unsolved:
+    """No choice found; ``proven`` if there is none, otherwise the time limit ended the search."""
+
+    proven: bool
+    seconds: float
+
+
+def cycle_bounds(space: Space) -> list[int]:
+    """All numbers of cycles that can be those of the slowest unit, ascending."""
+    least = fastest(space)[0]
+    cycles = {c.cycles for choices in space.units.values() for c in choices}
+    return sorted(c for c in cycles if c >= least)
+
+
+def fastest(space: Space) -> tuple[int, str]:
+    """Cycles of the unit that cannot be made faster than any other can, and its name."""
+    return max((min(c.cycles for c in choices), name) for name, choices in space.units.items())
+
+
+def candidates(choices: tuple[Choice, ...], cycles: int) -> list[Choice]:
+    """Those of ``choices`` that keep to ``cycles`` and are not dominated at the same lanes.
+
+    What is more than SPARE times as parallel as the bound asks for is left out.
+    """
+    enough = [c for c in choices if c.cycles <= cycles]
+    least = min(_parallelism(c) for c in enough)
+    groups = defaultdict(list)
+    for choice in enough:
+        if _parallelism(choice) <= SPARE * least:
+            groups[choice.lanes].append(choice)
+    return [c for group in groups.values() for c in _undominated(group)]
+
+
+def _parallelism(choice: Choice) -> int:
+    return prod(value for _, value in choice.entry if isinstance(value, int))
+
+
+def _undominated(group: list[Choice]) -> list[Choice]:
+    kept: list[Choice] = []
+    for choice in sorted(group, key=lambda c: (sum(c.cost), c.cost, c.cycles, str(c.entry))):
+        if not any(_no_more(other.cost, choice.cost) for other in kept):
+            kept.append(choice)
+    return kept
+
+
+def _no_more(a: Cost, b: Cost) -> bool:
+    return all(x <= y for x, y in zip(a, b, strict=True))
+
+
+class Problem:
+    """The constraint model of a space under a bound of cycles and a budget."""
+
+    def __init__(self, space: Space, budget: Budget, cycles: int) -> None:
+        least, slowest = fastest(space)
+        if cycles < least:
+            raise UserError(
+                f"{slowest} needs {least} cycles a frame even when unfolded; "
+                f"ask for at least that instead of {cycles}"
+            )
+        self.space, self.budget = space, budget
+        self.model = cp_model.CpModel()
+        self.units = {n: candidates(c, cycles) for n, c in space.units.items()}
+        self.picks = {n: [self.model.new_bool_var("") for _ in c] for n, c in self.units.items()}
+        self.terms: list[tuple[cp_model.IntVar, Cost]] = []
+        for name, picks in self.picks.items():
+            self.model.add_exactly_one(picks)
+            costs = (choice.cost for choice in self.units[name])
+            self.terms += list(zip(picks, costs, strict=True))
+        for link in space.links:
+            self._connect(link)
+        self.used = [self._limit(i) for i in range(len(RESOURCES))]
+
+    def _lanes(self, name: str, side: int) -> dict[int, list[cp_model.IntVar]]:
+        """Picks of a unit by the lanes of its input (0) or output (1)."""
+        groups = defaultdict(list)
+        for choice, pick in zip(self.units[name], self.picks[name], strict=True):
+            groups[choice.lanes[side]].append(pick)
+        return groups
+
+    def _connect(self, link: Link) -> None:
+        """One pair of lanes is in use, that of the picks at both ends."""
+        outs, ins = self._lanes(link.source, 1), self._lanes(link.sink, 0)
+        pairs = {(a, b): self.model.new_bool_var("") for a in outs for b in ins
+                 if a == b or not link.rigid}  # fmt: skip
+        for a, picks in outs.items():
+            self.model.add(sum(v for p, v in pairs.items() if p[0] == a) == sum(picks))
+        for b, picks in ins.items():
+            self.model.add(sum(v for p, v in pairs.items() if p[1] == b) == sum(picks))
+        self.terms += [(v, self.space.converter(link, *p)) for p, v in pairs.items()]
+
+    def _limit(self, index: int) -> cp_model.LinearExprT:
+        limit, reserved = self.budget.limits[index], self.budget.reserved[index]
+        used = sum(cost[index] * var for var, cost in self.terms if cost[index]) + reserved
+        self.model.add(used <= limit)
+        return used
+
+    def prefer_least(self) -> None:
+        """Minimise the shares of the limits, the largest above all."""
+        shares = [round(SCALE / limit) for limit in self.budget.limits]
+        worst = self.model.new_int_var(0, 2 * SCALE, "")
+        for used, share in zip(self.used, shares, strict=True):
+            self.model.add(worst >= used * share)
+        total_share = sum(used * share for used, share in zip(self.used, shares, strict=True))
+        self.model.minimize(total_share + SCARCEST * worst)
+
+    def prefer_least_of(self, resource: str) -> None:
+        """Minimise one resource."""
+        self.model.minimize(self.used[RESOURCES.index(resource)])
+
+    def start_from(self, chosen: dict[str, Choice]) -> None:
+        """Let the search begin near a known solution."""
+        for name, choice in chosen.items():
+            for other, pick in zip(self.units[name], self.picks[name], strict=True):
+                self.model.add_hint(pick, other == choice)
+
+    def solve(self, time_limit: float) -> Solution | Unsolved:
+        """Search for ``time_limit`` deterministic seconds of the solver."""
+        solver = cp_model.CpSolver()
+        solver.parameters.max_deterministic_time = time_limit
+        solver.parameters.random_seed = SEED
+        solver.parameters.num_workers = 1
+        solver.parameters.linearization_level = 2
+        status = solver.solve(self.model)
+        if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            return Unsolved(status == cp_model.INFEASIBLE, solver.wall_time)
+        chosen = {
+            name: next(c for c, p in zip(self.units[name], picks, strict=True) if solver.value(p))
+            for name, picks in self.picks.items()
+        }
+        best = solver.objective_value
+        gap = (best - solver.best_objective_bound) / best if best else 0.0
+        return Solution(
+            chosen,
+            used_by(self.space, chosen, self.budget),
+            max(choice.cycles for choice in chosen.values()),
+            status == cp_model.OPTIMAL,
+            gap,
+            solver.wall_time,
+        )
+
+
+def used_by(space: Space, chosen: dict[str, Choice], budget: Budget) -> Cost:
+    """Resources of a choice with its width converters and what is reserved."""
+    converters = [
+        space.converter(link, chosen[link.source].lanes[1], chosen[link.sink].lanes[0])
+        for link in space.links
+    ]
+    return total([budget.reserved, *(c.cost for c in chosen.values()), *converters])
+
+
+def without_limit(budget: Budget, resource: str) -> Budget:
+    """``budget`` with practically no limit of one resource."""
+    limits = (v * RELAXED if n == resource else v
+              for n, v in zip(RESOURCES, budget.limits, strict=True))  # fmt: skip
+    return replace(budget, limits=tuple(limits))
