@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -45,33 +46,90 @@ def faces(sheet: Path, count: int, seed: int, points: bool) -> None:
         raise UserError(f"{sheet} cannot be written; name a file such as sheet.png")
 
 
+def read_roots(
+    ctx: click.Context, option: click.Parameter, values: tuple[str, ...]
+) -> dict[str, Path]:
+    """Folders of the option --data SOURCE=FOLDER."""
+    roots = {}
+    for value in values:
+        source, equals, folder = value.partition("=")
+        if not equals or not Path(folder).is_dir():
+            raise click.BadParameter(
+                f"{value!r} is not SOURCE=FOLDER with an existing folder", ctx, option
+            )
+        roots[source] = Path(folder)
+    return roots
+
+
+DATA = click.option(
+    "--data",
+    "roots",
+    multiple=True,
+    callback=read_roots,
+    metavar="SOURCE=FOLDER",
+    help="Folder of a source of real faces, see docs/training.md; repeatable.",
+)
+CACHE = click.option(
+    "--cache",
+    type=FOLDER,
+    default=Path("train/faces"),
+    show_default=True,
+    help="Folder in which crops and procedural faces are kept.",
+)
+
+
 @main.command()
-@click.option("--config", "name", required=True, help="Configuration, see model/train.py.")
+@click.option("--config", "name", required=True, help="Configuration, see model/config.py.")
 @click.option("--out", type=FOLDER, help="Folder of the results [default: train/CONFIG].")
-@click.option("--cache", type=FOLDER, default=Path("train/faces"), show_default=True,
-              help="Folder in which the procedural faces are kept.")
+@DATA
+@CACHE
+@click.option("--init", type=FILE, help="FP32 checkpoint to start from.")
 @click.option("--resume", is_flag=True, help="Go on from last.pt in the results' folder.")
-@click.option("--faces", "count", type=int, help="Faces to train on, instead of the config's.")
+@click.option("--faces", "count", type=int, help="Procedural faces, instead of the config's.")
 @click.option("--epochs", type=int, help="Passes over them, instead of the config's.")
+@click.option("--batch", type=int, help="Faces a step, instead of the config's.")
 @click.option("--seed", type=int, help="Seed, instead of the config's.")
 def train(
     name: str,
     out: Path | None,
+    roots: dict[str, Path],
     cache: Path,
+    init: Path | None,
     resume: bool,
     count: int | None,
     epochs: int | None,
+    batch: int | None,
     seed: int | None,
 ) -> None:
-    """Train the FP32 network on procedural faces; writes weights.pt."""
-    from model import train as stage
+    """Train the FP32 network; writes weights.pt, log.csv, curves.png and TensorBoard events.
 
-    config = stage.find_config(name, faces=count, epochs=epochs, seed=seed)
-    result = stage.run_training(config, out or Path("train") / name, cache, resume)
+    Several processes or GPUs: torchrun --nproc-per-node N -m model train ...
+    """
+    from model.config import find_config
+    from model.train import run_training
+
+    config = find_config(name, faces=count, epochs=epochs, batch=batch, seed=seed)
+    result = run_training(config, out or Path("train") / name, cache, resume, roots, init)
     click.echo(
-        f"held-out procedural faces: NME {result.nme:.2f} %  FR@10 {result.failure_rate:.1f} %  "
+        f"measured faces: NME {result.nme:.2f} %  FR@10 {result.failure_rate:.1f} %  "
         f"AUC@10 {result.auc:.1f} %"
     )
+
+
+@main.command()
+@click.option("--config", "name", required=True, help="Configuration, see model/config.py.")
+@click.option("--sheet", type=FILE, required=True, help="PNG to write.")
+@click.option("--count", type=click.IntRange(1), default=48, show_default=True, help="Faces.")
+@DATA
+@CACHE
+def batch(name: str, sheet: Path, count: int, roots: dict[str, Path], cache: Path) -> None:
+    """Write a contact sheet of augmented training faces with their points."""
+    from host.atomic import write_image
+    from model.config import find_config
+    from model.sheet import training_sheet
+
+    write_image(sheet, training_sheet(find_config(name), roots, cache, count))
+    click.echo(f"{sheet}: {count} training faces")
 
 
 @main.command()
@@ -152,22 +210,75 @@ def export(weights: Path, out: Path, images: Path | None, count: int) -> None:
 
 
 @main.command()
-@click.option("--model", type=FILE, required=True, help="QONNX file.")
+@click.option("--weights", "--model", "weights", type=FILE, required=True,
+              help="Checkpoint (.pt) or QONNX file (.onnx).")
+@click.option("--dataset", default="procedural", show_default=True,
+              help="wflw, 300w, ytf or procedural.")
+@click.option("--root", type=FOLDER, help="The data set's folder.")
+@click.option("--list", "rows", type=FILE, help="Faces of another list than the test list.")
+@click.option("--arithmetic", default="auto", show_default=True,
+              help="Of a QONNX file: integer (auto), as the hardware, or quantised.")
+@click.option("--anchor", type=FILE, help="ONNX file of a network to compare with.")
+@click.option("--detector/--no-detector", default=False, help="Also with detected boxes.")
+@click.option("--errors", type=FILE, help="CSV to write the error of each face to.")
+@click.option("--picture", type=FILE, help="PNG to write, faces with true and found points.")
 @click.option("--images", type=FILE, help=IMAGES)
-@click.option("--count", default=500, show_default=True, help="Images to measure on.")
-def evaluate(model: Path, images: Path | None, count: int) -> None:
-    """Measure the integer network of a QONNX file, the one that the hardware computes."""
-    from model.images import EVALUATION_SEED, labelled_images
-    from model.integer import integer_network
-    from model.metrics import measure
+@click.option("--count", default=500, show_default=True, help="Procedural faces.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def evaluate(
+    weights: Path,
+    dataset: str,
+    root: Path | None,
+    rows: Path | None,
+    arithmetic: str,
+    anchor: Path | None,
+    detector: bool,
+    errors: Path | None,
+    picture: Path | None,
+    images: Path | None,
+    count: int,
+    as_json: bool,
+) -> None:
+    """Measure a network: FP32, quantised, or the integer graph that the hardware computes.
 
-    network = integer_network(model)
-    data, true = labelled_images(images, network.image_shape[0], count, EVALUATION_SEED)
-    result = measure(network.run(data).landmarks, true)
+    All figures are in percent; NME is divided by the distance of the outer eye corners, accuracy
+    is 100 - NME.
+    """
+    from model.evaluate import collect_faces, draw_faces, errors_of, evaluate_all, write_errors
+    from model.predictors import open_anchor, open_predictor
+
+    predictor = open_predictor(weights, arithmetic)
+    faces = collect_faces(dataset, root, rows, predictor.size, images, count)
+    others = [open_anchor(anchor)] if anchor else []
+    result = evaluate_all(predictor, others, faces, detector)
+    if errors:
+        write_errors(errors, faces, errors_of(predictor, faces))
+    if picture:
+        from host.atomic import write_image
+
+        write_image(picture, draw_faces(predictor, faces, 32))
+    for problem in faces.problems[:5]:
+        click.echo(f"left out: {problem}", err=True)
+    if as_json:
+        click.echo(json.dumps(result, indent=2))
+    else:
+        print_figures(result)
+
+
+def print_figures(result: dict[str, object], indent: str = "") -> None:
+    """Lines of figures: the whole set, subsets, detected boxes, anchor."""
+    name = f"{indent}{result.get('arithmetic', '')}".ljust(24)
     click.echo(
-        f"{len(data)} images: NME {result.nme:.2f} %  FR@10 {result.failure_rate:.1f} %  "
-        f"AUC@10 {result.auc:.1f} %  accuracy (100 - NME) {result.accuracy:.2f} %"
+        f"{name}{result['faces']:5} faces  NME {result['nme']:.2f} %  "
+        f"FR@10 {result['fr10']:.1f} %  AUC@10 {result['auc10']:.1f} %  "
+        f"accuracy (100 - NME) {result['accuracy']:.2f} %"
     )
+    parts = {**result.get("subsets", {}), "detected boxes": result.get("detected")}
+    for key, value in parts.items():
+        if value:
+            print_figures({**value, "arithmetic": key}, indent + "  ")
+    if anchor := result.get("anchor"):
+        print_figures(anchor, indent)
 
 
 if __name__ == "__main__":

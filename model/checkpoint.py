@@ -42,7 +42,8 @@ def load_network(path: Path) -> PFLD:
     content = read_checkpoint(path)
     if content.get("quantised"):
         raise UserError(f"{path} is quantised already; give the FP32 checkpoint of the training")
-    network = PFLD(**content["config"]).eval()
+    branch = any(name.startswith("pose.") for name in content["state_dict"])
+    network = PFLD(**content["config"], pose_branch=branch).eval()
     network.load_state_dict(content["state_dict"])
     return network
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from host.errors import UserError
-from model.landmarks import NUM_LANDMARKS, inter_ocular
+from model.landmarks import OUTER_CORNERS
 
 Points = npt.NDArray[np.float64]
 THRESHOLD = 10.0  #: percent; an image with a larger NME is a failure
@@ -32,26 +32,45 @@ class Metrics:
         return 100 - self.nme
 
 
-def image_errors(predicted: Points, true: Points) -> npt.NDArray[np.float64]:
-    """NME of every image (N,) in percent; both arguments (N, 98, 2) in the same unit.
+def image_errors(
+    predicted: Points, true: Points, corners: tuple[int, int] = OUTER_CORNERS
+) -> npt.NDArray[np.float64]:
+    """NME of every image (N,) in percent; both arguments (N, P, 2) in the same unit.
 
-    UserError: the shapes differ or are no landmarks, or two eye corners coincide.
+    A point that is nan in ``true`` is unknown and does not count. corners: the points whose
+    distance normalises the error; default those of the 98-point scheme.
+    UserError: the shapes differ or are no landmarks, or two corners coincide or are unknown.
     """
     predicted, true = np.asarray(predicted, np.float64), np.asarray(true, np.float64)
-    if predicted.shape != true.shape or true.shape[1:] != (NUM_LANDMARKS, 2) or not len(true):
+    fits = predicted.shape == true.shape and true.ndim == 3 and true.shape[2] == 2
+    if not fits or true.shape[1] <= max(corners) or not len(true):
         raise UserError(
             f"landmarks of shape {predicted.shape} and {true.shape} cannot be compared; both must "
-            f"be (N, {NUM_LANDMARKS}, 2) with N of at least 1"
+            f"be (N, P, 2) with N of at least 1 and P of more than {max(corners)}"
         )
-    unit = inter_ocular(true)
+    first, second = corners
+    unit = np.linalg.norm(true[:, first] - true[:, second], axis=1)
     if not (unit > 0).all():
-        raise UserError(f"image {int(unit.argmin())}: points 60 and 72 coincide; drop the image")
-    return 100 * np.linalg.norm(predicted - true, axis=2).mean(1) / unit
+        worst = int(np.nan_to_num(unit).argmin())
+        raise UserError(
+            f"image {worst}: points {first} and {second} coincide or are unknown; drop the image"
+        )
+    return 100 * np.nanmean(np.linalg.norm(predicted - true, axis=2), axis=1) / unit
 
 
-def measure(predicted: Points, true: Points) -> Metrics:
-    """Metrics of predicted landmarks (N, 98, 2) against the true ones."""
-    errors = image_errors(predicted, true)
+def summarise(errors: npt.NDArray[np.float64]) -> Metrics:
+    """Metrics of images with the given errors (N,) in percent."""
     failed = (errors > THRESHOLD).mean()
     area = np.clip(1 - errors / THRESHOLD, 0, None).mean()
     return Metrics(float(errors.mean()), float(100 * failed), float(100 * area))
+
+
+def measure(predicted: Points, true: Points) -> Metrics:
+    """Metrics of predicted landmarks (N, 98, 2) against the true ones, unknown points nan."""
+    return summarise(image_errors(predicted, true))
+
+
+def measure_known(predicted: Points, true: Points) -> Metrics:
+    """The same over the images whose outer eye corners are known; UserError if none has them."""
+    known = np.isfinite(true[:, list(OUTER_CORNERS)]).all((1, 2))
+    return measure(predicted[known], true[known])

@@ -1,148 +1,75 @@
 # SPDX-License-Identifier: Apache-2.0
-"""FP32 training on procedural faces: configurations, loss, checkpoints, exact resume."""
+"""FP32 training on any mix of data sets: steps, averaged weights, checkpoints, exact resume."""
 
 from __future__ import annotations
 
 import copy
-import csv
 import json
 import math
+import os
 import platform
 import subprocess
 import time
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
+from rich.console import Console
 from rich.progress import Progress
-from torch import Tensor
+from torch import Tensor, nn
 
+from host.atomic import write_text
 from host.errors import UserError
-from model.augment import augment
-from model.checkpoint import save
-from model.face_cache import generator_id, make_chunks, read_chunks
-from model.faces import Faces
+from model import curves, parallel
+from model.augment import Batch, view
+from model.checkpoint import load_network, save
+from model.config import TrainConfig
+from model.data.crops import Crops
+from model.face_cache import generator_id
 from model.landmarks import NUM_LANDMARKS
-from model.metrics import Metrics, measure
+from model.losses import angle_error, attribute_weights, point_loss, size_weights
+from model.metrics import Metrics, measure_known
 from model.network import PFLD
-
-HELD_OUT_SEED = 1_000_000  #: added to the seed for the faces that are only measured
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """What is trained, on what, and how."""
-
-    width: float = 1.0
-    """Multiplier of the network's channels."""
-    s3: str = "conv7x7"
-    """Reading of the last convolution, see PFLD."""
-    faces: int = 20_000
-    """Procedural faces to train on."""
-    held_out: int = 500
-    """Procedural faces to measure on after every epoch."""
-    epochs: int = 40
-    """Passes over the faces."""
-    batch: int = 128
-    """Faces a step, at least 2."""
-    rate: float = 3e-3
-    """Highest learning rate."""
-    warm_up: float = 0.05
-    """Share of the steps in which the rate rises; then it falls along a cosine to 0."""
-    decay: float = 1e-4
-    """Weight decay of AdamW."""
-    average: float = 0.998
-    """Decay of the weights' moving average, which is what is measured and shipped."""
-    pose_weight: float = 1.0
-    """Weight of the auxiliary branch's term."""
-    seed: int = 1
-    """Of faces, initial weights, order and augmentation."""
-    threads: int = 2
-    """Threads of torch."""
-
-    def __post_init__(self) -> None:
-        least = {"faces": 2, "held_out": 1, "epochs": 1, "batch": 2, "threads": 1, "seed": 0}
-        for name, value in least.items():
-            if getattr(self, name) < value:
-                raise UserError(f"{name}={getattr(self, name)} is too small; use {value} or more")
-        if self.batch > self.faces:
-            raise UserError(f"batch={self.batch} is more than faces={self.faces}; use fewer")
-        if not self.rate > 0:
-            raise UserError(f"rate={self.rate} is not positive; use for example 0.003")
-        for name in ("warm_up", "average"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UserError(f"{name}={getattr(self, name)} is outside of 0 <= {name} < 1")
-
-    @property
-    def steps(self) -> int:
-        """Steps of an epoch; a last incomplete batch is left out."""
-        return self.faces // self.batch
+from model.sources import Mixture, as_batch, collect
 
 
-CONFIGS = {
-    "pfld_025x": TrainConfig(
-        width=0.25, faces=6_000, epochs=14, batch=32, rate=4e-3, average=0.99
-    ),
-    "pfld_1x": TrainConfig(faces=100_000, epochs=60, rate=2e-3),
-    "smoke": TrainConfig(width=0.125, faces=256, held_out=32, epochs=4, batch=32),
-}
-"""Named configurations of ``python -m model train``."""
-
-
-def find_config(name: str, **changes: object) -> TrainConfig:
-    """Configuration ``name`` with the fields in ``changes`` that are not None replaced."""
-    if name not in CONFIGS:
-        raise UserError(f"config {name!r} is unknown; use one of {', '.join(CONFIGS)}")
-    known = [field.name for field in fields(TrainConfig)]
-    for key in changes:
-        if key not in known:
-            raise UserError(f"field {key!r} is unknown; use one of {', '.join(known)}")
-    return replace(CONFIGS[name], **{k: v for k, v in changes.items() if v is not None})
-
-
-def wing(predicted: Tensor, true: Tensor, width: float = 10.0, bend: float = 2.0) -> Tensor:
-    """Mean wing loss of coordinates in pixels: logarithmic below ``width``, linear above.
-
-    Feng et al., "Wing Loss for Robust Facial Landmark Localisation", CVPR 2018.
-    """
-    distance = (predicted - true).abs()
-    join = width - width * math.log1p(width / bend)
-    near = width * torch.log1p(distance / bend)
-    return torch.where(distance < width, near, distance - join).mean()
-
-
-def loss_of(network: PFLD, images: Tensor, landmarks: Tensor, pose: Tensor, pose_weight: float
-            ) -> Tensor:
-    """Wing loss of the landmarks plus one minus the cosine of the errors of the angles."""
-    predicted, angles = network(images)
-    size = network.image_size
-    marks = wing(predicted * size, landmarks.flatten(1) * size)
-    return marks + pose_weight * (1 - torch.cos(angles - pose)).sum(1).mean()
-
-
-def learning_rate(config: TrainConfig, step: int) -> float:
-    """Rate of ``step`` (from 0): linear rise, then half a cosine down to 0."""
-    total = config.epochs * config.steps
-    rise = max(1, round(config.warm_up * total))
+def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
+    """Rate of ``step`` (from 0) of ``steps``: linear rise, then as the schedule says."""
+    rise = max(1, round(config.warm_up * steps))
     if step < rise:
         return config.rate * (step + 1) / rise
-    return config.rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
+    if config.schedule == "constant":
+        return config.rate
+    return config.rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
+
+
+def choose_device() -> torch.device:
+    """The GPU of this process if there is one, else the CPU."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
 
 class Trainer:
     """Network, its average, optimiser and random state; ``state`` is all of it."""
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainConfig, device: torch.device | None = None) -> None:
         torch.manual_seed(config.seed)
         self.config, self.epoch = config, 0
-        self.network = PFLD(config.width, NUM_LANDMARKS, config.s3)
-        self.network.to(memory_format=torch.channels_last)
-        self.average = copy.deepcopy(self.network).eval()
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=config.rate, weight_decay=config.decay
+        self.device = device or torch.device("cpu")
+        network = PFLD(
+            config.width, NUM_LANDMARKS, config.s3, pose_branch=config.pose_weight > 0
         )
+        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.network).eval()
+        self.forward = parallel.distribute(self.network, self.device)
+        self.optimiser = make_optimiser(config, self.network)
         self.generator = torch.Generator().manual_seed(config.seed)
+        self.shares: Tensor | None = None
+        self.initialised = False
 
     def state(self) -> dict[str, object]:
         """Everything that the rest of the training depends on."""
@@ -158,7 +85,7 @@ class Trainer:
     def load(self, path: Path) -> None:
         """Continue from a file with :meth:`state`. UserError if it is of another training."""
         try:
-            state = torch.load(path, weights_only=True)
+            state = torch.load(path, weights_only=True, map_location="cpu")
         except (OSError, RuntimeError) as error:
             raise UserError(f"{path} cannot be resumed from: {error}") from error
         if state["train_config"] != asdict(self.config):
@@ -169,43 +96,94 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.generator.set_state(state["generator"])
 
-    @torch.no_grad()
-    def start_at_mean(self, faces: Faces) -> None:
-        """Make the untrained network answer with the mean face, which it then only corrects."""
-        mean = torch.from_numpy(faces.landmarks.mean(0)).flatten()
+    def start_from(self, path: Path) -> None:
+        """Take the weights of the FP32 checkpoint ``path``; a missing pose branch stays random."""
+        given = load_network(path)
+        if given.config() != self.network.config():
+            raise UserError(
+                f"{path} is of a network {given.config()}, the configuration wants "
+                f"{self.network.config()}"
+            )
         for network in (self.network, self.average):
-            network.fc.bias.copy_(mean)
+            found = given.state_dict()
+            own = network.state_dict()
+            network.load_state_dict({n: found.get(n, v) for n, v in own.items()})
+        self.initialised = True
+
+    @torch.no_grad()
+    def start_at_mean(self, mean: Tensor) -> None:
+        """Make the untrained network answer with the mean face, which it then only corrects."""
+        for network in (self.network, self.average):
+            network.fc.bias.copy_(mean.flatten())
             network.fc.weight.mul_(0.1)
 
-    def train_epoch(self, faces: Faces, progress: Progress | None = None) -> float:
+    def train_epoch(self, mixture: Mixture, progress: Progress | None = None) -> float:
         """One pass over the faces; returns the mean loss."""
-        config, total = self.config, 0.0
-        if self.epoch == 0:
-            self.start_at_mean(faces)
+        config = self.config
+        if self.epoch == 0 and not self.initialised:
+            self.start_at_mean(mixture.mean_shape())
+        self.shares = mixture.attribute_shares().to(self.device)
+        order = mixture.order(config.seed, self.epoch)
+        steps = len(order) // config.batch
+        if not steps:
+            raise UserError(
+                f"batch={config.batch} is more than the {len(order)} faces of an epoch; use fewer"
+            )
+        part, total = parallel.share(config.batch), 0.0
         self.network.train()
-        order = np.random.default_rng((config.seed, self.epoch)).permutation(len(faces.images))
-        bar = progress.add_task(f"epoch {self.epoch + 1}", total=config.steps) if progress else None
-        for step in range(config.steps):
-            chosen = order[step * config.batch : (step + 1) * config.batch]
-            total += self._step(self.epoch * config.steps + step, *batch_of(faces, chosen))
+        bar = progress.add_task(f"epoch {self.epoch + 1}", total=steps) if progress else None
+        for step in range(steps):
+            rows = order[step * config.batch : (step + 1) * config.batch]
+            strength = config.strength(self.epoch)
+            batch = mixture.batch(rows, self.network.image_size, self.generator, strength)
+            number = self.epoch * steps + step
+            rate = learning_rate(config, number, config.epochs * steps)
+            total += self._step(number, rate, batch.part(part))
             if progress and bar is not None:
                 progress.advance(bar)
         if progress and bar is not None:
             progress.remove_task(bar)
         self.epoch += 1
-        return total / config.steps
+        return parallel.mean(total / steps)
 
-    def _step(self, step: int, images: Tensor, landmarks: Tensor, pose: Tensor) -> float:
+    def _step(self, step: int, rate: float, batch: Batch) -> float:
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.config, step)
-        images, landmarks, pose = augment(images, landmarks, pose, self.generator)
-        images = images.contiguous(memory_format=torch.channels_last)
-        loss = loss_of(self.network, images, landmarks, pose, self.config.pose_weight)
+            group["lr"] = rate
+        loss = self.loss(batch.to(self.device))
         self.optimiser.zero_grad()
         loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 30.0)
         self.optimiser.step()
         self._follow(min(self.config.average, (1 + step) / (10 + step)))
         return loss.item()
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Loss of a batch: that of the points, weighted, plus that of the angles."""
+        config = self.config
+        images = batch.images.contiguous(memory_format=torch.channels_last)
+        with self._precision():
+            result = self.forward(images)
+        landmarks, angles = result if isinstance(result, tuple) else (result, None)
+        found = landmarks.float().view(len(images), -1, 2)
+        size = self.network.image_size
+        terms = point_loss(config.loss, found, batch.landmarks, batch.mask, size) * batch.weights
+        if config.size_weights:
+            terms = terms * size_weights(batch.landmarks, batch.mask)
+        if config.attribute_weights and self.shares is not None:
+            terms = terms * attribute_weights(batch.attributes, self.shares)
+        if angles is None:
+            return terms.mean()
+        errors = angle_error(angles.float(), batch.pose)
+        if config.angle_weights:
+            known = torch.isfinite(batch.pose).all(1)
+            terms = terms * torch.where(known, errors, torch.ones_like(errors))
+        return (terms + config.pose_weight * errors).mean()
+
+    def _precision(self) -> torch.autocast | nullcontext[None]:
+        """bfloat16 on a GPU, float32 on a CPU."""
+        if self.device.type == "cuda":
+            return torch.autocast("cuda", dtype=torch.bfloat16)
+        return nullcontext()
 
     @torch.no_grad()
     def _follow(self, keep: float) -> None:
@@ -219,24 +197,48 @@ class Trainer:
 
     def weights(self) -> dict[str, object]:
         """Checkpoint for the later stages: the network's arguments and averaged weights."""
-        return {"config": self.average.config(), "state_dict": self.average.state_dict()}
+        state = {name: value.cpu() for name, value in self.average.state_dict().items()}
+        return {"config": self.average.config(), "state_dict": state}
 
 
-def batch_of(faces: Faces, chosen: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
-    """Images (B, 1, S, S) in 0..1, landmarks (B, 98, 2) and pose (B, 3) of some faces."""
-    images = torch.from_numpy(faces.images[chosen]).float()[:, None] / 255
-    return images, torch.from_numpy(faces.landmarks[chosen]), torch.from_numpy(faces.pose[chosen])
+def make_optimiser(config: TrainConfig, network: PFLD) -> torch.optim.Optimizer:
+    """AdamW, which decays filters only, or Adam with the decay of all in the gradient."""
+    if config.optimiser == "adam":
+        return torch.optim.Adam(
+            network.parameters(), lr=config.rate, weight_decay=config.decay
+        )
+    filters = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [
+        {"params": filters, "weight_decay": config.decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.rate)
 
 
 @torch.no_grad()
-def predict(network: PFLD, images: np.ndarray, batch: int = 128) -> np.ndarray:
+def predict(network: PFLD, images: np.ndarray, batch: int = 64) -> np.ndarray:
     """Landmarks (N, 98, 2) of uint8 images (N, S, S)."""
     network.eval()
+    device = next(network.parameters()).device
     results = []
     for start in range(0, len(images), batch):
         part = torch.from_numpy(images[start : start + batch]).float()[:, None] / 255
-        results.append(network(part.contiguous(memory_format=torch.channels_last)))
+        part = part.to(device).contiguous(memory_format=torch.channels_last)
+        results.append(network(part).cpu())
     return torch.cat(results).reshape(len(images), -1, 2).numpy()
+
+
+def measure_crops(network: PFLD, crops: Crops) -> Metrics:
+    """Metrics of a network on labelled crops, each seen plainly."""
+    found, true = [], []
+    for start in range(0, len(crops), 64):
+        chosen = np.arange(start, min(start + 64, len(crops)))
+        seen = view(as_batch(crops, chosen), crops.framed, network.image_size)
+        images = (seen.images[:, 0] * 255).round().to(torch.uint8).numpy()
+        found.append(predict(network, images))
+        true.append(torch.where(seen.mask[..., None], seen.landmarks, torch.nan).numpy())
+    return measure_known(np.concatenate(found), np.concatenate(true))
 
 
 def describe(config: TrainConfig) -> dict[str, object]:
@@ -254,52 +256,59 @@ def describe(config: TrainConfig) -> dict[str, object]:
     }
 
 
-def run_training(config: TrainConfig, out: Path, cache: Path, resume: bool = False) -> Metrics:
-    """Train; in ``out`` are last.pt (to resume), weights.pt, log.csv and config.json.
+def run_training(
+    config: TrainConfig,
+    out: Path,
+    cache: Path,
+    resume: bool = False,
+    roots: Mapping[str, Path] | None = None,
+    init: Path | None = None,
+) -> Metrics:
+    """Train; in ``out`` are last.pt (to resume), weights.pt, log.csv, curves.png, config.json.
 
-    cache: folder for the faces. Returns the metrics on the held-out faces after the last epoch.
+    cache: folder for crops and procedural faces. roots: folder of each source of real faces.
+    init: FP32 checkpoint to start from. Returns the metrics of the faces that are only measured.
     """
     torch.set_num_threads(config.threads)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "config.json").write_text(json.dumps(describe(config), indent=2) + "\n")
-    trainer = Trainer(config)
-    if resume:
-        trainer.load(out / "last.pt")
-    with Progress(transient=True) as progress:
-        faces = collect(config.faces, config.seed, config.threads, cache, progress)
-        held_seed = config.seed + HELD_OUT_SEED
-        held = collect(config.held_out, held_seed, config.threads, cache, progress)
-        while trainer.epoch < config.epochs:
-            start = time.perf_counter()
-            loss = trainer.train_epoch(faces, progress)
-            metrics = measure(predict(trainer.average, held.images), held.landmarks)
-            seconds = time.perf_counter() - start
-            save(trainer.weights(), out / "weights.pt")
-            write_row(out / "log.csv", trainer.epoch, loss, metrics, seconds)
-            save(trainer.state(), out / "last.pt")
-            progress.console.print(
-                f"epoch {trainer.epoch}/{config.epochs}  loss {loss:.3f}  NME {metrics.nme:.2f} %  "
-                f"FR@10 {metrics.failure_rate:.1f} %  {seconds:.1f} s"
-            )
-    return measure(predict(trainer.average, held.images), held.landmarks)
+    device = choose_device()
+    parallel.start(device)
+    try:
+        trainer = Trainer(config, device)
+        if init is not None:
+            trainer.start_from(init)
+        if resume:
+            trainer.load(out / "last.pt")
+        first = parallel.rank() == 0
+        if first:
+            out.mkdir(parents=True, exist_ok=True)
+            write_text(out / "config.json", json.dumps(describe(config), indent=2) + "\n")
+        console = Console(stderr=True, quiet=not first)
+        with Progress(console=console, transient=True, disable=not first) as progress:
+            mixture, held = collect(config, roots or {}, cache, progress, console.print)
+            while trainer.epoch < config.epochs:
+                run_epoch(trainer, mixture, held, out, progress)
+        return measure_crops(trainer.average, held)
+    finally:
+        parallel.stop()
 
 
-def collect(count: int, seed: int, workers: int, cache: Path, progress: Progress) -> Faces:
-    """``count`` faces of ``seed`` from the cache, made where missing."""
-    task = progress.add_task(f"{count} faces", total=None)
-    paths = []
-    for path in make_chunks(cache, count, seed, workers):
-        paths.append(path)
-        progress.advance(task)
-    progress.remove_task(task)
-    return read_chunks(paths, count)
-
-
-def write_row(path: Path, epoch: int, loss: float, metrics: Metrics, seconds: float) -> None:
-    """Append an epoch to the CSV file; the first epoch starts it anew."""
-    row = {"epoch": epoch, "loss": loss, **asdict(metrics), "seconds": seconds}
-    with path.open("w" if epoch == 1 else "a", newline="") as file:
-        writer = csv.DictWriter(file, row)
-        if epoch == 1:
-            writer.writeheader()
-        writer.writerow(row)
+def run_epoch(
+    trainer: Trainer, mixture: Mixture, held: Crops, out: Path, progress: Progress
+) -> None:
+    """Train one epoch, measure, and keep what came out."""
+    start = time.perf_counter()
+    loss = trainer.train_epoch(mixture, progress)
+    if parallel.rank():
+        return
+    metrics = measure_crops(trainer.average, held)
+    seconds = time.perf_counter() - start
+    save(trainer.weights(), out / "weights.pt")
+    row = {"epoch": trainer.epoch, "loss": loss, **asdict(metrics), "seconds": seconds}
+    curves.append_row(out / "log.csv", row)
+    curves.log_scalars(out / "tensorboard", row)
+    curves.draw(out / "log.csv", out / "curves.png")
+    save(trainer.state(), out / "last.pt")
+    progress.console.print(
+        f"epoch {trainer.epoch}/{trainer.config.epochs}  loss {loss:.3f}  "
+        f"NME {metrics.nme:.2f} %  FR@10 {metrics.failure_rate:.1f} %  {seconds:.1f} s"
+    )

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Crops of a data set's faces on disk: decoded once, read through a memory map ever after.
+
+A crop shows COVER times the longer side of the landmarks' box, a third more than the network sees,
+so that augmentation can turn and shift the face without leaving the picture.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from host.atomic import replacing
+from host.errors import UserError
+from host.preprocess import LANDMARK_MARGIN, Transform, crop_square, square_at
+from model.data.records import ATTRIBUTES, Listing, Record, read_picture
+from model.data.registry import as_98
+from model.faces import Faces
+from model.landmarks import NUM_LANDMARKS
+from model.pose import head_pose
+
+SIDE = 176  #: pixels of a crop
+COVER = 1.6  #: side of a crop over the longer side of the landmarks' box
+FORMAT = 1  #: counts up when the content of the files changes
+INSIDE = 0.5  #: share of a face's points that must lie in the picture
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Pictures and labels of N faces; all arrays have N as their first dimension."""
+
+    name: str
+    """Of the data set, for messages."""
+    images: npt.NDArray[np.uint8]
+    """(N, S, S) grey, maybe a memory map."""
+    landmarks: npt.NDArray[np.float32]
+    """(N, 98, 2), fractions of the crop; 0.5 where unknown."""
+    mask: npt.NDArray[np.bool_]
+    """(N, 98), whether a point is known."""
+    pose: npt.NDArray[np.float32]
+    """(N, 3), yaw, pitch and roll in radians; nan where unknown."""
+    attributes: npt.NDArray[np.bool_]
+    """(N, 6), see ATTRIBUTES."""
+    weights: npt.NDArray[np.float32]
+    """(N,), weight in the loss."""
+    framed: bool = False
+    """Whether the whole crop is what the network sees; else its square follows from the points."""
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def part(self, chosen: npt.NDArray[np.int64]) -> Crops:
+        """Some of the faces, by index."""
+        arrays = (self.images, self.landmarks, self.mask, self.pose, self.attributes, self.weights)
+        return Crops(self.name, *(a[chosen] for a in arrays), framed=self.framed)
+
+
+def from_procedural(faces: Faces) -> Crops:
+    """Procedural faces as crops; every point is known."""
+    count = len(faces.images)
+    return Crops(
+        "procedural",
+        faces.images,
+        faces.landmarks,
+        np.ones((count, NUM_LANDMARKS), bool),
+        faces.pose,
+        np.zeros((count, len(ATTRIBUTES)), bool),
+        np.ones(count, np.float32),
+        framed=True,
+    )
+
+
+def wide_square(points: npt.NDArray[np.float64]) -> Transform:
+    """The square that the crop of a face with ``points`` (P, 2) shows, nan left out."""
+    low, high = np.nanmin(points, 0), np.nanmax(points, 0)
+    centre = (low + high) / 2
+    return square_at(centre[0], centre[1], COVER * float((high - low).max()))
+
+
+def cut(record: Record) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]:
+    """Crop (SIDE, SIDE) and points (98, 2) as fractions of it; UserError for a bad record."""
+    picture, points = read_picture(record.image), as_98(record)
+    height, width = picture.shape
+    known = points[np.isfinite(points).all(1)]
+    inside = ((known >= 0) & (known <= (width, height))).all(1).mean()
+    if inside < INSIDE:
+        raise UserError(
+            f"{record.image}: {1 - inside:.0%} of the points lie outside of the {width}x{height} "
+            f"picture; at most {1 - INSIDE:.0%} may"
+        )
+    square = wide_square(points)
+    return crop_square(picture, square, SIDE), square.to_crop(points)
+
+
+def cached_crops(
+    listing: Listing, folder: Path, report: Callable[[int], None] = lambda done: None
+) -> Crops:
+    """Crops of a listing's faces, from ``folder`` if they are there, else cut and kept there.
+
+    Faces that cannot be cut are added to ``listing.problems``. UserError when none can.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    base = folder / f"{listing.name.replace(' ', '_')}_{_key(listing)}"
+    images, labels = base.with_suffix(".npy"), base.with_suffix(".npz")
+    if not (images.is_file() and labels.is_file()):
+        _write(listing, images, labels, report)
+    with np.load(labels) as content:
+        listing.problems.extend(json.loads(str(content["problems"])))
+        arrays = [content[n] for n in ("landmarks", "mask", "pose", "attributes", "weights")]
+    return Crops(listing.name, np.load(images, mmap_mode="r"), *arrays)
+
+
+def _key(listing: Listing) -> str:
+    """Twelve hex digits that change with what the crops depend on."""
+    digest = hashlib.sha256(json.dumps([FORMAT, SIDE, COVER, LANDMARK_MARGIN]).encode())
+    for record in listing.records:
+        stat = record.image.stat() if record.image.is_file() else None
+        digest.update(f"{record.image.name}{stat and (stat.st_size, stat.st_mtime_ns)}".encode())
+        digest.update(record.points.tobytes())
+        digest.update(repr((record.attributes, record.weight)).encode())
+    return digest.hexdigest()[:12]
+
+
+def _write(listing: Listing, images: Path, labels: Path, report: Callable[[int], None]) -> None:
+    pictures, points, kept, problems = [], [], [], []
+    for done, record in enumerate(listing.records, 1):
+        try:
+            picture, fractions = cut(record)
+        except UserError as error:
+            problems.append(str(error))
+        else:
+            pictures.append(picture)
+            points.append(fractions)
+            kept.append(record)
+        report(done)
+    if not kept:
+        Listing(listing.name, [], problems).checked()
+    marks = np.stack(points)
+    mask = np.isfinite(marks).all(2)
+    with replacing(images) as partial, partial.open("wb") as file:
+        np.save(file, np.stack(pictures))
+    with replacing(labels) as partial, partial.open("wb") as file:
+        np.savez(
+            file,
+            landmarks=np.where(mask[..., None], marks, 0.5).astype(np.float32),
+            mask=mask,
+            pose=np.stack([head_pose(p) for p in marks]).astype(np.float32),
+            attributes=np.array([r.attributes for r in kept], bool),
+            weights=np.array([r.weight for r in kept], np.float32),
+            problems=json.dumps(problems),
+        )

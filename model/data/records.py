@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is known about one face of a data set, whatever layout it came in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from host.errors import UserError
+
+Points = npt.NDArray[np.float64]
+
+ATTRIBUTES = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")
+"""WFLW's attributes of a face, in the order of its lists."""
+
+FEWEST_POINTS = 10  #: a face with fewer known points is left out
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One face of a picture."""
+
+    image: Path
+    """File of the picture."""
+    points: Points
+    """(98, 2), or (68, 2) in 300-W's scheme, in pixels of the picture; nan where unknown."""
+    box: tuple[float, float, float, float] | None = None
+    """Left, top, right, bottom in pixels as the data set gives it."""
+    attributes: tuple[bool, ...] = (False,) * len(ATTRIBUTES)
+    """One flag for each of ATTRIBUTES; all False where the data set has none."""
+    weight: float = 1.0
+    """Weight in the training's loss, 0..1; below 1 for pseudo points of large spread."""
+
+    def __post_init__(self) -> None:
+        known = int(np.isfinite(self.points).all(1).sum())
+        if known < FEWEST_POINTS:
+            raise UserError(
+                f"{known} known points; a face needs {FEWEST_POINTS} or more"
+            )
+
+    @property
+    def mask(self) -> npt.NDArray[np.bool_]:
+        """Which points are known, (98,) or (68,)."""
+        return np.isfinite(self.points).all(1)
+
+
+@dataclass
+class Listing:
+    """Faces of one data set, and one line of text for each one that had to be left out."""
+
+    name: str
+    records: list[Record] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def checked(self) -> Listing:
+        """The listing itself; UserError when no face is left."""
+        if not self.records:
+            first = f": {self.problems[0]}" if self.problems else ""
+            raise UserError(
+                f"{self.name} has no usable face ({len(self.problems)} left out{first}); "
+                "check the data set's folder"
+            )
+        return self
+
+
+def read_picture(path: Path) -> npt.NDArray[np.uint8]:
+    """Picture (H, W) grey uint8; UserError naming the file when it cannot be decoded."""
+    if not path.is_file():
+        raise UserError(f"{path} is missing")
+    image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE)
+    if image is None:
+        raise UserError(f"{path} is not a picture that OpenCV can decode")
+    return np.asarray(image, np.uint8)

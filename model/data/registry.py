@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Data sets by name: what may be trained on, and what is only measured.
+
+Training sources and the folder that each needs:
+
+    wflw          WFLW's training list
+    wflw_partial  a list beside it of faces of which some points are known
+    wider98       faces with 98 pseudo points (list_98pt_pseudo.txt)
+    300w          300-W's training folders; pseudo points fill in what 68 points do not tell
+    ytf           video frames with 68 points, one a person
+    procedural    drawn faces, no folder
+
+Measured are wflw (its test list), 300w (helen/testset and lfpw/testset, "common") and ytf (test).
+A picture of a test list is never handed out for training: see :func:`without_measured_faces`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from host.errors import UserError
+from model.data import ibug, wflw
+from model.data.records import Listing, Record
+from model.data.scheme68 import NUM_68, PARTNERS, to_98
+
+TEST_FOLDERS = {"testset", "test"}  #: names of folders whose pictures are only measured
+COMMON = (Path("helen", "testset"), Path("lfpw", "testset"))
+
+Reader = Callable[[Path], Listing]
+
+
+# -- training --------------------------------------------------------------------------------------
+
+
+def _wflw(part: str) -> Reader:
+    def read(root: Path) -> Listing:
+        return wflw.read_list(wflw.list_path(root, part), root / wflw.IMAGES, f"wflw {part}")
+
+    return read
+
+
+def _wider98(root: Path) -> Listing:
+    return wflw.read_list(root / wflw.PSEUDO_LIST, root / "images", "wider98")
+
+
+def _training_300w(root: Path) -> Listing:
+    folders = [root / "helen" / "trainset", root / "lfpw" / "trainset", root / "afw"]
+    return _complete(ibug.read_folders(folders, "300w"), root)
+
+
+def _training_ytf(root: Path) -> Listing:
+    return one_a_person(_complete(ibug.read_folders([root / "training"], "ytf"), root))
+
+
+TRAINING: dict[str, Reader] = {
+    "wflw": _wflw("train"),
+    "wflw_partial": _wflw("partial"),
+    "wider98": _wider98,
+    "300w": _training_300w,
+    "ytf": _training_ytf,
+}
+"""Sources of real faces for training; a procedural one is made by model.train."""
+
+
+def training_faces(source: str, root: Path) -> Listing:
+    """Faces of ``source`` below the folder ``root``, without any that is kept for measuring.
+
+    UserError: the source is unknown, its list is missing, or no face is usable.
+    """
+    if source not in TRAINING:
+        raise UserError(f"source {source!r} is unknown; use one of {', '.join(TRAINING)}")
+    return without_measured_faces(TRAINING[source](root), root).checked()
+
+
+def without_measured_faces(listing: Listing, root: Path) -> Listing:
+    """Leave out pictures of a test folder or of WFLW's test list; each becomes a problem."""
+    forbidden: set[Path] = set()
+    if wflw.list_path(root, "test").is_file():
+        forbidden = {r.image.resolve() for r in _wflw("test")(root).records}
+    kept = []
+    for record in listing.records:
+        inner = record.image.relative_to(root).parts[:-1]
+        if TEST_FOLDERS & set(inner) or record.image.resolve() in forbidden:
+            listing.problems.append(f"{record.image} is kept for measuring, not trained on")
+        else:
+            kept.append(record)
+    return Listing(listing.name, kept, listing.problems)
+
+
+def _complete(listing: Listing, root: Path) -> Listing:
+    """Turn 68 points into 98; a list of pseudo points below ``root`` fills in the others."""
+    path = root / wflw.PSEUDO_LIST
+    pseudo: dict[Path, Record] = {}
+    if path.is_file():
+        pseudo = {r.image: r for r in wflw.read_list(path, root, listing.name).records}
+    records = [merge(record, pseudo.get(record.image)) for record in listing.records]
+    return Listing(listing.name, records, listing.problems)
+
+
+def merge(true: Record, pseudo: Record | None) -> Record:
+    """``true`` with its 68 points as 98.
+
+    Points without a partner come from ``pseudo``. Those with one are the mean of both, because the
+    correction for the annotators' habits is one for all faces and pseudo points know each face.
+    """
+    points = to_98(true.points[None])[0]
+    if pseudo is None:
+        return replace(true, points=points)
+    merged = pseudo.points.copy()
+    merged[PARTNERS] = (merged[PARTNERS] + points[PARTNERS]) / 2
+    return replace(true, points=merged, weight=pseudo.weight)
+
+
+def one_a_person(listing: Listing) -> Listing:
+    """Keep the first frame of each person; frames are called PERSON_NN."""
+    first: dict[str, Record] = {}
+    for record in listing.records:
+        first.setdefault(re.sub(r"_\d+$", "", record.image.stem), record)
+    return Listing(listing.name, list(first.values()), listing.problems)
+
+
+# -- measuring -------------------------------------------------------------------------------------
+
+
+def _test_300w(root: Path) -> Listing:
+    return ibug.read_folders([root / folder for folder in COMMON], "300w common")
+
+
+def _test_ytf(root: Path) -> Listing:
+    return ibug.read_folders([root / "test"], "ytf test")
+
+
+MEASURED: dict[str, Reader] = {"wflw": _wflw("test"), "300w": _test_300w, "ytf": _test_ytf}
+"""Data sets that ``evaluate`` measures on."""
+
+
+def measured_faces(dataset: str, root: Path, rows: Path | None = None) -> Listing:
+    """Faces of ``dataset`` to measure on.
+
+    rows: for wflw, another list in its layout than the test list; for the others, a text file with
+    the names of .pts files relative to ``root``, one a line.
+    UserError: the data set is unknown or no face is usable.
+    """
+    if dataset not in MEASURED:
+        raise UserError(f"data set {dataset!r} is unknown; use one of {', '.join(MEASURED)}")
+    if rows is None:
+        return MEASURED[dataset](root).checked()
+    if dataset == "wflw":
+        return wflw.read_list(rows, root / wflw.IMAGES, f"wflw {rows.name}").checked()
+    return _named_points(rows, root, f"{dataset} {rows.name}").checked()
+
+
+def _named_points(rows: Path, root: Path, name: str) -> Listing:
+    if not rows.is_file():
+        raise UserError(f"there is no list {rows}; give a text file with names of .pts files")
+    listing = Listing(name)
+    for line in filter(None, map(str.strip, rows.read_text().splitlines())):
+        path = root / line
+        try:
+            record = Record(image=ibug.picture_of(path), points=ibug.read_points(path))
+            listing.records.append(record)
+        except UserError as error:
+            listing.problems.append(str(error))
+    return listing
+
+
+def is_68(record: Record) -> bool:
+    """Whether the face has 300-W's points instead of WFLW's."""
+    return len(record.points) == NUM_68
+
+
+def as_98(record: Record) -> np.ndarray:
+    """The face's points as 98, nan where unknown."""
+    return to_98(record.points[None])[0] if is_68(record) else record.points

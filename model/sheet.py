@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Contact sheets of faces as a training sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from rich.console import Console
+from rich.progress import Progress
+
+from model.augment import Batch
+from model.config import TrainConfig
+from model.faces import draw_points
+from model.sources import collect
+
+Image = npt.NDArray[np.uint8]
+
+
+def training_sheet(
+    config: TrainConfig, roots: Mapping[str, Path], cache: Path, count: int, size: int = 112
+) -> Image:
+    """The first ``count`` faces of the first epoch, BGR, with their known points."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True) as progress:
+        mixture, _ = collect(config, roots, cache, progress, console.print)
+    rows = mixture.order(config.seed, 0)[:count]
+    generator = torch.Generator().manual_seed(config.seed)
+    return draw_batch(mixture.batch(rows, size, generator, config.augmentation))
+
+
+def draw_batch(batch: Batch, columns: int = 8) -> Image:
+    """Pictures of a batch side by side, BGR, with their known points in green."""
+    images = (batch.images[:, 0] * 255).round().to(torch.uint8).numpy()
+    cells = [
+        draw_points(image, marks[known], 2)
+        for image, marks, known in zip(
+            images, batch.landmarks.numpy(), batch.mask.numpy(), strict=True
+        )
+    ]
+    return tile(cells, columns)
+
+
+def tile(cells: list[Image], columns: int) -> Image:
+    """Pictures of one size in rows of ``columns``, the last row filled up with black."""
+    cells = cells + [np.zeros_like(cells[0])] * (-len(cells) % columns)
+    rows = [cv2.hconcat(cells[i : i + columns]) for i in range(0, len(cells), columns)]
+    return np.asarray(cv2.vconcat(rows), np.uint8)
