@@ -29,13 +29,14 @@ from build_flows.folding import (
     channels_of,
     foldable,
     has_weights,
-    options,
 )
 from build_flows.graph import apply_all
 from build_flows.sizing import JOINS
+from build_flows.stitch import on_chain
 from hw.ops.base import Resources
 from hw.ops.fifo import MIN_DEPTH, auto_style, memory_cost
-from hw.ops.weight_stream import WeightStream
+from hw.ops.weight_port import MAX_DEPTH
+from hw.ops.weight_stream import NO_CHAIN, RAM_STYLES, WeightStream
 
 RESOURCES = ("lut", "ff", "dsp", "bram18", "uram")
 Cost = tuple[int, ...]  #: in the order of RESOURCES
@@ -107,18 +108,27 @@ def space_of(model: ModelWrapper, part: str) -> Space:
     dense = {node.name for node in model.graph.node if node.op_type == "Dense"}
     finn = apply_all(deepcopy(model), ReplaceDense(dense))
     replaced = {node.name: node for node in finn.graph.node if node.name in dense}
-    units = {
-        node.name: tuple(_choices(ours, node, replaced.get(node.name), part))
-        for node in ours.graph.node
-    }
+    alike: dict[object, tuple[Choice, ...]] = {}
+    units = {}
+    for node in ours.graph.node:
+        kind = (_anonymous(node), *expected_words(ours, node))
+        if kind not in alike:
+            alike[kind] = tuple(_choices(ours, node, replaced.get(node.name), part))
+        units[node.name] = alike[kind]
     return Space(units, tuple(_links(model)), part)
+
+
+def _anonymous(node: NodeProto) -> bytes:
+    """Operator and attributes of a node, the same for nodes that differ in name and streams."""
+    copy = NodeProto(op_type=node.op_type)
+    copy.attribute.extend(node.attribute)
+    return copy.SerializeToString(deterministic=True)
 
 
 def _choices(
     model: ModelWrapper, node: NodeProto, finn: NodeProto | None, part: str
 ) -> Iterator[Choice]:
     kernels = {"Dense": node, "MVAU": finn} if finn is not None else {"": node}
-    styles = [s for s in options(node).get("ramStyle", ("",)) if s != "auto"]
     folds = {a: _divisors(channels_of(getCustomOp(node), a)) for a in foldable(node)}
     for kernel, unit in kernels.items():
         op = getCustomOp(unit)
@@ -128,20 +138,30 @@ def _choices(
                 op.set_nodeattr(attribute, value)
             lanes = (op.get_folded_input_shape()[-1], op.get_folded_output_shape()[-1])
             fifos = [*_fifos(model, node, op)]
-            for style in styles:
+            for style, cost in _costs(op, part):
                 named = {"kernel": kernel, "ramStyle": style}
                 entry = fold | {k: v for k, v in named.items() if v}
-                cost = total([_unit(op, style, part), *fifos])
-                cycles = int(op.get_exp_cycles())
-                yield Choice(tuple(entry.items()), (int(lanes[0]), int(lanes[1])), cycles, cost)
+                yield Choice(
+                    tuple(entry.items()),
+                    (int(lanes[0]), int(lanes[1])),
+                    int(op.get_exp_cycles()),
+                    total([cost, *fifos]),
+                )
 
 
-def _unit(op: CustomOp, style: str, part: str) -> Cost:
-    """Cost of a unit with its memory."""
+def _costs(op: CustomOp, part: str) -> Iterator[tuple[str, Cost]]:
+    """Memory styles of a unit, "" if it has no choice of them, and its cost with each."""
     if op.onnx_node.op_type == WINDOW:
-        op.set_nodeattr("ram_style", style)
+        for style in RAM_STYLES:
+            op.set_nodeattr("ram_style", style)
+            yield style, cost_of(unit_cost(op, part))
+        return
     unit = cost_of(unit_cost(op, part))
-    return total([unit, _memory(op, style)]) if has_weights(op.onnx_node) else unit
+    if not has_weights(op.onnx_node):
+        yield "", unit
+    elif _memory_shape(op)[0] <= MAX_DEPTH:
+        for style in RAM_STYLES:
+            yield style, total([unit, _memory(op, style)])
 
 
 def _divisors(number: int) -> list[int]:
@@ -149,17 +169,22 @@ def _divisors(number: int) -> list[int]:
 
 
 def _memory(op: CustomOp, style: str) -> Cost:
-    datatype = op.get_input_datatype(1)
-    lanes = op.get_instream_width(1) // datatype.bitwidth()
-    depth = int(np.prod(op.get_normal_input_shape(1))) // lanes
-    return weight_memory_cost(depth, lanes, datatype.name, style)
+    return weight_memory_cost(*_memory_shape(op), op.get_input_datatype(1).name, style)
+
+
+def _memory_shape(op: CustomOp) -> tuple[int, int]:
+    """Words of the weight memory and weights in a word."""
+    lanes = op.get_instream_width(1) // op.get_input_datatype(1).bitwidth()
+    return int(np.prod(op.get_normal_input_shape(1))) // lanes, lanes
 
 
 @cache
 def weight_memory_cost(depth: int, lanes: int, datatype: str, style: str) -> Cost:
     """Cost of a memory of ``depth`` words of ``lanes`` weights."""
     shape = np.zeros((depth, lanes), np.int64)
-    return cost_of(WeightStream.from_lanes("weights", shape, datatype, style).resources())
+    index = 0 if on_chain(style) else NO_CHAIN
+    memory = WeightStream.from_lanes("weights", shape, datatype, style, chain_index=index)
+    return cost_of(memory.resources())
 
 
 def _fifos(model: ModelWrapper, node: NodeProto, op: CustomOp) -> Iterator[Cost]:

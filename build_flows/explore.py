@@ -75,38 +75,46 @@ class Explorer:
         """Most cycles a frame at which ``fps`` frames a second are reached."""
         return int(self.clk_mhz * 1e6 / fps)
 
-    def smallest(self, cycles: int) -> Point:
-        """Least resources with at most ``cycles`` a frame; UserError says why nothing fits."""
+    def smallest(self, cycles: int, start: Solution | None = None) -> Point:
+        """Least resources with at most ``cycles`` a frame; UserError says why nothing fits.
+
+        ``start`` is a known folding of no more cycles.
+        """
         self.report(f"least resources at {cycles} cycles")
-        problem = Problem(self.space, self.budget, cycles)
+        found = start or Problem(self.space, self.budget, cycles).solve(self.time_limit)
+        if isinstance(found, Unsolved):
+            raise UserError(self._why(found, cycles))
+        problem = Problem(self.space, self.budget, cycles, found.chosen)
         problem.prefer_least()
-        result = problem.solve(self.time_limit)
-        if isinstance(result, Unsolved):
-            raise UserError(self._why(result, cycles))
-        return Point(round(self.clk_mhz * 1e6 / result.cycles, 1), result)
+        best = problem.solve(self.time_limit)
+        best = best if isinstance(best, Solution) else found
+        return Point(round(self.clk_mhz * 1e6 / best.cycles, 1), best)
 
     def fastest(self) -> tuple[Point, int]:
         """The folding of least cycles that fits, and cycles below which there is provably none."""
         bounds = cycle_bounds(self.space)
         impossible, possible, proven = -1, len(bounds) - 1, -1  # positions in bounds
+        start = None
         while possible - impossible > 1:
             middle = (impossible + possible) // 2
             self.report(f"searching for {bounds[middle]} cycles")
             result = Problem(self.space, self.budget, bounds[middle]).solve(self.time_limit)
             if isinstance(result, Solution):
-                possible = bounds.index(result.cycles)
+                possible, start = bounds.index(result.cycles), result
             else:
                 impossible = middle
                 proven = middle if result.proven else proven
-        return self.smallest(bounds[possible]), bounds[proven + 1]
+        return self.smallest(bounds[possible], start), bounds[proven + 1]
 
     def front(self, points: int) -> tuple[list[Point], int]:
         """``points`` foldings from SLOWEST_FPS to the fastest, and the bound of :meth:`fastest`."""
-        best, bound = self.fastest()
-        ratio = best.fps / SLOWEST_FPS
-        rates = [SLOWEST_FPS * ratio ** (i / (points - 1)) for i in range(points - 1)]
-        found = [self.smallest(self.cycles_for(rate)) for rate in rates]
-        return [*found, best], bound
+        fastest, bound = self.fastest()
+        step = (fastest.fps / SLOWEST_FPS) ** (1 / (points - 1))
+        found = [fastest]
+        for i in range(1, points):
+            cycles = self.cycles_for(fastest.fps / step**i)
+            found.append(self.smallest(cycles, found[-1].solution))
+        return found[::-1], bound
 
     def _why(self, result: Unsolved, cycles: int) -> str:
         """What must be relaxed for a folding of at most ``cycles``."""

@@ -101,9 +101,14 @@ def _no_more(a: Cost, b: Cost) -> bool:
 
 
 class Problem:
-    """The constraint model of a space under a bound of cycles and a budget."""
+    """The constraint model of a space under a bound of cycles and a budget.
 
-    def __init__(self, space: Space, budget: Budget, cycles: int) -> None:
+    ``start`` is a known choice that fits, near which the search begins.
+    """
+
+    def __init__(
+        self, space: Space, budget: Budget, cycles: int, start: dict[str, Choice] | None = None
+    ) -> None:
         least, slowest = fastest(space)
         if cycles < least:
             raise UserError(
@@ -113,6 +118,9 @@ class Problem:
         self.space, self.budget = space, budget
         self.model = cp_model.CpModel()
         self.units = {n: candidates(c, cycles) for n, c in space.units.items()}
+        for name, choice in (start or {}).items():
+            if choice not in self.units[name]:
+                self.units[name].append(choice)
         self.picks = {n: [self.model.new_bool_var("") for _ in c] for n, c in self.units.items()}
         self.terms: list[tuple[cp_model.IntVar, Cost]] = []
         for name, picks in self.picks.items():
@@ -122,6 +130,9 @@ class Problem:
         for link in space.links:
             self._connect(link)
         self.used = [self._limit(i) for i in range(len(RESOURCES))]
+        for name, choice in (start or {}).items():
+            for other, pick in zip(self.units[name], self.picks[name], strict=True):
+                self.model.add_hint(pick, other == choice)
 
     def _lanes(self, name: str, side: int) -> dict[int, list[cp_model.IntVar]]:
         """Picks of a unit by the lanes of its input (0) or output (1)."""
@@ -159,12 +170,6 @@ class Problem:
     def prefer_least_of(self, resource: str) -> None:
         """Minimise one resource."""
         self.model.minimize(self.used[RESOURCES.index(resource)])
-
-    def start_from(self, chosen: dict[str, Choice]) -> None:
-        """Let the search begin near a known solution."""
-        for name, choice in chosen.items():
-            for other, pick in zip(self.units[name], self.picks[name], strict=True):
-                self.model.add_hint(pick, other == choice)
 
     def solve(self, time_limit: float) -> Solution | Unsolved:
         """Search for ``time_limit`` deterministic seconds of the solver."""
