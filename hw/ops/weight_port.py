@@ -85,4 +85,4 @@ def checksum(slices: Iterable[int], start: int = 0) -> int:
 
 def resources() -> Resources:
     """Cost of the port."""
-    return Resources(lut=210, ff=295)
+    return Resources(lut=240, ff=294)

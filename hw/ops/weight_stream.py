@@ -170,7 +170,7 @@ class WeightStream(KernelOp):
         lut, ff = address, width + address + 2
         if chained:
             slices = slices_per_word(width)
-            lut += 52 + address + 7 * (slices - 1)  # of them 32 for the data of a read
+            lut += 52 + address + 42 * (ceil(slices / 3) - 1)  # 32 and the 42 choose a read slice
             ff += CHAIN_BITS + (width if slices == 1 else SLICE_BITS * slices) + address + 4
         registers = self.read_registers
         if registers:

@@ -85,23 +85,30 @@ module weight_stream #(
   logic [WIDTH-1:0]         write_word;
 
   // Memory
-  (* ram_style = RAM_STYLE *)
-  logic [WIDTH-1:0] words[DEPTH];
   logic [WIDTH-1:0] latch;
 
-  if (!ULTRA) begin : g_initial
-    initial $readmemh(FILE, words);
-  end
+  if (CHAIN) begin : g_ram
+    (* ram_style = RAM_STYLE *)
+    logic [WIDTH-1:0] words[DEPTH];
+
+    if (!ULTRA) begin : g_initial
+      initial $readmemh(FILE, words);
+    end
 `ifndef SYNTHESIS
-  else begin : g_preload
-    initial if ($test$plusargs("preload")) $readmemh(FILE, words);
-  end
+    else begin : g_preload
+      initial if ($test$plusargs("preload") != 0) $readmemh(FILE, words);
+    end
 `endif
 
-  if (CHAIN) begin : g_write
     always @(posedge clk) if (write) words[write_address] <= write_word;
+    always_ff @(posedge clk) if (advance) latch <= words[address];
+  end else begin : g_rom
+    (* rom_style = RAM_STYLE *)
+    logic [WIDTH-1:0] words[DEPTH];
+    initial $readmemh(FILE, words);
+
+    always_ff @(posedge clk) if (advance) latch <= words[address];
   end
-  always @(posedge clk) if (advance) latch <= words[address];
 
   // Stream
   if (READ_REGS == 0) begin : g_stalled
