@@ -136,50 +136,92 @@ def batch(name: str, sheet: Path, count: int, roots: dict[str, Path], cache: Pat
 @click.option("--weights", type=FILE, required=True, help="FP32 checkpoint of the training.")
 @click.option("--out", type=FILE, required=True, help="Checkpoint of the INT8 twin to write.")
 @click.option("--images", type=FILE, help=IMAGES)
+@click.option("--config", "name", default="best", show_default=True,
+              help="Configuration whose mix of sources --data gives the folders of.")
+@DATA
+@CACHE
 @click.option("--count", default=512, show_default=True, help="Images to calibrate on.")
 @click.option("--percentile", default=99.99, show_default=True, help="Activations kept in range.")
-def ptq(weights: Path, out: Path, images: Path | None, count: int, percentile: float) -> None:
-    """Quantise a trained network without further training."""
+def ptq(
+    weights: Path,
+    out: Path,
+    images: Path | None,
+    name: str,
+    roots: dict[str, Path],
+    cache: Path,
+    count: int,
+    percentile: float,
+) -> None:
+    """Quantise a trained network without further training.
+
+    Calibrates on training faces of the sources given with --data, else on procedural faces.
+    """
     from model.checkpoint import load_network, save_twin
+    from model.config import find_config
     from model.images import CALIBRATION_SEED, labelled_images
     from model.quantise import as_input, post_train
+    from model.sources import calibration_images, load_mixture
 
     network = load_network(weights)
-    pictures, _ = labelled_images(images, network.image_size, count, CALIBRATION_SEED)
-    save_twin(post_train(network, as_input(pictures), percentile), out)
-    click.echo(f"{out}: INT8, calibrated on {len(pictures)} images")
+    if roots:
+        mixture, _ = load_mixture(find_config(name), roots, cache)
+        given = calibration_images(mixture, count, network.image_size, CALIBRATION_SEED)
+    else:
+        pictures, _ = labelled_images(images, network.image_size, count, CALIBRATION_SEED)
+        given = as_input(pictures)
+    save_twin(post_train(network, given, percentile), out)
+    click.echo(f"{out}: INT8, calibrated on {len(given)} images")
 
 
 @main.command()
 @click.option("--weights", type=FILE, required=True, help="INT8 checkpoint of ptq.")
 @click.option("--out", type=FILE, required=True, help="Checkpoint of the INT8 twin to write.")
 @click.option("--images", type=FILE, help=IMAGES)
-@click.option("--count", default=8_000, show_default=True, help="Images to train on.")
+@click.option("--config", "name", default="finish", show_default=True,
+              help="Configuration whose mix, loss and augmentation are used with --data.")
+@DATA
+@CACHE
+@click.option("--count", default=8_000, show_default=True, help="Procedural faces, or of --images.")
 @click.option("--steps", default=1_000, show_default=True, help="Batches to train on.")
 @click.option("--batch", default=32, show_default=True, help="Images in a batch.")
 @click.option("--rate", default=2e-4, show_default=True, help="First learning rate.")
 def qat(
-    weights: Path, out: Path, images: Path | None, count: int, steps: int, batch: int, rate: float
+    weights: Path,
+    out: Path,
+    images: Path | None,
+    name: str,
+    roots: dict[str, Path],
+    cache: Path,
+    count: int,
+    steps: int,
+    batch: int,
+    rate: float,
 ) -> None:
-    """Fine-tune a quantised network as quantised."""
+    """Fine-tune a quantised network as quantised, the statistics of its normalisation frozen."""
     from rich.console import Console
     from rich.progress import Progress
     from torch.nn.functional import l1_loss
 
     from model.checkpoint import load_twin, save_twin
+    from model.config import find_config
     from model.images import TUNING_SEED, labelled_images
     from model.quantise import fine_tune, random_batches
+    from model.tuning import face_batches, face_loss
 
     twin = load_twin(weights)
-    data = labelled_images(images, twin.image_size, count, TUNING_SEED)
-    batches = random_batches(*data, batch)
+    if roots:
+        config = find_config(name)
+        batches, loss = face_batches(config, roots, cache, batch, twin), face_loss(config, twin)
+    else:
+        data = labelled_images(images, twin.image_size, count, TUNING_SEED)
+        batches, loss = random_batches(*data, batch), l1_loss
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("fine-tuning", total=steps)
 
         def report(step: int, loss: float) -> None:
             progress.update(task, completed=step, description=f"fine-tuning, loss {loss:.4f}")
 
-        fine_tune(twin, batches, steps, l1_loss, rate, report)
+        fine_tune(twin, batches, steps, loss, rate, report)
     save_twin(twin, out)
     click.echo(f"{out}: INT8, fine-tuned for {steps} steps")
 
@@ -195,7 +237,8 @@ def qat(
     show_default=True,
     help="Golden images, the portrait first.",
 )
-def export(weights: Path, out: Path, images: Path | None, count: int) -> None:
+@click.option("--packed", is_flag=True, help="Store the weights as INT8, a quarter of the size.")
+def export(weights: Path, out: Path, images: Path | None, count: int, packed: bool) -> None:
     """Write the QONNX file, its golden vectors and two files for onnxruntime."""
     import numpy as np
 
@@ -205,7 +248,8 @@ def export(weights: Path, out: Path, images: Path | None, count: int) -> None:
 
     twin = load_twin(weights)
     others, _ = labelled_images(images, twin.image_size, count - 1, GOLDEN_SEED)
-    export_files(twin, out, np.concatenate([portrait(twin.image_size)[None], others]))
+    golden = np.concatenate([portrait(twin.image_size)[None], others])
+    export_files(twin, out, golden, packed)
     click.echo(f"{out}: exported with {len(others) + 1} golden images")
 
 
@@ -279,6 +323,43 @@ def print_figures(result: dict[str, object], indent: str = "") -> None:
             print_figures({**value, "arithmetic": key}, indent + "  ")
     if anchor := result.get("anchor"):
         print_figures(anchor, indent)
+
+
+@main.command()
+@click.option("--method", "methods", multiple=True, required=True, metavar="NAME=FILE[@TIME]",
+              help="A row: checkpoint or QONNX file, and how long it took; the first is FP32.")
+@click.option("--anchor", type=FILE, help="ONNX file of a network to compare with.")
+@click.option("--dataset", default="procedural", show_default=True,
+              help="wflw, 300w, ytf or procedural.")
+@click.option("--root", type=FOLDER, help="The data set's folder.")
+@click.option("--list", "rows", type=FILE, help="Faces of another list than the test list.")
+@click.option("--count", default=500, show_default=True, help="Procedural faces.")
+@click.option("--out", type=FOLDER, required=True, help="Folder of the report.")
+def report(
+    methods: tuple[str, ...],
+    anchor: Path | None,
+    dataset: str,
+    root: Path | None,
+    rows: Path | None,
+    count: int,
+    out: Path,
+) -> None:
+    """Write the table of all methods with their robustness, and pictures."""
+    from model.evaluate import collect_faces
+    from model.predictors import open_anchor, open_predictor
+    from model.report import Method, write_report
+
+    opened = []
+    for text in methods:
+        name, equals, rest = text.partition("=")
+        file, _, time = rest.partition("@")
+        if not equals:
+            raise UserError(f"--method {text!r} is not NAME=FILE or NAME=FILE@TIME")
+        opened.append(Method(name, Path(file), open_predictor(Path(file)), time or "-"))
+    if anchor:
+        opened.insert(0, Method("anchor", anchor, open_anchor(anchor)))
+    faces = collect_faces(dataset, root, rows, opened[-1].predictor.size, None, count)
+    click.echo(write_report(opened, faces, out))
 
 
 if __name__ == "__main__":

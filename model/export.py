@@ -27,6 +27,7 @@ from model.exact import write_exact
 from model.graph import Float64, describe, quant_info
 from model.integer import batch_norm_affine, integer_network, pool_pixels
 from model.network import PFLD
+from model.packing import pack
 from model.qdq import write_qdq
 
 INPUT, OUTPUT = "image", "landmarks"
@@ -174,11 +175,14 @@ def _snap_norm(model: ModelWrapper, node: NodeProto) -> None:
 # -- files -----------------------------------------------------------------------------------------
 
 
-def export_files(twin: PFLD, path: Path, images: npt.NDArray[np.uint8]) -> None:
+def export_files(
+    twin: PFLD, path: Path, images: npt.NDArray[np.uint8], packed: bool = False
+) -> None:
     """Write the model and what belongs to it, from an INT8 ``twin``.
 
     ``path`` is NAME.onnx; beside it NAME_golden.npz for ``images`` uint8 (N, S, S), and for
     onnxruntime NAME_exact.onnx, equal to the bit, and NAME_qdq.onnx, faster.
+    packed: store the weights of NAME.onnx as INT8, see model.packing.
     UserError when the name does not end in .onnx or a file cannot be written.
     """
     if path.suffix != ".onnx":
@@ -186,7 +190,8 @@ def export_files(twin: PFLD, path: Path, images: npt.NDArray[np.uint8]) -> None:
     if not path.parent.is_dir():
         raise UserError(f"there is no folder {path.parent} to export to; make it first")
     with replacing(path) as partial:
-        snap(to_qonnx(twin)).save(str(partial))
+        model = snap(to_qonnx(twin))
+        (pack(model) if packed else model).save(str(partial))
     write_golden(path, images, path.with_name(path.stem + "_golden.npz"))
     write_exact(path, path.with_name(path.stem + "_exact.onnx"))
     write_qdq(path, path.with_name(path.stem + "_qdq.onnx"))

@@ -12,6 +12,8 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.transformation.fold_constants import FoldConstants
+from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.basic import get_by_name
 
 from host.errors import UserError
@@ -46,7 +48,14 @@ def load_qonnx(path: Path) -> ModelWrapper:
             f"{path} has no Quant node, so it is not a QONNX model; make one with "
             "`python -m model export`"
         )
-    return ModelWrapper(model)
+    return unpack(ModelWrapper(model))
+
+
+def unpack(model: ModelWrapper) -> ModelWrapper:
+    """The model with float32 weights where the file has them as INT8, see model.packing."""
+    if not any(node.op_type == "Cast" for node in model.graph.node):
+        return model
+    return model.transform(InferShapes()).transform(FoldConstants(exclude_op_types=["Quant"]))
 
 
 def describe(node: NodeProto) -> str:

@@ -4,11 +4,16 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from host.errors import UserError
+
+if TYPE_CHECKING:
+    from model.augment import Batch
+    from model.config import TrainConfig
 
 
 def wing(distance: Tensor, width: float = 10.0, bend: float = 2.0) -> Tensor:
@@ -92,3 +97,14 @@ def size_weights(landmarks: Tensor, mask: Tensor, usual: float = 0.5) -> Tensor:
     distance = (landmarks[:, 60] - landmarks[:, 72]).norm(dim=1)
     weights = (usual / distance.clamp_min(1e-3)).clamp(0.7, 1.8)
     return torch.where(mask[:, 60] & mask[:, 72], weights, torch.ones_like(weights))
+
+
+def face_losses(config: TrainConfig, found: Tensor, faces: Batch, size: int) -> Tensor:
+    """Weighted loss of each face (B,): landmarks ``found`` (B, 98, 2) against those of ``faces``.
+
+    Takes the kind of loss and the weighting by size from ``config``. size: pixels of the crop.
+    """
+    terms = point_loss(config.loss, found, faces.landmarks, faces.mask, size) * faces.weights
+    if config.size_weights:
+        terms = terms * size_weights(faces.landmarks, faces.mask)
+    return terms

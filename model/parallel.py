@@ -11,7 +11,6 @@ from __future__ import annotations
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.functional import batch_norm
 from torch.nn.parallel import DistributedDataParallel
 
@@ -25,8 +24,9 @@ def start(device: torch.device) -> None:
 
 
 def stop() -> None:
-    """Leave the group of processes, if there is one."""
+    """Leave the group of processes, if there is one, once all have come here."""
     if dist.is_initialized():
+        dist.barrier()
         dist.destroy_process_group()
 
 
@@ -57,6 +57,22 @@ def mean(value: float) -> float:
     return float(total) / world()
 
 
+class _Total(torch.autograd.Function):
+    """Sum of a tensor over the processes; its gradient is summed the same way."""
+
+    @staticmethod
+    def forward(ctx: object, x: Tensor) -> Tensor:
+        total = x.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: object, gradient: Tensor) -> Tensor:
+        total = gradient.clone()
+        dist.all_reduce(total)
+        return total
+
+
 class SharedNorm(nn.BatchNorm2d):
     """Batch normalisation with the statistics of all processes, on CPUs as well as on GPUs."""
 
@@ -65,10 +81,10 @@ class SharedNorm(nn.BatchNorm2d):
         if not self.training:
             return super().forward(x)
         count = x.numel() // x.shape[1] * world()
-        total = all_reduce(x.sum((0, 2, 3)))
+        total = _Total.apply(x.sum((0, 2, 3)))
         average = total / count
         centred = x - average[:, None, None]
-        variance = all_reduce((centred**2).sum((0, 2, 3))) / count
+        variance = _Total.apply((centred**2).sum((0, 2, 3))) / count
         with torch.no_grad():
             self.num_batches_tracked += 1
             self.running_mean.lerp_(average, self.momentum)

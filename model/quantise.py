@@ -9,6 +9,7 @@ on labelled images.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from model.quantised import build_twin, learned_quantisers, load_float, set_thre
 PERCENTILE = 99.99  #: of the absolute activations; what lies above saturates
 SAMPLES = 1 << 20  #: values of each activation that the percentile is taken from
 BATCH = 64
+Target = TypeVar("Target")
 
 
 # -- post-training ---------------------------------------------------------------------------------
@@ -121,16 +123,17 @@ def _forward(
 
 def fine_tune(
     twin: PFLD,
-    batches: Iterable[tuple[Tensor, Tensor]],
+    batches: Iterable[tuple[Tensor, Target]],
     steps: int,
-    loss: Callable[[Tensor, Tensor], Tensor],
+    loss: Callable[[Tensor, Target], Tensor],
     rate: float = 1e-4,
     report: Callable[[int, float], None] = lambda step, value: None,
 ) -> None:
     """Train weights and thresholds of ``twin`` in place for ``steps`` batches, cosine to zero.
 
-    batches: endless pairs of images (B, 1, S, S) and landmarks (B, 2 * points) as fractions.
-    loss: scalar of (predicted, true) landmarks. rate: first learning rate of AdamW.
+    batches: endless pairs of images (B, 1, S, S) and what ``loss`` needs to know about them.
+    loss: scalar of the predicted landmarks (B, 2 * points), fractions, and that knowledge.
+    rate: first learning rate of AdamW.
     The statistics of batch normalisation stay as they are. ``report`` gets step and loss.
     """
     optimiser = torch.optim.AdamW(_parameter_groups(twin), lr=rate)
@@ -139,8 +142,8 @@ def fine_tune(
     for module in twin.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
-    for step, (images, landmarks) in zip(range(steps), batches, strict=False):
-        value = loss(twin(images), landmarks)
+    for step, (images, target) in zip(range(steps), batches, strict=False):
+        value = loss(twin(images), target)
         optimiser.zero_grad()
         value.backward()
         nn.utils.clip_grad_norm_(twin.parameters(), 1.0)

@@ -10,13 +10,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from rich.console import Console
-from rich.progress import Progress
 
 from model.augment import Batch
 from model.config import TrainConfig
 from model.faces import draw_points
-from model.sources import collect
+from model.sources import load_mixture
 
 Image = npt.NDArray[np.uint8]
 
@@ -25,9 +23,7 @@ def training_sheet(
     config: TrainConfig, roots: Mapping[str, Path], cache: Path, count: int, size: int = 112
 ) -> Image:
     """The first ``count`` faces of the first epoch, BGR, with their known points."""
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True) as progress:
-        mixture, _ = collect(config, roots, cache, progress, console.print)
+    mixture, _ = load_mixture(config, roots, cache)
     rows = mixture.order(config.seed, 0)[:count]
     generator = torch.Generator().manual_seed(config.seed)
     return draw_batch(mixture.batch(rows, size, generator, config.augmentation))

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from rich.console import Console
 from rich.progress import Progress
 
 from host.errors import UserError
@@ -73,6 +75,35 @@ class Mixture:
         """Part of all faces with each attribute, (6,)."""
         flags = np.concatenate([crops.attributes for crops in self.parts])
         return torch.from_numpy(flags.mean(0)).float()
+
+
+def load_mixture(
+    config: TrainConfig, roots: Mapping[str, Path], cache: Path
+) -> tuple[Mixture, Crops]:
+    """As :func:`collect`, with a progress bar and remarks on stderr."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True) as progress:
+        return collect(config, roots, cache, progress, console.print)
+
+
+def endless(
+    mixture: Mixture, batch: int, size: int, seed: int, strength: float
+) -> Iterator[Batch]:
+    """Batches without end, epoch after epoch in another order."""
+    generator = torch.Generator().manual_seed(seed)
+    for epoch in itertools.count():
+        order = mixture.order(seed, epoch)
+        if len(order) < batch:
+            raise UserError(f"batch={batch} is more than the {len(order)} faces; use fewer")
+        for start in range(0, len(order) - batch + 1, batch):
+            yield mixture.batch(order[start : start + batch], size, generator, strength)
+
+
+def calibration_images(mixture: Mixture, count: int, size: int, seed: int) -> torch.Tensor:
+    """At most ``count`` faces of an epoch seen plainly, in whole bytes over 255: (N, 1, S, S)."""
+    rows = mixture.order(seed, 0)[:count]
+    images = mixture.batch(rows, size, torch.Generator(), 0.0).images
+    return (images * 255).round() / 255
 
 
 def _plain(

@@ -30,7 +30,7 @@ from model.config import TrainConfig
 from model.data.crops import Crops
 from model.face_cache import generator_id
 from model.landmarks import NUM_LANDMARKS
-from model.losses import angle_error, attribute_weights, point_loss, size_weights
+from model.losses import angle_error, attribute_weights, face_losses
 from model.metrics import Metrics, measure_known
 from model.network import PFLD
 from model.sources import Mixture, as_batch, collect
@@ -165,10 +165,7 @@ class Trainer:
             result = self.forward(images)
         landmarks, angles = result if isinstance(result, tuple) else (result, None)
         found = landmarks.float().view(len(images), -1, 2)
-        size = self.network.image_size
-        terms = point_loss(config.loss, found, batch.landmarks, batch.mask, size) * batch.weights
-        if config.size_weights:
-            terms = terms * size_weights(batch.landmarks, batch.mask)
+        terms = face_losses(config, found, batch, self.network.image_size)
         if config.attribute_weights and self.shares is not None:
             terms = terms * attribute_weights(batch.attributes, self.shares)
         if angles is None:

@@ -3,14 +3,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 from qonnx.core.modelwrapper import ModelWrapper
 
+from model.data import wflw
+from model.data.scheme68 import to_68
 from model.export import to_qonnx
+from model.faces import Faces, make_faces
 from model.network import PFLD
 from model.quantise import post_train
+from tests.model.layouts import picture, row, write_pts
 from tests.model.samples import as_tensor, random_network, smooth_images
 
 
@@ -36,3 +42,38 @@ def twin(network: PFLD) -> PFLD:
 def raw_model(twin: PFLD) -> ModelWrapper:
     """QONNX of the twin before snapping. Copy before you change it."""
     return to_qonnx(twin)
+
+
+@pytest.fixture(scope="session")
+def drawn() -> Faces:
+    """Four procedural faces."""
+    return make_faces(4, 7)
+
+
+@pytest.fixture
+def wflw_root(tmp_path: Path, drawn: Faces) -> Path:
+    """Faces 0 and 1 to train on, face 2 in the test list, face 3 with every other point."""
+    root = tmp_path / "wflw"
+    pixels = drawn.landmarks.astype(np.float64) * 112
+    pixels[3, ::2] = np.nan
+    names = [f"{i}--Event/{i}.png" for i in range(4)]
+    for name, image in zip(names, drawn.images, strict=True):
+        picture(root / wflw.IMAGES / name, image)
+    parts = {"train": (0, 1), "test": (2,), "partial": (3,)}
+    for part, members in parts.items():
+        path = wflw.list_path(root, part)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(row(pixels[i], names[i]) for i in members) + "\n")
+    return root
+
+
+@pytest.fixture
+def ibug_root(tmp_path: Path, drawn: Faces) -> Path:
+    """Two faces to train on and two of the test folders."""
+    root = tmp_path / "300w"
+    pixels = to_68(drawn.landmarks.astype(np.float64) * 112)
+    folders = ("helen/trainset", "lfpw/trainset", "helen/testset", "lfpw/testset")
+    for folder, image, points in zip(folders, drawn.images, pixels, strict=True):
+        picture(root / folder / "face.png", image)
+        write_pts(root / folder / "face.pts", points)
+    return root

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -15,63 +14,9 @@ from model.data import ibug, registry, wflw
 from model.data.crops import COVER, SIDE, cached_crops
 from model.data.records import Listing, Record
 from model.data.scheme68 import HABITS, PARTNERS, to_68, to_98
-from model.faces import Faces, make_faces
+from model.faces import Faces
 from model.landmarks import MIRROR
-
-FLAGS = "0 1 0 0 1 0"
-
-
-@pytest.fixture(scope="module")
-def drawn() -> Faces:
-    return make_faces(4, 7)
-
-
-def row(points: np.ndarray, name: str, spread: float | None = None) -> str:
-    cells = [f"{v:.3f}" for v in points.reshape(-1)]
-    low, high = np.nanmin(points, 0), np.nanmax(points, 0)
-    box = " ".join(str(int(v)) for v in (*low, *high))
-    end = "" if spread is None else f" {spread}"
-    return f"{' '.join(cells)} {box} {FLAGS} {name}{end}"
-
-
-def picture(path: Path, image: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), image)
-
-
-@pytest.fixture
-def wflw_root(tmp_path: Path, drawn: Faces) -> Path:
-    """Faces 0 and 1 to train on, face 2 in the test list, face 3 with every other point."""
-    root = tmp_path / "wflw"
-    pixels = drawn.landmarks.astype(np.float64) * 112
-    pixels[3, ::2] = np.nan
-    names = [f"{i}--Event/{i}.png" for i in range(4)]
-    for name, image in zip(names, drawn.images, strict=True):
-        picture(root / wflw.IMAGES / name, image)
-    parts = {"train": (0, 1), "test": (2,), "partial": (3,)}
-    for part, members in parts.items():
-        path = wflw.list_path(root, part)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(row(pixels[i], names[i]) for i in members) + "\n")
-    return root
-
-
-def write_pts(path: Path, points: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = "\n".join(f"{x:.6f} {y:.6f}" for x, y in points + 1)
-    path.write_text(f"version: 1\nn_points: {len(points)}\n{{\n{lines}\n}}\n")
-
-
-@pytest.fixture
-def ibug_root(tmp_path: Path, drawn: Faces) -> Path:
-    root = tmp_path / "300w"
-    pixels = to_68(drawn.landmarks.astype(np.float64) * 112)
-    folders = ("helen/trainset", "lfpw/trainset", "helen/testset", "lfpw/testset")
-    for folder, image, points in zip(folders, drawn.images, pixels, strict=True):
-        picture(root / folder / "face.png", image)
-        write_pts(root / folder / "face.pts", points)
-    return root
-
+from tests.model.layouts import row, write_pts
 
 # -- readers ---------------------------------------------------------------------------------------
 

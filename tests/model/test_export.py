@@ -13,6 +13,7 @@ import onnx
 import onnxruntime
 import pytest
 from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.util.cleanup import cleanup_model
 
 from host.errors import UserError
 from model.exact import write_exact
@@ -20,6 +21,7 @@ from model.export import EPSILON, UNIT_VARIANCE, export_files, snap, to_qonnx
 from model.graph import load_qonnx, quant_info
 from model.integer import Requantise, batch_norm_affine, integer_network
 from model.network import PFLD
+from model.packing import pack
 from model.qdq import write_qdq
 from model.quantise import post_train
 from tests.model.samples import as_tensor, random_network, smooth_images
@@ -236,3 +238,18 @@ def test_exact_file_splits_sums_beyond_float32(
     found = onnxruntime_outputs(tmp_path / "heavy_exact.onnx", images, ["accumulators"])[0]
     assert kinds.count("Split") == 1
     assert np.array_equal(found, integer_network(tmp_path / "heavy.onnx").run(images).accumulators)
+
+
+def test_packed_weights_are_the_same_network(
+    raw_model: ModelWrapper, images: npt.NDArray[np.uint8], tmp_path: Path
+) -> None:
+    model = snap(copy.deepcopy(raw_model))
+    plain, packed = tmp_path / "plain.onnx", tmp_path / "packed.onnx"
+    model.save(str(plain))
+    pack(copy.deepcopy(model)).save(str(packed))
+    assert packed.stat().st_size < 0.5 * plain.stat().st_size  # a narrow network: many names
+    expected = integer_network(plain).run(images).accumulators
+    assert np.array_equal(integer_network(packed).run(images).accumulators, expected)
+    cleaned = cleanup_model(ModelWrapper(str(packed)))  # what the hardware flow starts with
+    assert not any(node.op_type in ("Cast", "Mul") for node in cleaned.graph.node)
+    assert np.array_equal(integer_network(cleaned).run(images).accumulators, expected)
