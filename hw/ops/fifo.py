@@ -97,25 +97,28 @@ def auto_style(width: int, depth: int) -> str:
 
 def lut_memory_luts(width: int, depth: int) -> int:
     """LUTs of a memory of ``depth`` words of ``width`` bits with a port to write, one to read."""
-    # RAM32M16: 14 bits of 32 words, RAM64M8: 7 bits of 64 words, in 8 LUTs each
-    banks = ceil(depth / 64)
-    ram = 8 * ceil(width / 14) if depth <= 32 else 8 * ceil(width / 7) * banks
+    # RAM64M8: 7 bits of 64 words, RAM32M16: 14 bits of 32 words, in 8 LUTs each
+    whole, rest = divmod(depth, 64)
+    half = 0 < rest <= 32
+    banks = whole + (rest > 0)
+    ram = 8 * (ceil(width / 7) * (banks - half) + ceil(width / 14) * half)
     return ram + width * ceil((banks - 1) / 3)  # a LUT widens the choice of a bank by three
 
 
 def memory_cost(style: str, width: int, depth: int) -> Resources:
     """Cost of a fifo of ``depth`` words of ``width`` bits in one of STYLES."""
     pointer = (depth - 1).bit_length()
-    count_lut, count_ff = 2 * pointer + 4, pointer + 2
     if style == "srl":
         # an SRLC32E is a LUT, an SRL16E half of one; longer ones are chained
         lut = ceil(width / 2) if depth <= 16 else width * ceil(depth / SRL_WORDS)
-        return Resources(lut=lut + count_lut, ff=width + count_ff)
-    ram_lut, ram_ff = count_lut + 2 * pointer, count_ff + 2 * pointer
+        return Resources(lut=lut + 2 * pointer + 2, ff=width + pointer + 2)
+    # the counter of words, and pointers that turn back to 0 at the depth
+    turn = ceil(pointer / 2) if depth == 1 << pointer else 2 * pointer
+    lut, ff = pointer + turn + 4, 3 * pointer + 2
     if style == "distributed":
-        return Resources(lut=lut_memory_luts(width, depth) + ram_lut, ff=width + ram_ff)
+        return Resources(lut=lut + lut_memory_luts(width, depth), ff=ff + width)
     if style == "block":
         blocks = min(ceil(width / bits) * ceil(depth / words) for words, bits in BLOCK_SHAPES)
-        return Resources(lut=ram_lut, ff=ram_ff + 1, bram18=blocks)
+        return Resources(lut=lut, ff=ff + 1, bram18=blocks)
     words, bits = ULTRA_SHAPE
-    return Resources(lut=ram_lut, ff=ram_ff + 1, uram=ceil(width / bits) * ceil(depth / words))
+    return Resources(lut=lut, ff=ff + 1, uram=ceil(width / bits) * ceil(depth / words))

@@ -168,13 +168,22 @@ class Requant(KernelOp):
         return 7
 
     def resources(self) -> Resources:
-        """Memory and clip of each lane, and the output fifo; the arithmetic is in the DSPs."""
-        out, lane = int(self.get_output_datatype().bitwidth()), SCALE_BITS + self.bias_bits
+        """Memory and clip of each lane, and the output fifo; the arithmetic is in the DSPs.
+
+        A bias is zero below its fraction. With few folds many bits of the memory are the same
+        function of the fold and are there once.
+        """
+        out, bias = int(self.get_output_datatype().bitwidth()), self.bias_bits - self.shift
+        bias += BIAS_FRACTION
         folds = self.channels // self.pe if self.get_nodeattr("perChannel") else 1
+        functions = 2**folds - 2
+        bits, bias_bits = (min(self.pe * width, functions) for width in (SCALE_BITS + bias, bias))
         fifo = output_fifo_cost(self.pe * out)
-        lut = rom_luts(self.pe * lane, folds) + self.pe * (out + 24) + 10 + fifo.lut
-        ff = self.pe * (lane + self.bias_bits + out) + 10 + fifo.ff
-        return Resources(lut=lut, ff=ff, dsp=self.pe)
+        return Resources(
+            lut=rom_luts(bits, folds) + self.pe * out + 4 + fifo.lut,
+            ff=bits + bias_bits + self.pe * out + 5 + (folds - 1).bit_length() + fifo.ff,
+            dsp=self.pe,
+        )
 
     def get_output_datatype(self, ind: int = 0) -> BaseDataType:
         return DataType[self.get_nodeattr("outputDataType")]
