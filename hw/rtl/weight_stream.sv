@@ -46,7 +46,8 @@ module weight_stream #(
 
   /* verilator lint_off WIDTHEXPAND */ // literals of unequal length
   localparam bit ULTRA       = RAM_STYLE == "ultra";
-  localparam bit STYLE_KNOWN = RAM_STYLE == "distributed" || RAM_STYLE == "block" || ULTRA;
+  localparam bit BLOCK       = RAM_STYLE == "block";
+  localparam bit STYLE_KNOWN = RAM_STYLE == "distributed" || BLOCK || ULTRA;
   /* verilator lint_on WIDTHEXPAND */
 
   if (WIDTH < 1) begin : g_illegal_width
@@ -102,8 +103,14 @@ module weight_stream #(
 
     always @(posedge clk) if (write) words[write_address] <= write_word;
     always_ff @(posedge clk) if (advance) latch <= words[address];
-  end else begin : g_rom
-    (* rom_style = RAM_STYLE *)
+  end else if (BLOCK) begin : g_block_rom
+    (* rom_style = "block" *)
+    logic [WIDTH-1:0] words[DEPTH];
+    initial $readmemh(FILE, words);
+
+    always_ff @(posedge clk) if (advance) latch <= words[address];
+  end else begin : g_lut_rom
+    (* rom_style = "distributed" *)
     logic [WIDTH-1:0] words[DEPTH];
     initial $readmemh(FILE, words);
 
