@@ -120,7 +120,7 @@ def explore(
 
 
 def _print_points(points: list[Point], explorer: Explorer, folder: Path) -> None:
-    columns = ("fps", "cycles", *RESOURCES, "optimal", "gap", "seconds", "folding")
+    columns = ("fps", "cycles", *RESOURCES, "gap")
     table = Table(*columns, title=relative(folder))
     for point in points:
         row = row_of(point, explorer.budget)

@@ -78,17 +78,17 @@ class Explorer:
     def smallest(self, cycles: int, start: Solution | None = None) -> Point:
         """Least resources with at most ``cycles`` a frame; UserError says why nothing fits.
 
-        ``start`` is a known folding of no more cycles.
+        ``start`` is a folding of no more cycles, taken if the time limit ends before one is found.
         """
         self.report(f"least resources at {cycles} cycles")
-        found = start or Problem(self.space, self.budget, cycles).solve(self.time_limit)
+        problem = Problem(self.space, self.budget, cycles)
+        problem.prefer_least()
+        found = problem.solve(self.time_limit)
+        if isinstance(found, Unsolved):
+            found = start or Problem(self.space, self.budget, cycles).solve(self.time_limit)
         if isinstance(found, Unsolved):
             raise UserError(self._why(found, cycles))
-        problem = Problem(self.space, self.budget, cycles, found.chosen)
-        problem.prefer_least()
-        best = problem.solve(self.time_limit)
-        best = best if isinstance(best, Solution) else found
-        return Point(round(self.clk_mhz * 1e6 / best.cycles, 1), best)
+        return Point(round(self.clk_mhz * 1e6 / found.cycles, 1), found)
 
     def fastest(self) -> tuple[Point, int]:
         """The folding of least cycles that fits, and cycles below which there is provably none."""
@@ -158,7 +158,6 @@ def row_of(point: Point, budget: Budget) -> dict[str, Any]:
         "cycles": solution.cycles,
         **used,
         **{f"{name}_share": round(n / limit, 3) for name, n, limit in shares},
-        "optimal": solution.optimal,
         "gap": round(solution.gap, 4),
         "seconds": round(solution.seconds, 1),
         "folding": point.file,
