@@ -8,10 +8,10 @@ STAMP  := $(VENV)/.installed
 CONFIG ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo build explore test test-slow lint clean
+.PHONY: help setup demo build accelerator explore test test-slow lint clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(STAMP) ## make the environment in .venv (Python 3.11, a few minutes)
 
@@ -27,6 +27,9 @@ demo: $(STAMP) ## one real face through simulated hardware: build/demo/face.png,
 
 build: $(STAMP) ## run the flow for CONFIG=name
 	$(RUN) -m build_flows build --config $(CONFIG)
+
+accelerator: $(STAMP) ## the full-width network on the KV260, built and simulated: build/kv260_1x/report.json
+	$(RUN) -m build_flows build --config kv260_1x
 
 explore: CONFIG := kv260_1x
 explore: $(STAMP) ## foldings from 60 FPS to the most that fits: build/kv260_1x/explore

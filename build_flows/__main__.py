@@ -30,8 +30,11 @@ from build_flows.explore import (
     write_front,
 )
 from build_flows.flow import StepResult, run_steps
-from build_flows.report import publish
+from build_flows.report import PRODUCTS, publish
+from build_flows.simulate import write_trace
 from build_flows.steps import STEPS
+from build_flows.synthesise import synthesise_design
+from build_flows.verify import Golden
 from host.errors import FAILURES, UserError
 
 STEP_NAMES = [step.name for step in STEPS]
@@ -119,6 +122,57 @@ def explore(
     _print_points(found, explorer, folder)
 
 
+@cli.command()
+@click.option("--config", required=True, help="Config that is built.")
+@click.option("--from", "first", type=click.IntRange(min=0), default=0, show_default=True,
+              help="First cycle.")
+@click.option("--cycles", type=click.IntRange(min=1), default=2000, show_default=True,
+              help="Cycles in the file.")
+@click.option("--out", type=click.Path(path_type=Path), help="Default build/CONFIG/trace.vcd.")
+@one_line_errors
+def trace(config: str, first: int, cycles: int, out: Path | None) -> None:
+    """Write a window of the simulation as waveforms (VCD)."""
+    cfg = load_config(config)
+    build = ROOT / "build" / cfg.name
+    out = out or build / "trace.vcd"
+    with console.status("") as status:
+        run_steps(STEPS, cfg, build, "stitch", lambda s: status.update(f"{s} ..."), _print_step)
+        status.update("trace ...")
+        model, images = ModelWrapper(str(build / "stitch" / "model.onnx")), Golden.load(cfg).images
+        window = range(first, first + cycles)
+        write_trace(model, build / "stitch" / "design", images[:1], window, out, build / "cache")
+    click.echo(f"cycles {first} to {first + cycles - 1}: {relative(out)}")
+
+
+@cli.command()
+@click.option("--config", required=True, help="Config whose units are synthesised.")
+@one_line_errors
+def synthesise(config: str) -> None:
+    """Count the cells of every unit with yosys, beside the formulas: build/CONFIG/synthesis.json.
+
+    Minutes for a small design, more than an hour for the largest; units that did not change are
+    kept.
+    """
+    cfg = load_config(config)
+    out = ROOT / "build" / cfg.name
+    with console.status("") as status:
+        run_steps(STEPS, cfg, out, "stitch", lambda s: status.update(f"{s} ..."), _print_step)
+        model = ModelWrapper(str(out / "stitch" / "model.onnx"))
+        found = synthesise_design(model, cfg, out, status.update)
+    _print_synthesis(found, relative(out / "synthesis.json"))
+
+
+def _print_synthesis(found: dict[str, Any], title: str) -> None:
+    names = ("lut", "ff", "dsp", "bram18", "uram")
+    table = Table("kernel", "number", *names, "levels", title=f"{title}: yosys (formula)")
+    for kernel, row in [*found["kernels"].items(), ("all", found["total"])]:
+        cells = [f"{row[name]} ({row['formula'][name]})" for name in names]
+        table.add_row(kernel, str(row["instances"]), *cells, str(row["levels"]))
+    Console().print(table)
+    for name, path in found["over_max_levels"].items():
+        click.echo(f"{name}: {path}")
+
+
 def _print_points(points: list[Point], explorer: Explorer, folder: Path) -> None:
     columns = ("fps", "cycles", *RESOURCES, "gap")
     table = Table(*columns, title=relative(folder))
@@ -151,8 +205,15 @@ def _print_summary(results: list[StepResult], out: Path, name: str) -> None:
         f"cycles per frame: {report['cycles_per_frame']} (simulated), "
         f"latency {report['latency_cycles']}\n"
         f"frames per second: {report['fps']} at an assumed clock of {report['clk_mhz']:g} MHz\n"
-        f"{relative(out / 'face.png')}, {relative(out / 'report.json')}"
+        f"resources (estimated): {_resources(report['budget'])}\n"
+        f"{', '.join(relative(out / name) for name in PRODUCTS if (out / name).is_file())}"
     )
+
+
+def _resources(budget: dict[str, Any]) -> str:
+    rows = ((name, budget[name]) for name in RESOURCES)
+    used = ", ".join(f"{row['used']} of {row['allowed']} {name}" for name, row in rows)
+    return used if budget["kept"] else f"{used}: MORE THAN THE BUDGET"
 
 
 if __name__ == "__main__":

@@ -31,14 +31,15 @@ class BuildConfig:
     """Clock assumed where cycles become frames a second; MHz, 10 to 500."""
     part: str = "xck26-sfvc784-2LV-c"
     """FPGA part as Vivado spells it."""
-    frames: int = 2
-    """Golden images simulated back to back, at least 2 (steady state needs a second frame)."""
+    frames: int = 8
+    """Frames simulated back to back, at least 3, golden images in a circle; the cycles of a frame
+    are exact if the last goes in after the first has come out."""
 
     def __post_init__(self) -> None:
         if not 10 <= self.clk_mhz <= 500:
             raise UserError(f"clk_mhz={self.clk_mhz} in {self.name}; allowed are 10 to 500")
-        if self.frames < 2:
-            raise UserError(f"frames={self.frames} in {self.name}; simulate at least 2")
+        if self.frames < 3:
+            raise UserError(f"frames={self.frames} in {self.name}; simulate at least 3")
         for path in (self.model, self.golden, self.folding):
             if not path.is_file():
                 raise UserError(f"{path} does not exist; config {self.name} names it")

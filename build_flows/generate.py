@@ -17,9 +17,11 @@ from qonnx.custom_op.registry import getCustomOp
 from build_flows.config import BuildConfig
 from host.errors import UserError
 from hw.generate import RTL_FOLDER, sources
+from hw.ops import weight_port
 from hw.ops.base import KernelOp
 from hw.ops.weight_stream import WeightStream
 
+SUPPORT = (*weight_port.SOURCES, WeightStream.rtl_module)  #: modules beside those of the nodes
 REPLACED = ("add_multi.sv",)  #: FINN files for which hw/rtl has one of the same module name
 
 
@@ -34,7 +36,8 @@ def generate(model: ModelWrapper, cfg: BuildConfig, folder: Path) -> ModelWrappe
             ours.append(op)
         else:
             finn_unit(model, op, cfg, rtl)
-    for path in [*sources(ours), RTL_FOLDER / f"{WeightStream.rtl_module}.sv"]:
+    support = [f"{module}.sv" for module in (*WeightStream.rtl_sources, *SUPPORT)]
+    for path in [*sources(ours), *(RTL_FOLDER / file for file in support)]:
         shutil.copyfile(path, rtl / path.name)
     return model
 

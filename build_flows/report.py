@@ -15,10 +15,16 @@ import numpy.typing as npt
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
+from build_flows.activity import Flow, activities, draw, write_table
+from build_flows.choices import RESOURCES
 from build_flows.config import ROOT, BuildConfig, tool_versions
 from build_flows.cost import unit_cost
+from build_flows.explore import SHELL, budget_of
+from build_flows.flow import Job
+from build_flows.folding import has_weights
 from build_flows.simulate import SIMULATOR
-from build_flows.stitch import weight_memory
+from build_flows.sizing import TABLE as FIFO_TABLE
+from build_flows.stitch import Design, weight_memories
 from build_flows.streamline import OUTPUT_AFFINE
 from build_flows.verify import Golden
 from host.atomic import write_bytes, write_image
@@ -27,19 +33,22 @@ from host.draw import draw_landmarks, side_by_side
 from host.landmarks import COUNT
 from host.preprocess import crop_face
 from host.source import astronaut
+from hw.ops import weight_port
 from hw.ops.base import KernelOp, Resources
+from hw.ops.weight_stream import NO_CHAIN
 
-PRODUCTS = ("report.json", "face.png", "settings.json")
+PRODUCTS = ("report.json", "face.png", "settings.json", "activity.csv", "activity.png")
+MULTIPLIERS = ("dense", "MVAU", "depthwise")  #: kernels whose DSPs multiply activations by weights
 
 
-def write_report(
-    model: ModelWrapper, cfg: BuildConfig, golden: Golden, simulated: Path, folder: Path
-) -> None:
-    """Write the three products into ``folder`` from the results in ``simulated``."""
+def write_report(model: ModelWrapper, job: Job, simulated: Path) -> None:
+    """Write the products into the step's folder from the results in ``simulated``."""
+    cfg, golden, folder = job.cfg, job.golden, job.folder
     timing = json.loads((simulated / "timing.json").read_text())
-    timing.pop("flows")
+    flows = [Flow(*flow) for flow in timing.pop("flows")]
+    cycles, kernels = timing["cycles_per_frame"], resources(model, cfg.part)
     found = np.load(simulated / "full_rate.npy")
-    expected = golden.accumulators[: len(found)]
+    expected = golden.repeated(len(found)).accumulators
     affine = json.loads(model.get_metadata_prop(OUTPUT_AFFINE))
     report = {
         "config": cfg.as_dict(),
@@ -49,16 +58,37 @@ def write_report(
         "frames_checked": len(found),
         **timing,
         "clk_mhz": cfg.clk_mhz,
-        "fps": round(cfg.clk_mhz * 1e6 / timing["cycles_per_frame"], 1),
+        "fps": round(cfg.clk_mhz * 1e6 / cycles, 1),
         "fps_origin": f"simulated cycles at an assumed clock of {cfg.clk_mhz:g} MHz",
-        "resources": resources(model, cfg.part),
+        **multiplications(model, kernels, cycles),
+        "resources": kernels,
+        "budget": budget(kernels, cfg.part),
+        "fifos": json.loads((job.of("size") / FIFO_TABLE).read_text()),
         "versions": tool_versions(),
         "git": git_hash(),
     }
     (folder / "report.json").write_text(json.dumps(report, indent=1))
     settings = host_settings(model, cfg, affine, f"{simulated.name}/{SIMULATOR}")
     (folder / "settings.json").write_text(json.dumps(settings, indent=1))
+    rows = activities(model, Design.read(job.of("stitch") / "design").streams, flows, cycles)
+    write_table(rows, folder / "activity.csv")
+    draw(rows, cycles, folder / "activity.png")
     draw_face(found[0], affine, golden, folder / "face.png")
+
+
+def multiplications(
+    model: ModelWrapper, kernels: dict[str, dict[str, Any]], cycles: int
+) -> dict[str, float]:
+    """Multiplications of a frame and the share of what the DSPs for them could do: two a cycle."""
+    macs = sum(
+        int(np.prod(op.get_normal_output_shape())) * op.get_nodeattr("MW")
+        if node.op_type != "Depthwise"
+        else int(np.prod(op.get_normal_input_shape()))
+        for node, op in ((node, getCustomOp(node)) for node in model.graph.node)
+        if has_weights(node)
+    )
+    dsps = sum(kernels[name]["dsp"] for name in MULTIPLIERS if name in kernels)
+    return {"macs": macs, "mac_efficiency": round(macs / (cycles * 2 * dsps), 4)}
 
 
 def publish(folder: Path, out: Path) -> None:
@@ -103,13 +133,30 @@ def resources(model: ModelWrapper, part: str) -> dict[str, dict[str, Any]]:
     return table
 
 
+def budget(kernels: dict[str, dict[str, Any]], part: str) -> dict[str, Any]:
+    """Sum of ``resources`` and the shell of the board beside what a design may take of ``part``."""
+    limits = budget_of(part).limits
+    rows = {
+        name: {
+            "used": shell + sum(row.get(name, 0) for row in kernels.values()),
+            "shell": shell,
+            "allowed": limit,
+        }
+        for name, shell, limit in zip(RESOURCES, SHELL, limits, strict=True)
+    }
+    return rows | {"kept": all(row["used"] <= row["allowed"] for row in rows.values())}
+
+
 def _costs(model: ModelWrapper, part: str) -> Iterator[tuple[str, Resources]]:
     for node in model.graph.node:
         op = getCustomOp(node)
         kernel = op.rtl_module if isinstance(op, KernelOp) else node.op_type.removesuffix("_rtl")
         yield kernel, unit_cost(op, part)
-        if (weights := weight_memory(model, op)) is not None:
-            yield weights[0].rtl_module, weights[0].resources()
+    memories = [memory for memory, _ in weight_memories(model).values()]
+    for memory in memories:
+        yield memory.rtl_module, memory.resources()
+    if any(memory.chain_index != NO_CHAIN for memory in memories):
+        yield weight_port.MODULE, weight_port.resources()
 
 
 def git_hash() -> str:

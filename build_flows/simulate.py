@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +23,16 @@ from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.stitch import TOP, Design, Stream, net_of
 from build_flows.verify import Golden, compare
+from host.atomic import replacing
 from host.errors import ToolError, UserError
 from hw.environment import prepare_verilator
 
 SIMULATOR = "simulator"
 MAIN = Path(__file__).parent / "simulator" / "main.cpp"
-STALL_SEED = 1
+PRELOAD = ("+preload",)  #: begin with the weights in their memories
+TRACE = ("--trace",)  #: Verilator's switch for waveforms; the simulation is then slower
+STALLED_FRAMES = 3
+RUNS = (("stalled", 1, PRELOAD), ("full_rate", None, ()))  #: name, seed of stalls, options
 LOG = "simulation.log"
 COMPILE = (
     "-CFLAGS", "-std=c++17 -O1",
@@ -109,43 +114,68 @@ def simulate(
 ) -> None:
     """Put the simulator into ``out`` and run it with and without stalls; both must be exact.
 
+    Without stalls, the weights go into their memories over the port, as on the board.
+
     ``cache`` keeps compiled simulators by the content of their sources: memory files are read at
     run time, so other weights of the same widths need no compilation.
     """
     simulator = provide_simulator(model, design, out, cache)
-    images, expected = golden.images[:frames], golden.accumulators[:frames]
-    for name, seed in (("stalled", STALL_SEED), ("full_rate", None)):
-        run = simulator.run(images, out, seed)
-        compare("accumulators", run.found, expected, f"simulation ({name.replace('_', ' ')})")
+    for name, seed, options in RUNS:
+        sent = golden.repeated(frames if seed is None else STALLED_FRAMES)
+        run = simulator.run(sent.images, out, seed, options)
+        where = f"simulation ({name.replace('_', ' ')})"
+        compare("accumulators", run.found, sent.accumulators, where)
         np.save(out / f"{name}.npy", run.found)
     timing = {"cycles_per_frame": run.cycles_per_frame, "latency_cycles": run.latency_cycles}
     (out / "timing.json").write_text(json.dumps(timing | {"flows": run.stats["flows"]}))
 
 
-def provide_simulator(model: ModelWrapper, design: Path, out: Path, cache: Path) -> Simulator:
+def write_trace(
+    model: ModelWrapper,
+    design: Path,
+    images: npt.NDArray[np.uint8],
+    window: range,
+    path: Path,
+    cache: Path,
+) -> None:
+    """Write the waveforms of all signals in a window of cycles as VCD.
+
+    Cycles count from the beginning of the reset; the weights are preloaded.
+    """
+    with tempfile.TemporaryDirectory(dir=design.parent.parent, prefix=".trace_") as folder, \
+            replacing(path) as partial:  # fmt: skip
+        simulator = provide_simulator(model, design, Path(folder), cache, TRACE)
+        options = ("--trace", str(partial.resolve()), "--trace-from", str(window.start))
+        options += ("--trace-cycles", str(len(window)), *PRELOAD)
+        simulator.run(images, Path(folder), options=options)
+
+
+def provide_simulator(
+    model: ModelWrapper, design: Path, out: Path, cache: Path, flags: Sequence[str] = ()
+) -> Simulator:
     """``out``/simulator for the design, from ``cache`` or compiled into it first."""
     prepare_verilator()
     header = _header(Design.read(design), os.path.relpath(design, out))
     sources = _compile_order(design)
-    digest = hashlib.sha256("\0".join((*VERILATOR, *COMPILE, header)).encode())
+    digest = hashlib.sha256("\0".join((*VERILATOR, *COMPILE, *flags, header)).encode())
     for path in (*sources, MAIN):
         digest.update(path.read_bytes())
     kept = cache / f"{SIMULATOR}-{digest.hexdigest()[:16]}"
     if not kept.is_file():
-        _compile(sources, header, out)
+        _compile(sources, header, out, flags)
         cache.mkdir(exist_ok=True)
         (out / SIMULATOR).replace(kept)
     shutil.copy2(kept, out / SIMULATOR)
     return Simulator(out / SIMULATOR, model, design)
 
 
-def _compile(sources: Sequence[Path], header: str, out: Path) -> None:
+def _compile(sources: Sequence[Path], header: str, out: Path, flags: Sequence[str]) -> None:
     """Verilate and compile into ``out``/simulator; the objects go, the log stays."""
     work = out / "obj"
     work.mkdir()
     (work / "design.h").write_text(header)
     files = (*map(str, sources), str(MAIN))
-    command = (*VERILATOR, *COMPILE, "-Mdir", str(work), "-o", f"../{SIMULATOR}", *files)
+    command = (*VERILATOR, *COMPILE, *flags, "-Mdir", str(work), "-o", f"../{SIMULATOR}", *files)
     run_tool(command, out, out / "verilator.log")
     shutil.rmtree(work)
 
@@ -161,6 +191,8 @@ def _header(ports: Design, folder: str) -> str:
     }
     if ports.output_bits != 32:
         raise UserError(f"accumulators of {ports.output_bits} bits; the simulator takes 32")
+    memories = "".join(f'X("{memory.file}", {memory.bits}) ' for memory in ports.memories)
+    values |= {"MEMORIES": len(ports.memories), "MEMORY_LIST(X)": memories}
     return "".join(f"#define {name} {value}\n" for name, value in values.items())
 
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""FIFOs where branches rejoin, as deep as simulation shows that they must be.
+"""FIFOs where branches rejoin and before units that pause, as deep as simulation shows.
 
 A unit that joins branches takes a word from each at once. What a short branch gives must wait while
-the windows of the longest fill; without room the fork before them stops and nothing moves. The
-depth is measured: the design is simulated with FIFOs that hold a whole frame on the short branches,
-its input slowed to the rate of the slowest unit, and each FIFO becomes as deep as it was full.
+the windows of the longest fill; without room the fork before them stops and nothing moves. Padding
+and windows take nothing while they give the edges of a frame, and FINN's dense unit while it works
+on a pixel; without room before them a busy unit upstream loses that time. The depths are measured:
+the design is simulated with FIFOs that hold a whole frame, its input slowed to the rate of the
+slowest unit, and each FIFO becomes as deep as it was full.
 """
 
 from __future__ import annotations
@@ -22,15 +24,16 @@ from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.general import GiveReadableTensorNames, GiveUniqueNodeNames, SortGraph
 
 from build_flows.config import BuildConfig
+from build_flows.folding import WINDOW
 from build_flows.generate import generate
 from build_flows.graph import apply_all, kernel_node
-from build_flows.simulate import LOG, provide_simulator
+from build_flows.simulate import LOG, PRELOAD, provide_simulator
 from build_flows.stitch import stitch
 from build_flows.verify import Golden, compare
 from hw.ops.fifo import MIN_DEPTH
 
+PADDING, FINN_DENSE = "FMPadding_rtl", "MVAU_rtl"
 JOINS = ("StreamAdd", "StreamConcat")
-FRAMES = 3  #: simulated: in the last one, all units work on different frames
 TABLE = "fifos.json"
 PEAK = re.compile(r"^peak TOP\.\w+\.(\w+) +(\d+)$", re.MULTILINE)
 
@@ -42,7 +45,8 @@ def size_fifos(
 
     A stream on which less than MIN_DEPTH words waited gets no FIFO.
     """
-    whole_frames = {name: _frame_words(model, name) for name in short_branches(model)}
+    streams = [*short_branches(model), *before_pauses(model)]
+    whole_frames = {name: _frame_words(model, name) for name in streams}
     peaks, cycles = _measure(with_fifos(model, whole_frames), cfg, golden, folder, cache)
     record = {"cycles_per_frame": cycles, "peaks": peaks}
     (folder / TABLE).write_text(json.dumps(record, indent=1))
@@ -56,6 +60,20 @@ def short_branches(model: ModelWrapper) -> list[str]:
         if node.op_type in JOINS:
             *shorter, _ = sorted(node.input, key=lambda name: _units_behind(model, name))
             tensors += shorter
+    return tensors
+
+
+def before_pauses(model: ModelWrapper) -> list[str]:
+    """Tensors that enter a unit which takes nothing for a while: padding, or a window without any,
+    at the edges of a frame, FINN's dense unit while it uses one pixel for further outputs.
+    """
+    tensors = []
+    for node in model.graph.node:
+        producer = model.find_producer(node.input[0])
+        behind = "" if producer is None else producer.op_type
+        edges = node.op_type == PADDING or (node.op_type == WINDOW and behind != PADDING)
+        if behind and (edges or node.op_type == FINN_DENSE):
+            tensors.append(node.input[0])
     return tensors
 
 
@@ -113,9 +131,10 @@ def _measure(
     stitch(generate(model, cfg, work), work / "rtl", work / "design")
     simulator = provide_simulator(model, work / "design", work, cache)
     slowest = max(getCustomOp(node).get_exp_cycles() for node in model.graph.node)
-    options = ("--interval", str(slowest), "+peaks")
-    run = simulator.run(golden.images[:FRAMES], work, options=options)
-    compare("accumulators", run.found, golden.accumulators[:FRAMES], "simulation for FIFO depths")
+    options = ("--interval", str(slowest), "+peaks", *PRELOAD)
+    sent = golden.repeated(cfg.frames)
+    run = simulator.run(sent.images, work, options=options)
+    compare("accumulators", run.found, sent.accumulators, "simulation for FIFO depths")
     peaks = dict(PEAK.findall((work / LOG).read_text()))
     fifos = [node for node in model.graph.node if node.op_type == "Fifo"]
     shutil.rmtree(work)

@@ -51,7 +51,7 @@ def _simulate(model: ModelWrapper, job: Job) -> ModelWrapper:
 
 
 def _report(model: ModelWrapper, job: Job) -> ModelWrapper:
-    report.write_report(model, job.cfg, job.golden, job.of("simulate"), job.folder)
+    report.write_report(model, job, job.of("simulate"))
     return model
 
 

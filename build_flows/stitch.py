@@ -20,12 +20,22 @@ from qonnx.custom_op.base import CustomOp
 from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.folding import has_weights
-from hw.generate import declaration, instance
+from hw.generate import declaration, instance, module_instance
 from hw.ops import Dense, Depthwise
 from hw.ops.base import IntArray, KernelOp
-from hw.ops.weight_stream import WeightStream, mvau_weight_lanes
+from hw.ops.weight_port import CHAIN_BITS, MODULE
+from hw.ops.weight_stream import NO_CHAIN, WeightStream, mvau_weight_lanes
 
 TOP = "accelerator"
+RESET = "units_rst_n"  #: of all units but the weight memories: they wait until the weights flow
+AXI_LITE = (  # ports of weight_port: name, direction, width
+    ("awaddr", "input ", "[7:0] "), ("awvalid", "input ", ""), ("awready", "output", ""),
+    ("wdata", "input ", "[31:0] "), ("wstrb", "input ", "[3:0] "), ("wvalid", "input ", ""),
+    ("wready", "output", ""), ("bresp", "output", "[1:0] "), ("bvalid", "output", ""),
+    ("bready", "input ", ""), ("araddr", "input ", "[7:0] "), ("arvalid", "input ", ""),
+    ("arready", "output", ""), ("rdata", "output", "[31:0] "), ("rresp", "output", "[1:0] "),
+    ("rvalid", "output", ""), ("rready", "input ", ""),
+)  # fmt: skip
 DISTRIBUTED_DEPTH = 64  #: words of a weight memory up to which look-up tables are the cheaper RAM
 
 
@@ -38,6 +48,18 @@ class Stream:
     """Unit that gives the words; "" for the input of the accelerator."""
     sink: str
     """Unit that takes them; "" for the output."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A weight memory on the chain, see hw/rtl/weight_port.sv."""
+
+    name: str
+    bits: int
+    """Width of a word."""
+    words: int
+    file: str
+    """Its image for $readmemh, in the design's folder."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +76,8 @@ class Design:
     """Bits of one accumulator, two's complement."""
     output_words: int
     """Words of one frame."""
+    memories: list[Memory]
+    """Weight memories in the order of the chain; none: the design has no port s_axil."""
     streams: list[Stream]
     """Every stream between two units, in the order of the bits that simulation observes."""
 
@@ -61,19 +85,20 @@ class Design:
     def read(cls, folder: Path) -> Design:
         """From ``design.json`` of a stitched folder."""
         values = json.loads((folder / "design.json").read_text())
-        return cls(**values | {"streams": [Stream(**s) for s in values["streams"]]})
+        values["streams"] = [Stream(**stream) for stream in values["streams"]]
+        values["memories"] = [Memory(**memory) for memory in values["memories"]]
+        return cls(**values)
 
 
 def stitch(model: ModelWrapper, rtl: Path, design: Path) -> ModelWrapper:
     """Write the design of a folded model into the new folder ``design``; ``rtl`` has its units."""
     shutil.copytree(rtl, design)
-    nets, text = _nets(model), []
-    for node in model.graph.node:
-        op = getCustomOp(node)
-        text.append(_weights(model, op, design))
-        text.append(_unit(model, op, nets, design))
-    (design / f"{TOP}.sv").write_text(_top(model, nets, "".join(text)))
-    ports = _ports(model)
+    nets, memories = _nets(model), weight_memories(model)
+    text = [_weights(memory, lanes, design) for memory, lanes in memories.values()]
+    text += [_unit(model, getCustomOp(node), nets, design) for node in model.graph.node]
+    chain = [memory for memory, _ in memories.values() if memory.chain_index != NO_CHAIN]
+    ports = _ports(model, [_memory(memory) for memory in chain])
+    (design / f"{TOP}.sv").write_text(_top(model, nets, ports, "".join(text)))
     (design / "design.json").write_text(json.dumps(asdict(ports), indent=1))
     return model
 
@@ -97,30 +122,48 @@ def _nets(model: ModelWrapper) -> dict[str, int]:
     return nets
 
 
-def weight_memory(model: ModelWrapper, op: CustomOp) -> tuple[WeightStream, IntArray] | None:
-    """The memory beside a dense or depthwise unit and its lanes; None for the other units."""
-    if not has_weights(op.onnx_node):
-        return None
-    node = op.onnx_node
-    weights = np.rint(model.get_initializer(node.input[1])).astype(np.int64)
+def weight_memories(model: ModelWrapper) -> dict[str, tuple[WeightStream, IntArray]]:
+    """Unit -> the weight memory beside it and its lanes, in the order of the data."""
+    memories: dict[str, tuple[WeightStream, IntArray]] = {}
+    chained = 0
+    for node in filter(has_weights, model.graph.node):
+        lanes, style = _lanes(model, getCustomOp(node))
+        if style == "auto":
+            style = "distributed" if len(lanes) <= DISTRIBUTED_DEPTH else "block"
+        index = chained if on_chain(style) else NO_CHAIN
+        chained += on_chain(style)
+        name, datatype = f"{node.name}_weights", getCustomOp(node).get_nodeattr("weightDataType")
+        memory = WeightStream.from_lanes(name, lanes, datatype, style, chain_index=index)
+        memories[node.name] = memory, lanes
+    return memories
+
+
+def on_chain(style: str) -> bool:
+    """Whether a memory can be written at run time; look-up tables are smaller as constants."""
+    return style != "distributed"
+
+
+def _lanes(model: ModelWrapper, op: CustomOp) -> tuple[IntArray, str]:
+    """Lanes (words, weights of a word) in the order in which a unit takes them, and the memory."""
+    weights = np.rint(model.get_initializer(op.onnx_node.input[1])).astype(np.int64)
     if isinstance(op, Dense | Depthwise):
-        lanes, style = op.weight_lanes(weights), op.get_nodeattr("ramStyle")
-    else:
-        lanes = mvau_weight_lanes(weights, op.get_nodeattr("PE"), op.get_nodeattr("SIMD"))
-        style = op.get_nodeattr("ram_style")
-    if style == "auto":
-        style = "distributed" if len(lanes) <= DISTRIBUTED_DEPTH else "block"
-    datatype = op.get_nodeattr("weightDataType")
-    return WeightStream.from_lanes(f"{node.name}_weights", lanes, datatype, style), lanes
+        return op.weight_lanes(weights), op.get_nodeattr("ramStyle")
+    lanes = mvau_weight_lanes(weights, op.get_nodeattr("PE"), op.get_nodeattr("SIMD"))
+    return lanes, op.get_nodeattr("ram_style")
 
 
-def _weights(model: ModelWrapper, op: CustomOp, folder: Path) -> str:
-    found = weight_memory(model, op)
-    if found is None:
-        return ""
-    memory, lanes = found
+def _weights(memory: WeightStream, lanes: IntArray, folder: Path) -> str:
+    name, index = memory.onnx_node.name, memory.chain_index
+    wires = {} if index == NO_CHAIN else {
+        "chain_in": f"chain_{index}", "chain_out": f"chain_{index + 1}"
+    }  # fmt: skip
+    nets = {memory.rtl_ports()[1][0]: f"n_{name}"}
+    return instance(memory, name, nets, folder, (lanes,), wires)
+
+
+def _memory(memory: WeightStream) -> Memory:
     name = memory.onnx_node.name
-    return instance(memory, name, {memory.rtl_ports()[1][0]: f"n_{name}"}, folder, (lanes,))
+    return Memory(name, memory.width, memory.depth, f"{name}_file.hex")
 
 
 def _unit(model: ModelWrapper, op: CustomOp, nets: dict[str, int], folder: Path) -> str:
@@ -130,7 +173,7 @@ def _unit(model: ModelWrapper, op: CustomOp, nets: dict[str, int], folder: Path)
         streams.append(f"n_{node.name}_weights")
     outputs = [net_of(t) for t in node.output]
     if not isinstance(op, KernelOp):
-        return finn_instance(node, streams, outputs, nets)
+        return finn_instance(node, streams, outputs, nets, RESET)
     names_in, names_out = op.rtl_ports()
     ports = dict(zip([*names_in, *names_out], [*streams, *outputs], strict=True))
     constants = [] if has_weights(op.onnx_node) else [
@@ -138,14 +181,18 @@ def _unit(model: ModelWrapper, op: CustomOp, nets: dict[str, int], folder: Path)
         for value in map(model.get_initializer, node.input)
         if value is not None
     ]  # fmt: skip
-    return instance(op, node.name, ports, folder, constants)
+    return instance(op, node.name, ports, folder, constants, {"rst_n": RESET})
 
 
 def finn_instance(
-    node: NodeProto, inputs: list[str], outputs: list[str], nets: dict[str, int]
+    node: NodeProto,
+    inputs: list[str],
+    outputs: list[str],
+    nets: dict[str, int],
+    reset: str = "rst_n",
 ) -> str:
     """A unit of FINN's: ports in whole bytes, clock and reset under FINN's names."""
-    connections = {"ap_clk": "clk", "ap_rst_n": "rst_n"}
+    connections = {"ap_clk": "clk", "ap_rst_n": reset}
     if node.op_type == "MVAU_rtl":
         connections["ap_clk2x"] = "1'b0"
     if node.op_type == "FMPadding_rtl":  # its AXI-Lite port sets sizes at run time: unused
@@ -190,7 +237,7 @@ def _streams(model: ModelWrapper) -> list[Stream]:
     return [*streams, Stream(net_of(last), model.find_producer(last).name, "")]
 
 
-def _ports(model: ModelWrapper) -> Design:
+def _ports(model: ModelWrapper, memories: list[Memory]) -> Design:
     first = getCustomOp(model.find_consumer(model.graph.input[0].name))
     last = getCustomOp(model.find_producer(model.graph.output[0].name))
     folded_in, folded_out = first.get_folded_input_shape(), last.get_folded_output_shape()
@@ -200,6 +247,7 @@ def _ports(model: ModelWrapper) -> Design:
         output_lanes=int(folded_out[-1]),
         output_bits=last.get_output_datatype().bitwidth(),
         output_words=int(np.prod(folded_out[:-1])),
+        memories=memories,
         streams=_streams(model),
     )
 
@@ -214,9 +262,28 @@ def _observation(ports: Design) -> str:
     return f"`ifdef VERILATOR\n{text}`endif\n"
 
 
-def _top(model: ModelWrapper, nets: dict[str, int], body: str) -> str:
+def _chain(memories: list[Memory]) -> tuple[str, str]:
+    """Ports of the top for the weights, and what is behind them."""
+    if not memories:
+        return "", f"  logic {RESET};\n  assign {RESET} = rst_n;\n"
+    declared = [f"  {kind} wire logic {width}s_axil_{name},\n" for name, kind, width in AXI_LITE]
+    connections = {"clk": "clk", "rst_n": "rst_n"}
+    connections |= {f"s_axil_{name}": f"s_axil_{name}" for name, *_ in AXI_LITE}
+    connections |= {
+        "chain_out": "chain_0", "chain_in": f"chain_{len(memories)}", "running": "running"
+    }  # fmt: skip
+    nets = ", ".join(f"chain_{i}" for i in range(len(memories) + 1))
+    body = f"""  logic [{CHAIN_BITS - 1}:0] {nets};
+  logic running, {RESET};
+  always_ff @(posedge clk) {RESET} <= rst_n && running;
+"""
+    port = module_instance(MODULE, "weights_port", {"MEMORIES": len(memories)}, connections)
+    return "".join(declared) + "\n", body + port
+
+
+def _top(model: ModelWrapper, nets: dict[str, int], ports: Design, body: str) -> str:
     source, sink = net_of(model.graph.input[0].name), net_of(model.graph.output[0].name)
-    ports = _ports(model)
+    chain_ports, chain = _chain(ports.memories)
     out_bits = ports.output_lanes * ports.output_bits
     declarations = "".join(declaration(net, bits) for net, bits in nets.items())
     return f"""// SPDX-License-Identifier: Apache-2.0
@@ -227,7 +294,7 @@ module {TOP} (
   input  wire logic clk,
   input  wire logic rst_n,
 
-  input  wire logic [{ports.input_bits - 1}:0] s_axis_tdata,
+{chain_ports}  input  wire logic [{ports.input_bits - 1}:0] s_axis_tdata,
   input  wire logic s_axis_tvalid,
   output wire logic s_axis_tready,
 
@@ -244,6 +311,7 @@ module {TOP} (
   assign m_axis_tvalid = {sink}_tvalid;
   assign {sink}_tready = m_axis_tready;
 
+{chain}
 {body}
 {_observation(ports)}
 endmodule

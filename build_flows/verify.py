@@ -37,9 +37,12 @@ class Golden:
             ) from error
         if str(sha) != hashlib.sha256(cfg.model.read_bytes()).hexdigest():
             raise UserError(f"{path} does not belong to {cfg.model.name}; export the model again")
-        if len(images) < cfg.frames:
-            raise UserError(f"frames={cfg.frames}, but {path} holds {len(images)}; use fewer")
         return cls(images, accumulators.astype(np.int64))
+
+    def repeated(self, frames: int) -> Golden:
+        """That many frames, the images in a circle."""
+        order = np.arange(frames) % len(self.images)
+        return Golden(self.images[order], self.accumulators[order])
 
 
 def verify(model: ModelWrapper, golden: Golden, where: str, images: int = 2) -> None:

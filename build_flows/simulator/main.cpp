@@ -3,7 +3,11 @@
 // Drives the Verilated accelerator from files: frames of bytes in, accumulators (int32) out.
 //
 //   simulator --input FRAMES --output WORDS [--stats JSON] [--stall-seed N] [--interval CYCLES]
-//             [--trace VCD --trace-from CYCLE --trace-cycles N] [+PLUSARG ...]
+//             [--trace VCD --trace-from CYCLE --trace-cycles N] [+preload] [+peaks]
+//
+// First the weights are written through the port s_axil and their checksum is compared; +preload
+// leaves that out, their memories then begin with them. Cycles count from the end of that.
+// +peaks prints how full each FIFO was.
 //
 // Frames follow each other without a pause, or with one word every CYCLES/INPUT_WORDS cycles. With
 // a stall seed, both sides pause at random. When no stream of the design has moved for QUIET_LIMIT
@@ -53,7 +57,7 @@ struct Flow {  // of one stream, in cycles: a word passed, waited for its sink, 
 struct Stats {
   std::uint64_t cycles = 0, first_input = 0, first_output = 0;
   std::vector<std::uint64_t> frame_ends;
-  std::vector<Flow> flows;        // between the ends of the last two frames
+  std::vector<Flow> flows;        // of the last frame that ended while others came in
   std::vector<std::string> stuck; // valid and ready of each stream as two digits, in a deadlock
 };
 
@@ -137,8 +141,6 @@ public:
   Simulation(const Options &options, VerilatedContext *context)
       : options(options), context(context), top(context), random(options.seed),
         counting(STREAMS) {
-    top.s_axis_tvalid = 0;
-    top.m_axis_tready = 0;
 #if VM_TRACE
     if (!options.trace.empty()) {
       context->traceEverOn(true);
@@ -150,23 +152,34 @@ public:
 
   ~Simulation() { top.final(); }
 
+  // Ends the reset, and has the weights in their memories.
+  void start() {
+    for (top.rst_n = 0; cycle < RESET_CYCLES;) clock();
+    top.rst_n = 1;
+#if MEMORIES
+    const bool preloaded = std::string(context->commandArgsPlusMatch("preload")) != "";
+    top.s_axil_bready = top.s_axil_rready = 1;
+    top.s_axil_wstrb = 0xf;
+    if (!preloaded) load();
+    write(CONTROL, 1);
+    while (!(read(STATUS) & RUNNING)) {}
+#endif
+  }
+
   void run(const std::vector<std::uint8_t> &bytes, std::vector<std::int32_t> &accumulators) {
     const std::size_t words_in = bytes.size() / INPUT_BYTES;
     const std::size_t words_out = words_in / INPUT_WORDS * OUTPUT_WORDS;
     std::size_t sent = 0, received = 0;
     std::uint64_t quiet = 0;
     bool offering = false;
-    while (received < words_out) {
-      const std::uint64_t cycle = stats.cycles;
-      const bool running = cycle >= RESET_CYCLES;
-      top.rst_n = running;
-      const bool due = (cycle - RESET_CYCLES) * INPUT_WORDS >= sent * options.interval;
-      if (running && due && !offering && sent < words_in && proceed()) {
+    for (stats.cycles = 0; received < words_out; ++stats.cycles) {
+      const bool due = stats.cycles * INPUT_WORDS >= sent * options.interval;
+      if (due && !offering && sent < words_in && proceed()) {
         offering = true;
         std::memcpy(&top.s_axis_tdata, &bytes[sent * INPUT_BYTES], INPUT_BYTES);
       }
       top.s_axis_tvalid = offering;
-      top.m_axis_tready = running && proceed();
+      top.m_axis_tready = proceed();
       half_cycle(0);
       const bool take = offering && top.s_axis_tready;
       const bool give = top.m_axis_tready && top.m_axis_tvalid;
@@ -176,19 +189,18 @@ public:
         std::memcpy(lanes, &top.m_axis_tdata, sizeof lanes);
         accumulators.insert(accumulators.end(), lanes, lanes + OUTPUT_LANES);
       }
-      const bool waiting = !running || !top.m_axis_tready || (!offering && sent < words_in);
+      const bool waiting = !top.m_axis_tready || (!offering && sent < words_in);
       if (moved) quiet = 0;
       else if (!waiting && ++quiet > QUIET_LIMIT) stop_in_deadlock(sent, received);
       half_cycle(1);
       if (take) {
-        if (sent++ == 0) stats.first_input = cycle;
+        if (sent++ == 0) stats.first_input = stats.cycles;
         offering = false;
       }
       if (give) {
-        if (received++ == 0) stats.first_output = cycle;
-        if (received % OUTPUT_WORDS == 0) end_frame(cycle);
+        if (received++ == 0) stats.first_output = stats.cycles;
+        if (received % OUTPUT_WORDS == 0) end_frame(sent < words_in);
       }
-      ++stats.cycles;
     }
   }
 
@@ -202,10 +214,72 @@ private:
     top.eval();
 #if VM_TRACE
     const std::uint64_t from = options.trace_from, end = from + options.trace_cycles;
-    if (trace.isOpen() && stats.cycles >= from && stats.cycles < end)
-      trace.dump(2 * stats.cycles + level);
+    if (trace.isOpen() && cycle >= from && cycle < end) trace.dump(2 * cycle + level);
 #endif
+    cycle += level;
   }
+
+  void clock() {
+    half_cycle(0);
+    half_cycle(1);
+  }
+
+#if MEMORIES
+  // Registers of hw/rtl/weight_port.sv
+  static constexpr int CONTROL = 0x00, STATUS = 0x04, ADDRESS = 0x08, DATA = 0x0c, CHECKSUM = 0x10;
+  static constexpr std::uint32_t BUSY = 1, RUNNING = 2, ERROR = 4;
+
+  void write(int offset, std::uint32_t value) {
+    top.s_axil_awaddr = offset;
+    top.s_axil_wdata = value;
+    top.s_axil_awvalid = top.s_axil_wvalid = 1;
+    while (top.s_axil_awvalid || top.s_axil_wvalid) {
+      half_cycle(0);
+      const bool address = top.s_axil_awready, beat = top.s_axil_wready;
+      half_cycle(1);
+      if (address) top.s_axil_awvalid = 0;
+      if (beat) top.s_axil_wvalid = 0;
+    }
+  }
+
+  std::uint32_t read(int offset) {
+    top.s_axil_araddr = offset;
+    top.s_axil_arvalid = 1;
+    for (;;) {
+      half_cycle(0);
+      const bool address = top.s_axil_arready, answer = top.s_axil_rvalid;
+      const std::uint32_t value = top.s_axil_rdata;
+      half_cycle(1);
+      if (address) top.s_axil_arvalid = 0;
+      if (answer) return value;
+    }
+  }
+
+  // Writes all memories from their images and compares the checksum.
+  void load() {
+    std::uint32_t sum = 0;
+    int index = 0;
+    write(CHECKSUM, 0);
+    auto load_memory = [&](const char *file, int bits) {
+      write(ADDRESS, index++ << 20);
+      std::ifstream image(file);
+      for (std::string word; image >> word;) {
+        for (int low = 0; low < bits; low += 32) {  // eight digits a slice, from the right
+          const int end = int(word.size()) - low / 4, begin = end > 8 ? end - 8 : 0;
+          const auto slice = std::uint32_t(std::stoul(word.substr(begin, end - begin), nullptr, 16));
+          write(DATA, slice);
+          sum = (sum << 1 | sum >> 31) + slice;
+        }
+      }
+    };
+#define LOAD(file, bits) load_memory(file, bits);
+    MEMORY_LIST(LOAD)
+#undef LOAD
+    while (read(STATUS) & BUSY) {}
+    if (read(STATUS) & ERROR || read(CHECKSUM) != sum)
+      throw std::runtime_error("the weight memories did not take what was written");
+  }
+#endif
 
   bool valid(std::size_t i) const { return bit(top.rootp->accelerator__DOT__observed_tvalid, i); }
   bool ready(std::size_t i) const { return bit(top.rootp->accelerator__DOT__observed_tready, i); }
@@ -222,9 +296,9 @@ private:
     return any;
   }
 
-  void end_frame(std::uint64_t cycle) {
-    stats.frame_ends.push_back(cycle);
-    stats.flows = counting;
+  void end_frame(bool more_to_come) {
+    stats.frame_ends.push_back(stats.cycles);
+    if (more_to_come || stats.flows.empty()) stats.flows = counting;
     counting.assign(STREAMS, Flow());
   }
 
@@ -241,6 +315,7 @@ private:
   Vaccelerator top;
   std::mt19937 random;
   std::vector<Flow> counting;
+  std::uint64_t cycle = 0;  // since the simulation began
 #if VM_TRACE
   VerilatedVcdC trace;
 #endif
@@ -260,6 +335,7 @@ void simulate(int argc, char **argv) {
     if (!options.stats.empty()) write_file(options.stats, text.data(), text.size());
   };
   try {
+    simulation.start();
     simulation.run(bytes, accumulators);
   } catch (const Deadlock &) {
     write_stats();

@@ -95,6 +95,7 @@ class SimBackend:
             frames.write_bytes(np.ascontiguousarray(images).tobytes())
             command = [
                 self.model, "--input", str(frames), "--output", str(words), "--stats", str(stats),
+                "+preload",
             ]  # fmt: skip
             _run(command)
             accumulators = _read_words(command, words, len(images), outputs)

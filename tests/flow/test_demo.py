@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The demo through simulated hardware: exact, under stalls, and a wrong weight is noticed."""
 
+import csv
 import json
 import os
 import shutil
@@ -45,6 +46,23 @@ def test_report(demo_build):
     assert {"dense", "depthwise", "requant", "weight_stream", "fifo"} <= set(kernels)
     assert all(row["origin"] for row in kernels.values())
     assert set(report) >= {"config", "versions", "git"}
+    assert 0 < report["mac_efficiency"] <= 1
+    assert report["macs"] == 24_604_608
+
+
+def test_activity(demo_build):
+    """Every unit is in the table; none is busier than a frame, the slowest is nearly always."""
+    cycles = json.loads((demo_build / "report.json").read_text())["cycles_per_frame"]
+    with (demo_build / "activity.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    model = ModelWrapper(str(demo_build / "stitch" / "model.onnx"))
+    assert [row["unit"] for row in rows] == [node.name for node in model.graph.node]
+    assert 0.9 < max(float(row["utilisation"]) for row in rows) < 1.05
+    assert all(float(row["starved"]) + float(row["blocked"]) <= 2 for row in rows)
+    waiting = next(row for row in rows if row["operator"] == "StreamConcat")
+    assert float(waiting["starved"]) > 0.9
+    assert waiting["waits_for"]
+    assert int(rows[0]["needed_cycles"]) <= cycles
 
 
 def test_the_picture_shows_the_portrait(demo_build):

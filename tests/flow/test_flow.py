@@ -122,10 +122,11 @@ def test_golden_must_belong_to_the_model(cfg):
         Golden.load(cfg)
 
 
-def test_golden_must_hold_enough_frames(cfg):
-    write_golden(cfg.model, images=np.zeros((1, 2, 2)), accumulators=np.zeros((1, 4)))
-    with pytest.raises(UserError, match="frames=2, but .* holds 1; use fewer"):
-        Golden.load(cfg)
+def test_golden_images_repeat(cfg):
+    images = np.arange(8, dtype=np.uint8).reshape(2, 2, 2)
+    repeated = Golden(images, images.reshape(2, 4).astype(np.int64)).repeated(3)
+    assert np.array_equal(repeated.images, images[[0, 1, 0]])
+    assert np.array_equal(repeated.accumulators, images.reshape(2, 4)[[0, 1, 0]])
 
 
 def test_damaged_golden(cfg):
@@ -156,7 +157,7 @@ def test_config_errors(tmp_path, cfg):
     ("values", "message"),
     [
         ({"clk_mhz": 1000.0}, "clk_mhz=1000.0 in t; allowed are 10 to 500"),
-        ({"frames": 1}, "frames=1 in t; simulate at least 2"),
+        ({"frames": 2}, "frames=2 in t; simulate at least 3"),
     ],
 )
 def test_config_ranges(cfg, values, message):
