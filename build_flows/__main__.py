@@ -85,8 +85,8 @@ def build(config: str, out: Path | None, until: str | None) -> None:
 @click.option("--config", required=True, help="Name in build_flows/configs, or a .toml file.")
 @click.option("--fps", type=click.FloatRange(min=0, min_open=True), help="Only this rate.")
 @click.option("--cycles", type=click.IntRange(min=1), help="Only this many cycles a frame.")
-@click.option("--points", type=click.IntRange(min=2), default=12, show_default=True,
-              help="Foldings on the front.")
+@click.option("--points", type=click.IntRange(min=2), default=18, show_default=True,
+              help="Searches on the front; some end at the same folding.")
 @click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), default=10.0,
               show_default=True, help="Of each search, in the solver's deterministic seconds.")
 @click.option("--out", type=click.Path(path_type=Path),

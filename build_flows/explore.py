@@ -107,13 +107,17 @@ class Explorer:
         return self.smallest(bounds[possible], start), bounds[proven + 1]
 
     def front(self, points: int) -> tuple[list[Point], int]:
-        """``points`` foldings from SLOWEST_FPS to the fastest, and the bound of :meth:`fastest`."""
+        """Foldings from SLOWEST_FPS to the fastest, and the bound of :meth:`fastest`.
+
+        There are ``points`` searches; those that end at the same cycles give one folding.
+        """
         fastest, bound = self.fastest()
         step = (fastest.fps / SLOWEST_FPS) ** (1 / (points - 1))
         found = [fastest]
         for i in range(1, points):
-            cycles = self.cycles_for(fastest.fps / step**i)
-            found.append(self.smallest(cycles, found[-1].solution))
+            point = self.smallest(self.cycles_for(fastest.fps / step**i), found[-1].solution)
+            if point.solution.cycles > found[-1].solution.cycles:
+                found.append(point)
         return found[::-1], bound
 
     def _why(self, result: Unsolved, cycles: int) -> str:
@@ -216,18 +220,24 @@ def plot_front(rows: list[dict[str, Any]], path: Path) -> None:
     """Share of each resource's limit against frames a second."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullLocator
 
     figure = Figure(figsize=(8, 5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     rates = [row["fps"] for row in rows]
     for name, marker in zip(RESOURCES, "os^Dv", strict=True):
-        axes.plot(rates, [100 * row[f"{name}_share"] for row in rows], marker=marker, label=name)
+        shares = [100 * row[f"{name}_share"] for row in rows]
+        axes.plot(rates, shares, marker=marker, label=name.upper())
     axes.axhline(100, color="black", linestyle="--", linewidth=1)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:.0f}")
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.set(xlabel="frames a second at the assumed clock", ylabel="share of what is allowed, %")
-    axes.set(xlim=(0, None), ylim=(0, 105), title="Least resources at a rate")
+    axes.set(ylim=(0, 105), title="Least resources at a rate")
     axes.grid(alpha=0.3)
-    axes.legend(loc="upper left")
+    figure.legend(loc="outside right upper")
     with replacing(path) as partial:
         figure.savefig(partial, format="png", dpi=120)
 

@@ -186,7 +186,7 @@ def test_front_and_comparison_as_files(space, mapped, tmp_path):
     record = json.loads((tmp_path / "front.json").read_text())
     assert [int(row["cycles"]) for row in rows] == [p["cycles"] for p in record["points"]]
     rates = [float(row["fps"]) for row in rows]
-    assert rates == sorted(rates)
+    assert rates == sorted(set(rates))
     assert rates[0] >= 60
     assert record["no_folding_below_cycles"] <= record["points"][-1]["cycles"]
     for row in rows:
