@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""FIFOs where branches rejoin and before units that pause, as deep as simulation shows.
+"""FIFOs where branches rejoin and before FINN's dense unit, as deep as simulation shows.
 
 A unit that joins branches takes a word from each at once. What a short branch gives must wait while
-the windows of the longest fill; without room the fork before them stops and nothing moves. Padding
-and windows take nothing while they give the edges of a frame, and FINN's dense unit while it works
-on a pixel; without room before them a busy unit upstream loses that time. The depths are measured:
-the design is simulated with FIFOs that hold a whole frame, its input slowed to the rate of the
-slowest unit, and each FIFO becomes as deep as it was full.
+the windows of the longest fill; without room the fork before them stops and nothing moves. FINN's
+dense unit takes nothing while it works on a pixel and then waits for each word of the next. The
+depths are measured: the design is simulated with FIFOs that hold a whole frame, its input slowed to
+the rate of the slowest unit, and each FIFO becomes as deep as it was full.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.general import GiveReadableTensorNames, GiveUniqueNodeNames, SortGraph
 
 from build_flows.config import BuildConfig
-from build_flows.folding import WINDOW
 from build_flows.generate import generate
 from build_flows.graph import apply_all, kernel_node
 from build_flows.simulate import LOG, PRELOAD, provide_simulator
@@ -32,7 +30,6 @@ from build_flows.stitch import stitch
 from build_flows.verify import Golden, compare
 from hw.ops.fifo import MIN_DEPTH
 
-PADDING, FINN_DENSE = "FMPadding_rtl", "MVAU_rtl"
 JOINS = ("StreamAdd", "StreamConcat")
 TABLE = "fifos.json"
 PEAK = re.compile(r"^peak TOP\.\w+\.(\w+) +(\d+)$", re.MULTILINE)
@@ -45,7 +42,7 @@ def size_fifos(
 
     A stream on which less than MIN_DEPTH words waited gets no FIFO.
     """
-    streams = [*short_branches(model), *before_pauses(model)]
+    streams = [*short_branches(model), *before_finn_dense(model)]
     whole_frames = {name: _frame_words(model, name) for name in streams}
     peaks, cycles = _measure(with_fifos(model, whole_frames), cfg, golden, folder, cache)
     record = {"cycles_per_frame": cycles, "peaks": peaks}
@@ -63,18 +60,9 @@ def short_branches(model: ModelWrapper) -> list[str]:
     return tensors
 
 
-def before_pauses(model: ModelWrapper) -> list[str]:
-    """Tensors that enter a unit which takes nothing for a while: padding, or a window without any,
-    at the edges of a frame, FINN's dense unit while it uses one pixel for further outputs.
-    """
-    tensors = []
-    for node in model.graph.node:
-        producer = model.find_producer(node.input[0])
-        behind = "" if producer is None else producer.op_type
-        edges = node.op_type == PADDING or (node.op_type == WINDOW and behind != PADDING)
-        if behind and (edges or node.op_type == FINN_DENSE):
-            tensors.append(node.input[0])
-    return tensors
+def before_finn_dense(model: ModelWrapper) -> list[str]:
+    """Tensors that enter FINN's dense unit."""
+    return [node.input[0] for node in model.graph.node if node.op_type == "MVAU_rtl"]
 
 
 def _units_behind(model: ModelWrapper, tensor: str) -> int:
