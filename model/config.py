@@ -60,6 +60,9 @@ class TrainConfig:
     """Strength of the random changes; 0 for none."""
     calm: float = 0.0
     """Share of the epochs, at the end, that run with 0.6 times that strength."""
+    frozen: bool = False
+    """Train with the running statistics of the batch normalisations, as the network is used. After
+    a short training they differ from those of batches so much that rare poses go astray."""
     seed: int = 1
     """Of faces, initial weights, order and augmentation."""
     threads: int = 2
@@ -149,7 +152,8 @@ CONFIGS = {
         average=0.998,
         pose_weight=0.0,
         size_weights=True,
-        augmentation=0.6,
+        augmentation=0.5,
+        frozen=True,
     ),
     "pfld_025x": TrainConfig(
         width=0.25, faces=6_000, epochs=14, batch=32, rate=4e-3, average=0.99

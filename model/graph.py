@@ -12,7 +12,6 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.transformation.fold_constants import FoldConstants
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.basic import get_by_name
 
@@ -53,9 +52,14 @@ def load_qonnx(path: Path) -> ModelWrapper:
 
 def unpack(model: ModelWrapper) -> ModelWrapper:
     """The model with float32 weights where the file has them as INT8, see model.packing."""
-    if not any(node.op_type == "Cast" for node in model.graph.node):
-        return model
-    return model.transform(InferShapes()).transform(FoldConstants(exclude_op_types=["Quant"]))
+    packed = [node for node in model.graph.node if node.op_type == "Cast"]
+    for cast in packed:
+        (product,) = model.find_consumers(cast.output[0])
+        steps = model.get_initializer(cast.input[0]).astype(np.float32)
+        model.set_initializer(product.output[0], steps * model.get_initializer(product.input[1]))
+        for node in (cast, product):
+            model.graph.node.remove(node)
+    return model.transform(InferShapes()) if packed else model
 
 
 def describe(node: NodeProto) -> str:

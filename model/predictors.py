@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,8 @@ import torch
 
 from host.errors import UserError
 from model.checkpoint import load_network, load_twin, read_checkpoint
-from model.graph import load_qonnx
 from model.integer import integer_network
+from model.qdq import write_qdq
 from model.train import predict
 
 Images = npt.NDArray[np.uint8]
@@ -67,19 +68,26 @@ def _integer(path: Path) -> Predictor:
 
 
 def _quantised_file(path: Path) -> Predictor:
-    from qonnx.core.onnx_exec import execute_onnx
+    """The Quant nodes in floating point: the QDQ form of the file, by onnxruntime."""
+    import onnxruntime
 
-    model = load_qonnx(path)
-    name, result = model.graph.input[0].name, model.graph.output[0].name
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, "qdq.onnx")
+        write_qdq(path, copy)
+        options = onnxruntime.SessionOptions()
+        options.add_session_config_entry("session.x64quantprecision", "1")  # see model.qdq
+        providers = ["CPUExecutionProvider"]
+        session = onnxruntime.InferenceSession(str(copy), options, providers=providers)
+    entry = session.get_inputs()[0]
 
     def run(images: Images) -> Points:
         marks = []
         for image in images:
-            given = {name: image[None, None].astype(np.float32) / 255}
-            marks.append(execute_onnx(model, given)[result].reshape(-1, 2))
+            given = {entry.name: image[None, None].astype(np.float32) / 255}
+            marks.append(session.run(None, given)[0].reshape(-1, 2))
         return np.stack(marks).astype(np.float64)
 
-    return Predictor("quantised", model.get_tensor_shape(name)[-1], run)
+    return Predictor("quantised", int(entry.shape[-1]), run)
 
 
 def open_anchor(path: Path) -> Predictor:

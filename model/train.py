@@ -131,6 +131,8 @@ class Trainer:
             )
         part, total = parallel.share(config.batch), 0.0
         self.network.train()
+        if config.frozen:
+            freeze_statistics(self.network)
         bar = progress.add_task(f"epoch {self.epoch + 1}", total=steps) if progress else None
         for step in range(steps):
             rows = order[step * config.batch : (step + 1) * config.batch]
@@ -211,6 +213,13 @@ def make_optimiser(config: TrainConfig, network: PFLD) -> torch.optim.Optimizer:
         {"params": others, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=config.rate)
+
+
+def freeze_statistics(network: PFLD) -> None:
+    """Let the batch normalisations use their running statistics until the next ``train()``."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
 
 
 @torch.no_grad()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -13,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from host.errors import UserError
 from model.__main__ import main
+from model.checkpoint import load_twin
 from model.images import labelled_images, portrait, read_images
 from tests.model.samples import random_network
 
@@ -45,7 +47,7 @@ def test_from_checkpoint_to_files(checkpoint: Path, tmp_path: Path) -> None:
         assert np.array_equal(golden["images"][0], portrait(32))
     fourth = run("evaluate", "--model", out, "--count", 4)
     assert fourth.exit_code == 0, fourth.output
-    assert re.match(r"4 images: NME \d+\.\d\d %  FR@10 \d+\.\d %", fourth.output)
+    assert re.match(r"integer +4 faces  NME \d+\.\d\d %  FR@10 \d+\.\d %", fourth.output)
 
 
 def test_failures_are_one_line_and_exit_1(checkpoint: Path, tmp_path: Path) -> None:
@@ -86,3 +88,39 @@ def test_files_of_images_are_checked(tmp_path: Path) -> None:
     np.savez(uneven, images=np.zeros((5, 8, 8), np.uint8), landmarks=np.zeros((4, 98, 2)))
     with pytest.raises(UserError, match=r"landmarks \(4, 98, 2\) do not fit 5 images"):
         read_images(uneven, 8, 3)
+
+
+def test_quantising_on_the_faces_of_a_data_set(
+    checkpoint: Path, wflw_root: Path, tmp_path: Path
+) -> None:
+    data = ("--data", f"wflw={wflw_root}", "--cache", tmp_path / "cache")
+    int8, tuned = tmp_path / "int8.pt", tmp_path / "tuned.pt"
+    first = run("ptq", "--weights", checkpoint, "--out", int8, *data)
+    assert first.exit_code == 0, first.output
+    assert "int8.pt: INT8, calibrated on 3 images" in first.output  # one face, three times
+    options = ("--weights", int8, "--out", tuned, "--steps", 2, "--batch", 2)
+    second = run("qat", *options, *data)
+    assert second.exit_code == 0, second.output
+    before, after = (load_twin(path).state_dict() for path in (int8, tuned))
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+
+
+def test_contact_sheet_of_training_faces(wflw_root: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    data = ("--data", f"wflw={wflw_root}", "--cache", tmp_path / "cache")
+    result = run("batch", "--config", "finish", "--sheet", sheet, "--count", 3, *data)
+    assert result.exit_code == 0, result.output
+    assert cv2.imread(str(sheet)).shape == (224, 8 * 224, 3)
+
+
+def test_data_option_is_checked(tmp_path: Path) -> None:
+    options = ("--config", "best", "--out", tmp_path / "out", "--cache", tmp_path)
+    missing = run("train", *options, "--data", "wflw")
+    assert missing.exit_code == 2
+    assert "'wflw' is not SOURCE=FOLDER with an existing folder" in missing.output
+    other = run("train", *options, "--data", f"cofw={tmp_path}")
+    assert other.exit_code == 1
+    assert "--data cofw: this configuration does not read cofw; it reads wflw" in other.output
+    nothing = run("train", *options)
+    assert nothing.exit_code == 1
+    assert "nothing to train on; give the folder of a source with --data" in nothing.output

@@ -163,3 +163,13 @@ def test_two_processes_equal_one(tmp_path):
     assert one["losses"] == pytest.approx(two["losses"], rel=1e-4)
     for key, value in one["weights"].items():
         torch.testing.assert_close(two["weights"][key], value, rtol=2e-2, atol=2e-3, msg=key)
+
+
+def test_frozen_statistics_stay(faces):
+    trainer = stage.Trainer(replace(SMALL, frozen=True))
+    before = {n: v.clone() for n, v in trainer.network.state_dict().items()}
+    trainer.train_epoch(faces)
+    for name, value in trainer.network.state_dict().items():
+        kept = name.endswith(("running_mean", "running_var"))
+        assert torch.equal(value, before[name]) or not kept, name
+    assert not torch.equal(trainer.network.s2.conv.weight, before["s2.conv.weight"])
