@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Synthesis of single units for UltraScale+ by yosys, out of context, many in one run.
 
-The units go through ``synth_xilinx -family xcup`` with three changes: the multipliers become cells
-into which yosys packs registers and sums as Vivado does (hw/yosys/multiplier.v), arrays marked as
-shift registers are offered to it in the order in which it knows them (hw/yosys/shift_register.v),
-and only arrays with a memory attribute are memories, as is Vivado's habit with small ones.
-Assertions are dropped. hw/netlist.py says how cells are counted.
+The units go through ``synth_xilinx -family xcup``, with what yosys does not do by itself put right:
+products become cells into which it packs registers and sums as Vivado does (hw/yosys/multiplier.v),
+the shift register of fifo.sv is split into bits, as it knows them (hw/yosys/shift_register.v),
+constant words fill whole LUTs (hw/yosys/constant_memory.v), and only arrays with a memory attribute
+are memories. Assertions are dropped. hw/netlist.py says how cells are counted.
 """
 
 from __future__ import annotations
@@ -29,13 +29,23 @@ from hw import netlist
 from hw.generate import instance, sources
 from hw.netlist import Count
 from hw.ops.base import IntArray, KernelOp
+from hw.ops.weight_port import CHAIN_BITS
 
 TECHMAPS = Path(__file__).parent / "yosys"
-BATCH = 16  #: units in one run of yosys, which takes seconds to start
-SHIFT_SOURCES = ("fifo.sv", "mvu_vvu_axi.sv")  #: files with arrays marked as shift registers
-REWRITES = (  # of FINN's files, for the slang front end
+BATCH = 6  #: units in one run of yosys, which takes seconds to start
+SHIFT_REGISTER = rb"""
+    for (genvar b = 0; b < WIDTH; b++) begin : g_bit
+      logic [DEPTH-1:0] column;
+      always_ff @(posedge clk) if (store) column <= {column[DEPTH-2:0], s_axis_tdata[b]};
+      assign head[b] = column[ADDR_BITS'(stored - 1'b1)];
+    end
+"""
+REWRITES = (
+    # fifo.sv: its shift register bit by bit, as yosys finds it; words simulate faster
+    (re.compile(rb"\(\* shreg_extract.*?assign head +=[^\n]*", re.DOTALL), SHIFT_REGISTER),
+    # FINN's files, for the slang front end; the second is a check in simulation
     (re.compile(rb"^\s*`default_nettype.*$", re.MULTILINE), b""),
-    (re.compile(rb"initial begin\s+#100ns;.*?\bend\b", re.DOTALL), b""),  # a simulation check
+    (re.compile(rb"initial begin\s+#100ns;.*?\bend\b", re.DOTALL), b""),
     (re.compile(rb"(data_t\s+Mem\[)"), rb'(* ram_style = "distributed" *) \1'),
 )
 PRIMITIVES = "primitives.v"  #: the vendor's cells that FINN's dense unit instantiates
@@ -53,10 +63,7 @@ read_verilog -lib +/xilinx/cells_xtra.v
 setattr -mod -unset top
 delete t:$check t:$print
 flatten
-select -none
-{shifts}
-techmap -map shift_register.v %
-select -clear
+techmap -map shift_register.v t:$bmux a:src=*fifo.sv:* %i
 setattr -mod -set keep_hierarchy 1 {modules}
 synth_xilinx -family xcup -noiopad -noclkbuf -uram -run prepare:map_dsp
 memory_dff
@@ -116,16 +123,27 @@ def kernel_unit(op: KernelOp, name: str, constants: Sequence[IntArray] = ()) -> 
     nets |= {port: f"out{i}" for i, port in enumerate(names_out)}
     widths_in = [op.get_instream_width(i) for i in range(len(names_in))]
     widths_out = [op.get_outstream_width(i) for i in range(len(names_out))]
+    chained = [port for port, default in op.rtl_wires().items() if default is None]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        body = instance(op, f"{name}_kernel", nets, folder, constants)
+        wires = {port: port for port in chained}
+        body = instance(op, f"{name}_kernel", nets, folder, constants, wires)
         files = {path.name: path.read_bytes() for path in folder.iterdir()}
     files |= {path.name: path.read_bytes() for path in sources([op])}
-    return Unit(name, top_module(name, widths_in, widths_out, body), files)
+    return Unit(name, top_module(name, widths_in, widths_out, body, chained), files)
 
 
-def top_module(name: str, inputs: Sequence[int], outputs: Sequence[int], body: str) -> str:
-    """Module NAME_top around ``body``: clock, reset, streams in0.., out0.. of the given widths."""
+def top_module(
+    name: str,
+    inputs: Sequence[int],
+    outputs: Sequence[int],
+    body: str,
+    chain: Sequence[str] = (),
+) -> str:
+    """Module NAME_top around ``body``: clock, reset, streams in0.., out0.. of the given widths.
+
+    ``chain`` has the ports on the chain of weight memories, chain_in and chain_out, if any.
+    """
     ports = ["input wire logic clk", "input wire logic rst_n"]
     for kind, other, group, widths in (
         ("input", "output", "in", inputs), ("output", "input", "out", outputs)
@@ -134,6 +152,9 @@ def top_module(name: str, inputs: Sequence[int], outputs: Sequence[int], body: s
             ports.append(f"{kind} wire logic [{width - 1}:0] {group}{i}_tdata")
             ports.append(f"{kind} wire logic {group}{i}_tvalid")
             ports.append(f"{other} wire logic {group}{i}_tready")
+    for port in chain:
+        kind = "input" if port == "chain_in" else "output"
+        ports.append(f"{kind} wire logic [{CHAIN_BITS - 1}:0] {port}")
     return f"module {name}_top (\n  " + ",\n  ".join(ports) + f"\n);\n{body}endmodule\n"
 
 
@@ -248,5 +269,4 @@ def _script(units: Sequence[Unit], folder: Path) -> str:
         tops=" ".join(f"--top {unit.top}" for unit in units),
         files=" ".join(names),
         modules=" ".join(unit.top for unit in units),
-        shifts="\n".join(f"select -add t:$bmux a:src=*{name}:* %i" for name in SHIFT_SOURCES),
     )

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Synthesis of every unit of a stitched model, out of context, beside the cost formulas.
+
+``synthesis.json`` has for each instance, each kernel and the whole design what yosys counts and
+what the formula says, and the longest way between registers. See hw.synthesis for how.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.base import CustomOp
+from qonnx.custom_op.registry import getCustomOp
+
+from build_flows.config import BuildConfig
+from build_flows.cost import unit_cost
+from build_flows.folding import has_weights
+from build_flows.generate import finn_unit
+from build_flows.stitch import finn_instance, weight_memories
+from host.atomic import write_text
+from hw.netlist import Count
+from hw.ops.base import KernelOp, Resources
+from hw.synthesis import Unit, kernel_unit, synthesise, top_module
+
+RESOURCES = ("lut", "ff", "dsp", "bram18", "uram")
+MAX_LEVELS = 8  #: LUTs and carry chains between two registers of a kernel of ours
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A unit of the design with the cost that its formula gives."""
+
+    kernel: str
+    ours: bool
+    unit: Unit
+    formula: Resources
+
+
+def instances(model: ModelWrapper, cfg: BuildConfig) -> Iterator[Instance]:
+    """Every unit of a folded model, weight memories beside those they feed."""
+    memories = weight_memories(model)
+    for node in model.graph.node:
+        op = getCustomOp(node)
+        ours = isinstance(op, KernelOp)
+        kernel = op.rtl_module if ours else node.op_type.removesuffix("_rtl")
+        yield Instance(kernel, ours, unit_of(model, op, cfg), unit_cost(op, cfg.part))
+        if node.name in memories:
+            memory, lanes = memories[node.name]
+            unit = kernel_unit(memory, memory.onnx_node.name, (lanes,))
+            yield Instance(memory.rtl_module, True, unit, memory.resources())
+
+
+def unit_of(model: ModelWrapper, op: CustomOp, cfg: BuildConfig) -> Unit:
+    """The unit of one node, without its weight memory."""
+    node = op.onnx_node
+    if not isinstance(op, KernelOp):
+        return _finn_unit(model, op, cfg)
+    values = [] if has_weights(node) else map(model.get_initializer, node.input)
+    constants = [np.rint(value).astype(np.int64) for value in values if value is not None]
+    return kernel_unit(op, node.name, constants)
+
+
+def _finn_unit(model: ModelWrapper, op: CustomOp, cfg: BuildConfig) -> Unit:
+    node = op.onnx_node
+    inputs = [op.get_instream_width(i) for i in range(1 + has_weights(node))]
+    outputs = [op.get_outstream_width(i) for i in range(len(node.output))]
+    names_in = [f"in{i}" for i in range(len(inputs))]
+    names_out = [f"out{i}" for i in range(len(outputs))]
+    nets = dict(zip([*names_in, *names_out], [*inputs, *outputs], strict=True))
+    body = finn_instance(node, names_in, names_out, nets)
+    with tempfile.TemporaryDirectory() as scratch:
+        finn_unit(model, op, cfg, Path(scratch))
+        files = {path.name: path.read_bytes() for path in Path(scratch).iterdir()}
+    return Unit(node.name, top_module(node.name, inputs, outputs, body), files)
+
+
+def synthesise_design(
+    model: ModelWrapper, cfg: BuildConfig, out: Path, progress: Callable[[str], None]
+) -> dict[str, Any]:
+    """Write ``out``/synthesis.json and return it; results are kept by content in ``out``/cache.
+
+    ``progress`` is told how many instances are settled. ToolError if yosys fails.
+    """
+    units, settled = list(instances(model, cfg)), 0
+
+    def done(number: int) -> None:
+        nonlocal settled
+        settled += number
+        progress(f"{settled} of {len(units)} instances settled")
+
+    counts = synthesise([i.unit for i in units], out / "cache", done)
+    result = summary(units, counts)
+    write_text(out / "synthesis.json", json.dumps(result, indent=1))
+    return result
+
+
+def summary(units: list[Instance], counts: list[Count]) -> dict[str, Any]:
+    """Instances, their sums by kernel and in all, and our kernels with ways over MAX_LEVELS."""
+    rows: dict[str, dict[str, Any]] = {}
+    kernels: dict[str, dict[str, Any]] = {}
+    total = _empty()
+    for instance, count in zip(units, counts, strict=True):
+        formula = {name: getattr(instance.formula, name) for name in RESOURCES}
+        row = {"kernel": instance.kernel, **asdict(count), "formula": formula}
+        rows[instance.unit.name] = row
+        for sums in (kernels.setdefault(instance.kernel, _empty()), total):
+            sums["instances"] += 1
+            sums["levels"] = max(sums["levels"], count.levels)
+            for name in RESOURCES:
+                sums[name] += row[name]
+                sums["formula"][name] += formula[name]
+    offenders = {
+        instance.unit.name: f"{count.levels} levels: {count.path}"
+        for instance, count in zip(units, counts, strict=True)
+        if instance.ours and count.levels > MAX_LEVELS
+    }
+    return {
+        "origin": "yosys, each unit out of context; formula: estimated",
+        "total": total,
+        "kernels": kernels,
+        "over_max_levels": offenders,
+        "instances": rows,
+    }
+
+
+def _empty() -> dict[str, Any]:
+    zeros = dict.fromkeys(RESOURCES, 0)
+    return {"instances": 0, "levels": 0, **zeros, "formula": dict(zeros)}
