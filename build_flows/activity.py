@@ -23,7 +23,7 @@ from build_flows.sizing import JOINS
 from build_flows.stitch import Stream
 from host.atomic import write_text
 
-PLAIN = ("StreamingDataWidthConverter_rtl", "Fifo", "StreamFork")  # not in the picture
+PLAIN = ("StreamingDataWidthConverter", "Fifo", "StreamFork")  # not in the picture
 
 
 class Flow(NamedTuple):
@@ -107,11 +107,11 @@ def draw(rows: list[Activity], cycles: int, path: Path) -> None:
     wait.bar(
         at, [-100 * row.blocked for row in shown], 0.8, color="tab:red", label="for room behind it"
     )
-    work.set(ylabel="cycles needed, % of a frame", ylim=(0, 105))
+    work.set(ylabel="cycles needed, % of a frame", ylim=(0, 130))
     work.set_title(f"Units in the order of the data; a frame takes {cycles:,} cycles (simulated)")
     wait.set(ylabel="cycles waiting, %", ylim=(-105, 105), xlim=(-1, len(shown)))
-    wait.set_xticks(at, [row.unit for row in shown], rotation=90, fontsize=5)
-    for axes in (work, wait):
+    wait.set_xticks(at, [row.unit.replace("_rtl", "") for row in shown], rotation=90, fontsize=6)
+    for axes, place in ((work, "upper right"), (wait, "lower right")):
         axes.grid(axis="y", alpha=0.3)
-        axes.legend(ncols=6, fontsize=8, loc="upper right")
+        axes.legend(ncols=8, fontsize=8, loc=place)
     figure.savefig(path, dpi=110)

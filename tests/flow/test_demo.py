@@ -47,7 +47,7 @@ def test_report(demo_build):
     assert all(row["origin"] for row in kernels.values())
     assert set(report) >= {"config", "versions", "git"}
     assert 0 < report["mac_efficiency"] <= 1
-    assert report["macs"] == 24_604_608
+    assert report["macs"] == 25_420_416
 
 
 def test_activity(demo_build):
