@@ -18,14 +18,15 @@ from typing import Any
 from qonnx.core.modelwrapper import ModelWrapper
 
 from build_flows.choices import RESOURCES, Choice, Cost, Space, table_of
-from build_flows.setfolding import finn_choice
+from build_flows.setfolding import finn_space
 from build_flows.solve import (
+    RELAXED,
+    SCALE,
     Budget,
     Problem,
     Solution,
     Unsolved,
     cycle_bounds,
-    used_by,
     without_limit,
 )
 from host.atomic import replacing, write_text
@@ -36,6 +37,7 @@ ALLOWED = (0.85, 0.60, 0.95, 0.95, 1.0)  #: share of each that a design may take
 SHELL: Cost = (12_000, 8_000, 0, 20, 0)
 SMALL_FIFOS: Cost = (6_000, 6_000, 0, 20, 0)  #: those that measurement may add to the expected
 SLOWEST_FPS = 60.0  #: where the front begins
+UNBOUNDED = 1 << 40  #: cycles
 Report = Callable[[str], None]
 
 
@@ -253,11 +255,14 @@ def comparison(
     for point in points:
         cycles = point.solution.cycles
         explorer.report(f"FINN's SetFolding at {cycles} cycles")
-        chosen = finn_choice(mapped, explorer.space, cycles)
-        finn = used_by(explorer.space, chosen, explorer.budget)
-        slowest = max(choice.cycles for choice in chosen.values())
+        folded = finn_space(mapped, explorer.space, cycles)
+        problem = Problem(folded, without_limit(explorer.budget, *RESOURCES), UNBOUNDED)
+        problem.prefer_least(SCALE * RELAXED)
+        finn = problem.solve(explorer.time_limit)
+        if isinstance(finn, Unsolved):
+            raise UserError(f"no memories found for SetFolding at {cycles} cycles; give more time")
         rows.append(_compared("explore", cycles, point.solution.used, explorer.budget))
-        rows.append(_compared("SetFolding", slowest, finn, explorer.budget))
+        rows.append(_compared("SetFolding", finn.cycles, finn.used, explorer.budget))
     return rows
 
 

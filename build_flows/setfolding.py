@@ -3,7 +3,7 @@
 
 Dense layers are FINN's unit; SetFolding folds them, the padding and their windows. It knows neither
 our kernels nor their windows: these get the least lanes that keep to the cycles, which is its rule
-for such units. It does not choose memories; each gets the one that auto_style would take.
+for such units. It does not choose memories: they are left to the same search as ours.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ from qonnx.custom_op.registry import getCustomOp
 from build_flows.choices import Choice, Space
 from build_flows.folding import ReplaceDense, foldable
 from build_flows.graph import apply_all
-from hw.ops.fifo import LUT_PER_BRAM18, LUT_PER_URAM
 
-PRICE = (1, 0, 0, LUT_PER_BRAM18, LUT_PER_URAM)  #: of each resource, in LUTs
+WEIGHT_BITS = 72  #: most of an output's weights in a word; FINN's default of 36 misses high rates
 
 
-def finn_choice(mapped: ModelWrapper, space: Space, cycles: int) -> dict[str, Choice]:
-    """What SetFolding chooses for at most ``cycles`` a frame, out of ``space``."""
+def finn_space(mapped: ModelWrapper, space: Space, cycles: int) -> Space:
+    """The part of ``space`` with the folds that SetFolding takes for at most ``cycles`` a frame.
+
+    What is left to choose are the memories.
+    """
     folded = _set_folding(mapped, cycles)
-    chosen = {}
+    units = {}
     for name, choices in space.units.items():
-        of_finn = [c for c in choices if dict(c.entry).get("kernel", "MVAU") == "MVAU"]
         if name in folded:
-            fitting = [c for c in of_finn if folded[name].items() <= dict(c.entry).items()]
+            fold = folded[name] | ({"kernel": "MVAU"} if "PE" in folded[name] else {})
+            units[name] = tuple(c for c in choices if fold.items() <= dict(c.entry).items())
         else:
-            lanes = _least_lanes(of_finn, cycles)
-            fitting = [c for c in of_finn if c.lanes[0] == lanes]
-        chosen[name] = _cheapest(fitting)
+            units[name] = _of_lanes(choices, _least_lanes(choices, cycles))
     for pair in ((link.source, link.sink) for link in space.links if link.rigid):
         lanes = max(_least_lanes(space.units[name], cycles) for name in pair)
         for name in pair:
-            chosen[name] = _cheapest([c for c in space.units[name] if c.lanes[0] == lanes])
-    return chosen
+            units[name] = _of_lanes(space.units[name], lanes)
+    return Space(units, space.links, space.part)
 
 
 def _set_folding(mapped: ModelWrapper, cycles: int) -> dict[str, dict[str, int]]:
     """Folds that SetFolding gives to FINN's units, by the names of the mapped model."""
     dense = {node.name for node in mapped.graph.node if node.op_type == "Dense"}
     model = apply_all(deepcopy(mapped), ReplaceDense(dense))
-    model, _ = SetFolding(cycles, two_pass_relaxation=False).apply(model)
+    model, _ = SetFolding(cycles, WEIGHT_BITS, two_pass_relaxation=False).apply(model)
     folds = {}
     for old, new in zip(mapped.graph.node, model.graph.node, strict=True):
         if new.domain.startswith("finn"):
@@ -61,6 +61,5 @@ def _least_lanes(choices: Sequence[Choice], cycles: int) -> int:
     return min(enough) if enough else max(c.lanes[0] for c in choices)
 
 
-def _cheapest(choices: list[Choice]) -> Choice:
-    """The one whose memory takes the least share of the part's memories."""
-    return min(choices, key=lambda c: sum(p * n for p, n in zip(PRICE, c.cost, strict=True)))
+def _of_lanes(choices: Sequence[Choice], lanes: int) -> tuple[Choice, ...]:
+    return tuple(c for c in choices if c.lanes[0] == lanes)

@@ -146,10 +146,10 @@ class Problem:
         self.model.add(used <= limit)
         return used
 
-    def prefer_least(self) -> None:
+    def prefer_least(self, scale: int = SCALE) -> None:
         """Minimise the shares of the limits, the largest above all."""
-        shares = [round(SCALE / limit) for limit in self.budget.limits]
-        worst = self.model.new_int_var(0, 2 * SCALE, "")
+        shares = [round(scale / limit) for limit in self.budget.limits]
+        worst = self.model.new_int_var(0, 2 * scale, "")
         for used, share in zip(self.used, shares, strict=True):
             self.model.add(worst >= used * share)
         total_share = sum(used * share for used, share in zip(self.used, shares, strict=True))
@@ -196,8 +196,8 @@ def used_by(space: Space, chosen: dict[str, Choice], budget: Budget) -> Cost:
     return total([budget.reserved, *(c.cost for c in chosen.values()), *converters])
 
 
-def without_limit(budget: Budget, resource: str) -> Budget:
-    """``budget`` with practically no limit of one resource."""
-    limits = (v * RELAXED if n == resource else v
+def without_limit(budget: Budget, *resources: str) -> Budget:
+    """``budget`` with practically no limit of some resources."""
+    limits = (v * RELAXED if n in resources else v
               for n, v in zip(RESOURCES, budget.limits, strict=True))  # fmt: skip
     return replace(budget, limits=tuple(limits))
