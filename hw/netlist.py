@@ -51,7 +51,7 @@ class Count:
     path: str
     """Signals at the start and the end of that way."""
     slow_dsp: int
-    """DSPs that leave an input, product or output register unused."""
+    """DSPs that leave the product or output register unused."""
 
 
 @dataclass(frozen=True)
@@ -133,11 +133,8 @@ def _short_shift_luts(cells: list[_Cell]) -> int:
 
 
 def _pipelined(cell: _Cell) -> bool:
-    def stages(name: str) -> int:
-        return int(cell.parameters.get(name, "0"), 2)
-
-    a, b = stages("AREG") or stages("ADREG"), stages("BREG")
-    return all((a, b, stages("MREG"), stages("PREG")))
+    """Whether product and sum are registered; yosys leaves shared input registers in logic."""
+    return all(int(cell.parameters.get(name, "0"), 2) for name in ("MREG", "PREG"))
 
 
 def _names(module: dict[str, Any]) -> dict[int, str]:

@@ -4,8 +4,9 @@
 The units go through ``synth_xilinx -family xcup``, with what yosys does not do by itself put right:
 products become cells into which it packs registers and sums as Vivado does (hw/yosys/multiplier.v),
 the shift register of fifo.sv is split into bits, as it knows them (hw/yosys/shift_register.v),
-constant words fill whole LUTs (hw/yosys/constant_memory.v), and only arrays with a memory attribute
-are memories. Assertions are dropped. hw/netlist.py says how cells are counted.
+constant words fill whole LUTs (hw/yosys/constant_memory.v), only arrays with a memory attribute are
+memories, and delays stay registers. Assertions are dropped. hw/netlist.py says how cells are
+counted.
 """
 
 from __future__ import annotations
@@ -87,7 +88,10 @@ select -set constants t:$mem_v2 r:WR_PORTS=0 %i \\
  a:ram_style=distributed a:rom_style=distributed %u %i
 setattr -set ram_style "logic" @constants
 setattr -set rom_style "logic" @constants
-synth_xilinx -family xcup -noiopad -noclkbuf -uram -run map_memory:check
+synth_xilinx -family xcup -noiopad -noclkbuf -uram -run map_memory:fine
+opt -full
+xilinx_srl -variable -minlen 3
+synth_xilinx -family xcup -noiopad -noclkbuf -uram -nosrl -run fine:check
 select {modules}
 write_json -selected netlist.json
 """
