@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 ALLOWED = {
     "host": (),
-    "hw": ("host.errors",),
+    "hw": ("host.errors", "host.atomic"),
     "model": ("host", "hw.ops"),
     "build_flows": ("host", "hw"),
 }
