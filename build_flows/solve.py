@@ -177,7 +177,7 @@ class Problem:
             for name, picks in self.picks.items()
         }
         best = solver.objective_value
-        gap = (best - solver.best_objective_bound) / best if best else 0.0
+        gap = (best - solver.best_objective_bound) / best if best else 1.0  # nothing minimised
         return Solution(
             chosen,
             used_by(self.space, chosen, self.budget),
