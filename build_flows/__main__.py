@@ -17,12 +17,12 @@ from qonnx.core.modelwrapper import ModelWrapper
 from rich.console import Console
 from rich.table import Table
 
-from build_flows.choices import RESOURCES, space_of
+from build_flows.budget import RESOURCES, budget_of
+from build_flows.choices import space_of
 from build_flows.config import ROOT, load_config, relative
 from build_flows.explore import (
     Explorer,
     Point,
-    budget_of,
     comparison,
     row_of,
     write_comparison,

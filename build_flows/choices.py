@@ -21,6 +21,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.base import CustomOp
 from qonnx.custom_op.registry import getCustomOp
 
+from build_flows.budget import RESOURCES, Cost
 from build_flows.cost import unit_cost
 from build_flows.folding import (
     WINDOW,
@@ -33,13 +34,11 @@ from build_flows.folding import (
 from build_flows.graph import apply_all
 from build_flows.sizing import JOINS
 from build_flows.stitch import on_chain
-from hw.ops.base import Resources
+from hw.ops.base import Resources, divisors
 from hw.ops.fifo import MIN_DEPTH, auto_style, memory_cost
 from hw.ops.weight_port import MAX_DEPTH
 from hw.ops.weight_stream import NO_CHAIN, RAM_STYLES, WeightStream
 
-RESOURCES = ("lut", "ff", "dsp", "bram18", "uram")
-Cost = tuple[int, ...]  #: in the order of RESOURCES
 SLACK_PIXELS = 4  #: what the pipelines of a branch hold besides its windows
 NOTHING: Cost = (0,) * len(RESOURCES)
 
@@ -129,7 +128,7 @@ def _choices(
     model: ModelWrapper, node: NodeProto, finn: NodeProto | None, part: str
 ) -> Iterator[Choice]:
     kernels = {"Dense": node, "MVAU": finn} if finn is not None else {"": node}
-    folds = {a: _divisors(channels_of(getCustomOp(node), a)) for a in foldable(node)}
+    folds = {a: divisors(channels_of(getCustomOp(node), a)) for a in foldable(node)}
     for kernel, unit in kernels.items():
         op = getCustomOp(unit)
         for values in itertools.product(*folds.values()):
@@ -162,10 +161,6 @@ def _costs(op: CustomOp, part: str) -> Iterator[tuple[str, Cost]]:
     elif _memory_shape(op)[0] <= MAX_DEPTH:
         for style in RAM_STYLES:
             yield style, total([unit, _memory(op, style)])
-
-
-def _divisors(number: int) -> list[int]:
-    return [d for d in range(1, number + 1) if number % d == 0]
 
 
 def _memory(op: CustomOp, style: str) -> Cost:

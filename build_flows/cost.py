@@ -30,6 +30,11 @@ def unit_cost(op: CustomOp, part: str) -> Resources:
     return formula(op) if formula is not None else _finn_cost(op, part)
 
 
+def kernel_name(op: CustomOp) -> str:
+    """Module of a kernel of ours, operator of one of FINN's."""
+    return op.rtl_module if isinstance(op, KernelOp) else op.onnx_node.op_type.removesuffix("_rtl")
+
+
 def window_style(op: Any) -> str:
     """Memory of a sliding window, "distributed", "block" or "ultra"; "auto" is resolved."""
     style = str(op.get_nodeattr("ram_style"))

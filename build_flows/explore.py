@@ -17,12 +17,12 @@ from typing import Any
 
 from qonnx.core.modelwrapper import ModelWrapper
 
-from build_flows.choices import RESOURCES, Choice, Cost, Space, table_of
+from build_flows.budget import RESOURCES, Budget, Cost
+from build_flows.choices import Choice, Space, table_of
 from build_flows.setfolding import finn_space
 from build_flows.solve import (
     RELAXED,
     SCALE,
-    Budget,
     Problem,
     Solution,
     Unsolved,
@@ -32,10 +32,6 @@ from build_flows.solve import (
 from host.atomic import replacing, write_text
 from host.errors import UserError
 
-CAPACITY = {"xck26": (117_120, 234_240, 1_248, 288, 64)}  #: of a part, in the order of RESOURCES
-ALLOWED = (0.85, 0.60, 0.95, 0.95, 1.0)  #: share of each that a design may take
-SHELL: Cost = (12_000, 8_000, 0, 20, 0)
-SMALL_FIFOS: Cost = (6_000, 6_000, 0, 20, 0)  #: those that measurement may add to the expected
 SLOWEST_FPS = 60.0  #: where the front begins
 UNBOUNDED = 1 << 40  #: cycles
 Report = Callable[[str], None]
@@ -52,16 +48,6 @@ class Point:
     def file(self) -> str:
         """Name of its folding file."""
         return f"folding_{self.fps:.0f}.json"
-
-
-def budget_of(part: str) -> Budget:
-    """What a design may take of ``part``; UserError for a part that is not known."""
-    for name, capacity in CAPACITY.items():
-        if part.startswith(name):
-            limits = tuple(int(n * s) for n, s in zip(capacity, ALLOWED, strict=True))
-            reserved = tuple(map(sum, zip(SHELL, SMALL_FIFOS, strict=True)))
-            return Budget(limits, reserved)
-    raise UserError(f"no budget for the part {part}; known are {', '.join(CAPACITY)}")
 
 
 class Explorer:

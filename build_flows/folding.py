@@ -26,7 +26,7 @@ from qonnx.transformation.general import GiveReadableTensorNames, GiveUniqueNode
 
 from build_flows.graph import apply_all
 from host.errors import UserError
-from hw.ops.base import RAM_STYLE
+from hw.ops.base import RAM_STYLE, divisors
 
 Table = dict[str, dict[str, int | str]]
 CHANNELS = {  # foldable attribute of an operator -> the attribute it must divide
@@ -112,10 +112,9 @@ def _apply(op: CustomOp, attribute: str, value: int | str, where: str) -> None:
     if attribute in folds:
         channels = channels_of(op, attribute)
         if not isinstance(value, int) or value < 1 or channels % value:
-            divisors = [d for d in range(1, channels + 1) if channels % d == 0]
             raise UserError(
                 f"{attribute}={value} does not divide the {channels} channels of {node.name}; "
-                f"use one of {divisors}"
+                f"use one of {divisors(channels)}"
             )
     elif attribute not in names:
         known = ", ".join((*folds, *names)) or "no fold"

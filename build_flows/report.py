@@ -16,10 +16,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.activity import Flow, activities, draw, write_table
-from build_flows.choices import RESOURCES
+from build_flows.budget import RESOURCES, SHELL, budget_of
 from build_flows.config import ROOT, BuildConfig, tool_versions
-from build_flows.cost import unit_cost
-from build_flows.explore import SHELL, budget_of
+from build_flows.cost import kernel_name, unit_cost
 from build_flows.flow import Job
 from build_flows.folding import has_weights
 from build_flows.simulate import SIMULATOR
@@ -34,7 +33,7 @@ from host.landmarks import COUNT
 from host.preprocess import crop_face
 from host.source import astronaut
 from hw.ops import weight_port
-from hw.ops.base import KernelOp, Resources
+from hw.ops.base import Resources
 from hw.ops.weight_stream import NO_CHAIN
 
 PRODUCTS = ("report.json", "face.png", "settings.json", "activity.csv", "activity.png")
@@ -150,8 +149,7 @@ def budget(kernels: dict[str, dict[str, Any]], part: str) -> dict[str, Any]:
 def _costs(model: ModelWrapper, part: str) -> Iterator[tuple[str, Resources]]:
     for node in model.graph.node:
         op = getCustomOp(node)
-        kernel = op.rtl_module if isinstance(op, KernelOp) else node.op_type.removesuffix("_rtl")
-        yield kernel, unit_cost(op, part)
+        yield kernel_name(op), unit_cost(op, part)
     memories = [memory for memory, _ in weight_memories(model).values()]
     for memory in memories:
         yield memory.rtl_module, memory.resources()

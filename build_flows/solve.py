@@ -14,7 +14,8 @@ from math import prod
 
 from ortools.sat.python import cp_model
 
-from build_flows.choices import RESOURCES, Choice, Cost, Link, Space, total
+from build_flows.budget import RESOURCES, Budget, Cost
+from build_flows.choices import Choice, Link, Space, total
 from host.errors import UserError
 
 SCALE = 1_000_000  #: share of a limit in the objective's integers
@@ -23,16 +24,6 @@ RELAXED = 100  #: multiple of a limit that stands for no limit
 SPARE = 4  #: times the least parallelism that a unit may have
 SEED = 4
 GAP = 0.002  #: a search ends when no other choice can be better by more than this share
-
-
-@dataclass(frozen=True)
-class Budget:
-    """Resources of a part that a design may take, and what else than its units takes of them."""
-
-    limits: Cost
-    """Most of each resource, in the order of RESOURCES."""
-    reserved: Cost
-    """Of that, for the shell and the small FIFOs."""
 
 
 @dataclass(frozen=True)

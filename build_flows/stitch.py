@@ -176,12 +176,13 @@ def _unit(model: ModelWrapper, op: CustomOp, nets: dict[str, int], folder: Path)
         return finn_instance(node, streams, outputs, nets, RESET)
     names_in, names_out = op.rtl_ports()
     ports = dict(zip([*names_in, *names_out], [*streams, *outputs], strict=True))
-    constants = [] if has_weights(op.onnx_node) else [
-        np.rint(value).astype(np.int64)
-        for value in map(model.get_initializer, node.input)
-        if value is not None
-    ]  # fmt: skip
-    return instance(op, node.name, ports, folder, constants, {"rst_n": RESET})
+    return instance(op, node.name, ports, folder, constants_of(model, node), {"rst_n": RESET})
+
+
+def constants_of(model: ModelWrapper, node: NodeProto) -> list[IntArray]:
+    """Constant inputs that are inside a unit of ours; weights are in a memory beside it."""
+    values = [] if has_weights(node) else map(model.get_initializer, node.input)
+    return [np.rint(value).astype(np.int64) for value in values if value is not None]
 
 
 def finn_instance(

@@ -14,22 +14,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.base import CustomOp
 from qonnx.custom_op.registry import getCustomOp
 
+from build_flows.budget import RESOURCES
 from build_flows.config import BuildConfig
-from build_flows.cost import unit_cost
+from build_flows.cost import kernel_name, unit_cost
 from build_flows.folding import has_weights
 from build_flows.generate import finn_unit
-from build_flows.stitch import finn_instance, weight_memories
+from build_flows.stitch import constants_of, finn_instance, weight_memories
 from host.atomic import write_text
 from hw.netlist import Count
 from hw.ops.base import KernelOp, Resources
 from hw.synthesis import Unit, kernel_unit, synthesise, top_module
 
-RESOURCES = ("lut", "ff", "dsp", "bram18", "uram")
 MAX_LEVELS = 8  #: LUTs and carry chains between two registers of a kernel of ours
 
 
@@ -49,8 +48,7 @@ def instances(model: ModelWrapper, cfg: BuildConfig) -> Iterator[Instance]:
     for node in model.graph.node:
         op = getCustomOp(node)
         ours = isinstance(op, KernelOp)
-        kernel = op.rtl_module if ours else node.op_type.removesuffix("_rtl")
-        yield Instance(kernel, ours, unit_of(model, op, cfg), unit_cost(op, cfg.part))
+        yield Instance(kernel_name(op), ours, unit_of(model, op, cfg), unit_cost(op, cfg.part))
         if node.name in memories:
             memory, lanes = memories[node.name]
             unit = kernel_unit(memory, memory.onnx_node.name, (lanes,))
@@ -62,9 +60,7 @@ def unit_of(model: ModelWrapper, op: CustomOp, cfg: BuildConfig) -> Unit:
     node = op.onnx_node
     if not isinstance(op, KernelOp):
         return _finn_unit(model, op, cfg)
-    values = [] if has_weights(node) else map(model.get_initializer, node.input)
-    constants = [np.rint(value).astype(np.int64) for value in values if value is not None]
-    return kernel_unit(op, node.name, constants)
+    return kernel_unit(op, node.name, constants_of(model, node))
 
 
 def _finn_unit(model: ModelWrapper, op: CustomOp, cfg: BuildConfig) -> Unit:

@@ -107,10 +107,9 @@ class KernelOp(HWCustomOp):
     def check_folding(self) -> None:
         """Raise UserError unless the fold divides the channels."""
         if self.pe < 1 or self.channels % self.pe:
-            allowed = [d for d in range(1, self.channels + 1) if self.channels % d == 0]
             raise UserError(
                 f"PE={self.pe} does not divide the {self.channels} channels of "
-                f"{self.onnx_node.name}; use one of {allowed}"
+                f"{self.onnx_node.name}; use one of {divisors(self.channels)}"
             )
 
     # -- shapes and types as FINN asks for them ------------------------------------------------
@@ -172,6 +171,18 @@ def to_integers(values: npt.NDArray[Any], name: str) -> IntArray:
     if not np.array_equal(result, values):
         raise UserError(f"tensor {name} holds fractions; the kernel graph is integer throughout")
     return result
+
+
+def divisors(number: int) -> list[int]:
+    """All folds that ``number`` channels allow."""
+    return [d for d in range(1, number + 1) if number % d == 0]
+
+
+def check_weight_type(name: str, weight: BaseDataType, most: int) -> None:
+    """Raise UserError unless the weights of the kernel ``name`` are signed, of 2..most bits."""
+    if not weight.signed() or not 2 <= weight.bitwidth() <= most:
+        kind = "too wide or narrow" if weight.signed() else "unsigned"
+        raise UserError(f"{name}: weightDataType={weight.name} is {kind}; use INT2 to INT{most}")
 
 
 def pack(values: IntArray, bits: int) -> int:

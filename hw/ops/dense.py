@@ -15,7 +15,7 @@ import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
 from host.errors import UserError
-from hw.ops.base import RAM_STYLE, IntArray, KernelOp, Resources, pack
+from hw.ops.base import RAM_STYLE, IntArray, KernelOp, Resources, check_weight_type, divisors, pack
 from hw.ops.fifo import lut_memory_luts
 from hw.ops.weight_stream import mvau_weight_lanes
 
@@ -119,10 +119,9 @@ class Dense(KernelOp):
         pairs = (("SIMD", self.simd, self.channels, "MW"), ("PE", self.pe, self.outputs, "MH"))
         for attribute, value, size, name in pairs:
             if value < 1 or size % value:
-                allowed = [d for d in range(1, size + 1) if size % d == 0]
                 raise UserError(
                     f"{attribute}={value} does not divide {name}={size} of "
-                    f"{self.onnx_node.name}; use one of {allowed}"
+                    f"{self.onnx_node.name}; use one of {divisors(size)}"
                 )
 
     def rtl_parameters(self) -> dict[str, int | str]:
@@ -145,11 +144,7 @@ class Dense(KernelOp):
         """Raise UserError unless two products fit beside one another in a DSP48E2."""
         name, acc = self.onnx_node.name, self.get_output_datatype()
         act, weight = self.get_input_datatype(0), self.get_input_datatype(1)
-        if not weight.signed() or not 2 <= weight.bitwidth() <= MAX_BITS:
-            kind = "too wide or narrow" if weight.signed() else "unsigned"
-            raise UserError(
-                f"{name}: weightDataType={weight.name} is {kind}; use INT2 to INT{MAX_BITS}"
-            )
+        check_weight_type(name, weight, MAX_BITS)
         if act.bitwidth() > MAX_BITS:
             raise UserError(
                 f"{name} takes {act.name}; two pixels fit a DSP with up to {MAX_BITS} bits each"

@@ -15,7 +15,7 @@ import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
 from host.errors import UserError
-from hw.ops.base import RAM_STYLE, IntArray, KernelOp, Resources, pack
+from hw.ops.base import RAM_STYLE, IntArray, KernelOp, Resources, check_weight_type, pack
 from hw.ops.cost import output_fifo_cost
 
 MAX_ACT_BITS, MAX_WEIGHT_BITS, MAX_ACC_BITS = 27, 18, 48  #: operands of a DSP48E2, signed
@@ -126,11 +126,7 @@ class Depthwise(KernelOp):
         """Raise UserError unless a DSP48E2 takes the operands."""
         name, acc = self.onnx_node.name, self.get_output_datatype()
         act, weight = self.get_input_datatype(0), self.get_input_datatype(1)
-        if not weight.signed() or not 2 <= weight.bitwidth() <= MAX_WEIGHT_BITS:
-            kind = "too wide or narrow" if weight.signed() else "unsigned"
-            raise UserError(
-                f"{name}: weightDataType={weight.name} is {kind}; use INT2 to INT{MAX_WEIGHT_BITS}"
-            )
+        check_weight_type(name, weight, MAX_WEIGHT_BITS)
         if act.bitwidth() + (not act.signed()) > MAX_ACT_BITS:
             raise UserError(
                 f"{name} takes {act.name}; the multiplier takes activations of up to "

@@ -11,7 +11,7 @@ import numpy as np
 from qonnx.core.datatype import BaseDataType
 
 from host.errors import UserError
-from hw.ops.base import IntArray, KernelOp, Resources
+from hw.ops.base import IntArray, KernelOp, Resources, divisors
 
 CHANNEL_BITS = 16  #: width of one entry of the SystemVerilog parameter CHANNELS
 
@@ -56,10 +56,9 @@ class StreamConcat(KernelOp):
             raise UserError(f"ChannelsPerInput={list(channels)} of {name}; each must be 1..{limit}")
         common = int(np.gcd.reduce(channels))
         if self.pe < 1 or common % self.pe:
-            allowed = [d for d in range(1, common + 1) if common % d == 0]
             raise UserError(
                 f"PE={self.pe} does not divide every one of the channels {list(channels)} of "
-                f"{name}; use one of {allowed}"
+                f"{name}; use one of {divisors(common)}"
             )
 
     def golden(self, *inputs: IntArray) -> tuple[IntArray, ...]:

@@ -9,18 +9,18 @@ import pytest
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
-from build_flows.choices import RESOURCES, Choice, Link, Space, cost_of, space_of, table_of, total
+from build_flows.budget import RESOURCES, Budget, budget_of
+from build_flows.choices import Choice, Link, Space, cost_of, space_of, table_of, total
 from build_flows.cost import unit_cost
 from build_flows.explore import (
     Explorer,
-    budget_of,
     comparison,
     write_comparison,
     write_folding,
     write_front,
 )
 from build_flows.folding import apply_table, fold
-from build_flows.solve import Budget, Problem, candidates, cycle_bounds
+from build_flows.solve import Problem, candidates, cycle_bounds
 from build_flows.stitch import weight_memories
 from build_flows.verify import verify
 from host.errors import UserError
