@@ -156,6 +156,7 @@ class Problem:
         solver.parameters.max_deterministic_time = time_limit
         solver.parameters.random_seed = SEED
         solver.parameters.num_workers = 1
+        solver.parameters.catch_sigint_signal = False  # its handler would stay in place of Python's
         solver.parameters.linearization_level = 2  # the relaxation is close to the integers
         solver.parameters.cp_model_probing_level = 0
         solver.parameters.symmetry_level = 0

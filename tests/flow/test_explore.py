@@ -3,6 +3,7 @@
 
 import csv
 import json
+import signal
 from dataclasses import replace
 
 import pytest
@@ -156,6 +157,12 @@ def test_the_predicted_cost_is_that_of_the_folded_model(space, point, mapped, tm
     joins = [c.cost for n, c in point.solution.chosen.items() if n.startswith("Stream")
              and not n.startswith("StreamFork")]  # fmt: skip
     assert total([*costs, *joins, budget_of(PART).reserved]) == point.solution.used
+
+
+def test_ctrl_c_is_still_python_s_after_a_search(point):
+    assert point.solution.cycles <= CYCLES
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
 
 
 def test_the_budget_is_kept_and_both_kernels_are_used(point):
