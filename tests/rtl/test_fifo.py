@@ -48,7 +48,7 @@ def test_capacity_and_peak(bench: Bench, tmp_path: Path) -> None:
     [
         (64, 2, "srl"), (64, 32, "srl"), (64, 33, "distributed"), (64, 256, "distributed"),
         (64, 257, "block"), (64, 1024, "block"), (64, 1025, "ultra"),
-        (8, 640, "distributed"), (8, 641, "block"), (8, 4096, "block"),
+        (8, 640, "distributed"), (8, 672, "distributed"), (8, 673, "block"), (8, 4096, "block"),
     ],
 )  # fmt: skip
 def test_auto_style(width: int, depth: int, style: str) -> None:
