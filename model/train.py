@@ -166,7 +166,7 @@ class Trainer:
         with self._precision():
             result = self.forward(images)
         landmarks, angles = result if isinstance(result, tuple) else (result, None)
-        found = landmarks.float().view(len(images), -1, 2)
+        found = landmarks.to(batch.landmarks.dtype).view(len(images), -1, 2)
         terms = face_losses(config, found, batch, self.network.image_size)
         if config.attribute_weights and self.shares is not None:
             terms = terms * attribute_weights(batch.attributes, self.shares)
