@@ -85,12 +85,23 @@ def build(config: str, out: Path | None, until: str | None) -> None:
 @click.option("--config", required=True, help="Name in build_flows/configs, or a .toml file.")
 @click.option("--fps", type=click.FloatRange(min=0, min_open=True), help="Only this rate.")
 @click.option("--cycles", type=click.IntRange(min=1), help="Only this many cycles a frame.")
-@click.option("--points", type=click.IntRange(min=2), default=18, show_default=True,
-              help="Searches on the front; some end at the same folding.")
-@click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), default=10.0,
-              show_default=True, help="Of each search, in the solver's deterministic seconds.")
-@click.option("--out", type=click.Path(path_type=Path),
-              help="Folder; default build/CONFIG/explore.")
+@click.option(
+    "--points",
+    type=click.IntRange(min=2),
+    default=24,
+    show_default=True,
+    help="Searches on the front; some end at the same folding.",
+)
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="Of each search, in the solver's deterministic seconds.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder; default build/CONFIG/explore."
+)
 @one_line_errors
 def explore(
     config: str, fps: float | None, cycles: int | None, points: int, time_limit: float,
@@ -124,10 +135,16 @@ def explore(
 
 @cli.command()
 @click.option("--config", required=True, help="Config that is built.")
-@click.option("--from", "first", type=click.IntRange(min=0), default=0, show_default=True,
-              help="First cycle.")
-@click.option("--cycles", type=click.IntRange(min=1), default=2000, show_default=True,
-              help="Cycles in the file.")
+@click.option(
+    "--from", "first", type=click.IntRange(min=0), default=0, show_default=True, help="First cycle."
+)
+@click.option(
+    "--cycles",
+    type=click.IntRange(min=1),
+    default=2000,
+    show_default=True,
+    help="Cycles in the file.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Default build/CONFIG/trace.vcd.")
 @one_line_errors
 def trace(config: str, first: int, cycles: int, out: Path | None) -> None:
@@ -148,17 +165,23 @@ def trace(config: str, first: int, cycles: int, out: Path | None) -> None:
 @click.option("--config", required=True, help="Config whose units are synthesised.")
 @one_line_errors
 def synthesise(config: str) -> None:
-    """Count the cells of every unit with yosys, beside the formulas: build/CONFIG/synthesis.json.
+    """Build, then count the cells of every unit with yosys, beside the formulas.
 
-    Minutes for a small design, more than an hour for the largest; units that did not change are
-    kept.
+    build/CONFIG/synthesis.json has every unit, report.json the kernels. Minutes for a small design,
+    more than an hour for the largest; units that did not change are kept.
     """
     cfg = load_config(config)
     out = ROOT / "build" / cfg.name
     with console.status("") as status:
-        run_steps(STEPS, cfg, out, "stitch", lambda s: status.update(f"{s} ..."), _print_step)
+
+        def started(step: str) -> None:
+            status.update(f"{step} ...")
+
+        run_steps(STEPS, cfg, out, "stitch", started, _print_step)
         model = ModelWrapper(str(out / "stitch" / "model.onnx"))
         found = synthesise_design(model, cfg, out, status.update)
+        run_steps(STEPS, cfg, out, None, started, _print_step)
+    publish(out / STEP_NAMES[-1], out)
     _print_synthesis(found, relative(out / "synthesis.json"))
 
 

@@ -32,7 +32,7 @@ from build_flows.folding import (
     has_weights,
 )
 from build_flows.graph import apply_all
-from build_flows.sizing import JOINS
+from build_flows.sizing import FINN_DENSE, JOINS, PADDING
 from build_flows.stitch import on_chain
 from hw.ops.base import Resources, divisors
 from hw.ops.fifo import MIN_DEPTH, auto_style, memory_cost
@@ -82,14 +82,6 @@ class Space:
             return NOTHING
         return converter_cost(lanes_out * link.bits, lanes_in * link.bits, self.part)
 
-    def of_kernel(self, kernel: str) -> Space:
-        """The same space with one kernel for all dense layers."""
-        units = {
-            name: tuple(c for c in choices if dict(c.entry).get("kernel", kernel) == kernel)
-            for name, choices in self.units.items()
-        }
-        return Space(units, self.links, self.part)
-
 
 def cost_of(resources: Resources) -> Cost:
     """The numbers of ``resources`` in the order of RESOURCES."""
@@ -110,7 +102,7 @@ def space_of(model: ModelWrapper, part: str) -> Space:
     alike: dict[object, tuple[Choice, ...]] = {}
     units = {}
     for node in ours.graph.node:
-        kind = (_anonymous(node), *expected_words(ours, node))
+        kind = (_anonymous(node), *expected_words(ours, node, getCustomOp(node)))
         if kind not in alike:
             alike[kind] = tuple(_choices(ours, node, replaced.get(node.name), part))
         units[node.name] = alike[kind]
@@ -136,7 +128,7 @@ def _choices(
             for attribute, value in fold.items():
                 op.set_nodeattr(attribute, value)
             lanes = (op.get_folded_input_shape()[-1], op.get_folded_output_shape()[-1])
-            fifos = [*_fifos(model, node, op)]
+            fifos = [*fifo_costs(model, node, op)]
             for style, cost in _costs(op, part):
                 named = {"kernel": kernel, "ramStyle": style}
                 entry = fold | {k: v for k, v in named.items() if v}
@@ -182,27 +174,39 @@ def weight_memory_cost(depth: int, lanes: int, datatype: str, style: str) -> Cos
     return cost_of(memory.resources())
 
 
-def _fifos(model: ModelWrapper, node: NodeProto, op: CustomOp) -> Iterator[Cost]:
-    """Cost of the FIFO that each input of a unit will need where branches rejoin."""
-    for index, words in enumerate(expected_words(model, node)):
+def fifo_costs(model: ModelWrapper, node: NodeProto, op: CustomOp) -> Iterator[Cost]:
+    """Cost of the FIFO that each input of a unit is expected to need."""
+    for index, words in enumerate(expected_words(model, node, op)):
         if words >= MIN_DEPTH:
             width = op.get_instream_width(index)
             yield cost_of(memory_cost(auto_style(width, words), width, words))
 
 
-def expected_words(model: ModelWrapper, node: NodeProto) -> list[int]:
-    """Words that wait at each input of a unit that joins branches.
+def expected_words(model: ModelWrapper, node: NodeProto, op: CustomOp) -> list[int]:
+    """Words that wait at each input of a unit: of branches that rejoin, or while it takes none.
 
     A short branch holds what the windows of the long one hold back, each input of a concatenation
-    its vector. What they need exactly is measured later, see build_flows.sizing.
+    its vector. Padding takes nothing between the last pixel of a frame and the next frame, FINN's
+    dense unit nothing while it works on a vector. What they need exactly is measured later, see
+    build_flows.sizing. ``op`` is the unit chosen for ``node``.
     """
-    if node.op_type not in JOINS:
-        return []
-    shapes = [getCustomOp(node).get_folded_input_shape(i) for i in range(len(node.input))]
-    if node.op_type == "StreamConcat":
-        return [shape[-2] for shape in shapes]
-    held = [held_pixels(model, name) for name in node.input]
-    return [(max(held) - pixels + SLACK_PIXELS) * shapes[0][-2] for pixels in held]
+    kind = op.onnx_node.op_type
+    if kind in JOINS:
+        shapes = [op.get_folded_input_shape(i) for i in range(len(node.input))]
+        if kind == "StreamConcat":
+            return [shape[-2] for shape in shapes]
+        held = [held_pixels(model, name) for name in node.input]
+        return [(max(held) - pixels + SLACK_PIXELS) * shapes[0][-2] for pixels in held]
+    if kind == PADDING:
+        return [padded_pixels(op) * op.get_folded_input_shape()[-2]]
+    return [op.get_folded_input_shape()[-2]] if kind == FINN_DENSE else []
+
+
+def padded_pixels(padding: CustomOp) -> int:
+    """Most pixels that a padding unit adds one after another: around the end of a frame."""
+    top, left, bottom, right = padding.get_nodeattr("Padding")
+    width = padding.get_nodeattr("ImgDim")[1] + left + right
+    return (top + bottom) * width + left + right
 
 
 def held_pixels(model: ModelWrapper, tensor: str) -> int:

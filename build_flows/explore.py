@@ -71,6 +71,8 @@ class Explorer:
         self.report(f"least resources at {cycles} cycles")
         problem = Problem(self.space, self.budget, cycles)
         problem.prefer_least()
+        if start:
+            problem.start_from(start.chosen)
         found = problem.solve(self.time_limit)
         if isinstance(found, Unsolved):
             found = start or Problem(self.space, self.budget, cycles).solve(self.time_limit)

@@ -14,6 +14,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from qonnx.core.modelwrapper import ModelWrapper
@@ -129,21 +130,27 @@ def _fingerprint(step: Step, job: Job, previous: Path | None) -> str:
     digest = hashlib.sha256(step.name.encode())
     settings = {"config": job.cfg.as_dict(), "versions": tool_versions()}
     digest.update(json.dumps(settings, sort_keys=True).encode())
-    files = [*_sources(), job.cfg.golden, *step.reads(job)]
+    files = [job.cfg.golden, *step.reads(job)]
     files += _files_below(previous) if previous else [job.cfg.model]
-    for path in files:
-        digest.update(path.name.encode())
-        digest.update(path.read_bytes())
+    digest.update(_sources() + hash_of(files))
     return digest.hexdigest()
 
 
-def _sources() -> list[Path]:
-    return sorted(
-        path
-        for folder in ("build_flows", "hw", "host")
-        for path in (ROOT / folder).rglob("*")
-        if path.suffix in (".py", ".sv", ".cpp")
-    )
+@cache
+def _sources() -> bytes:
+    """Hash of the program; of what is running, should its files be edited meanwhile."""
+    folders = (ROOT / name for name in ("build_flows", "hw", "host"))
+    files = (path for folder in folders for path in folder.rglob("*"))
+    return hash_of(sorted(path for path in files if path.suffix in (".py", ".sv", ".cpp")))
+
+
+def hash_of(files: Iterable[Path]) -> bytes:
+    """SHA-256 over the names and contents of ``files`` in their order."""
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.name.encode() + b"\0")
+        digest.update(path.read_bytes())
+    return digest.digest()
 
 
 def _files_below(folder: Path) -> list[Path]:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
+from build_flows import synthesise
 from build_flows.activity import Flow, activities, draw, write_table
 from build_flows.budget import RESOURCES, SHELL, budget_of
 from build_flows.config import ROOT, BuildConfig, tool_versions
@@ -63,6 +64,7 @@ def write_report(model: ModelWrapper, job: Job, simulated: Path) -> None:
         "resources": kernels,
         "budget": budget(kernels, cfg.part),
         "fifos": json.loads((job.of("size") / FIFO_TABLE).read_text()),
+        "synthesis": synthesise.by_kernel(job.out),
         "versions": tool_versions(),
         "git": git_hash(),
     }

@@ -146,6 +146,16 @@ class Problem:
         total_share = sum(used * share for used, share in zip(self.used, shares, strict=True))
         self.model.minimize(total_share + SCARCEST * worst)
 
+    def start_from(self, known: dict[str, Choice]) -> None:
+        """Search from a choice that is known to fit, for one that costs no more."""
+        for name, choices in self.units.items():
+            lanes, cost = known[name].lanes, known[name].cost
+            index = next((i for i, c in enumerate(choices)
+                          if c.lanes == lanes and _no_more(c.cost, cost)), None)  # fmt: skip
+            if index is not None:
+                for i, pick in enumerate(self.picks[name]):
+                    self.model.add_hint(pick, i == index)
+
     def prefer_least_of(self, resource: str) -> None:
         """Minimise one resource."""
         self.model.minimize(self.used[RESOURCES.index(resource)])

@@ -8,7 +8,17 @@ from onnx.reference import ReferenceEvaluator
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 
-from build_flows import folding, generate, mapping, report, simulate, sizing, stitch, streamline
+from build_flows import (
+    folding,
+    generate,
+    mapping,
+    report,
+    simulate,
+    sizing,
+    stitch,
+    streamline,
+    synthesise,
+)
 from build_flows.flow import Job, Step
 from host.errors import UserError
 
@@ -92,5 +102,5 @@ STEPS = [
     Step("generate", _generate),
     Step("stitch", _stitch),
     Step("simulate", _simulate),
-    Step("report", _report),
+    Step("report", _report, reads=lambda job: synthesise.results(job.out)),
 ]

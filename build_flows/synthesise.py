@@ -2,7 +2,8 @@
 """Synthesis of every unit of a stitched model, out of context, beside the cost formulas.
 
 ``synthesis.json`` has for each instance, each kernel and the whole design what yosys counts and
-what the formula says, and the longest way between registers. See hw.synthesis for how.
+what the formula says, and the longest way between registers; the report of the same design has its
+sums by kernel. See hw.synthesis for how.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from qonnx.custom_op.registry import getCustomOp
 from build_flows.budget import RESOURCES
 from build_flows.config import BuildConfig
 from build_flows.cost import kernel_name, unit_cost
+from build_flows.flow import hash_of
 from build_flows.folding import has_weights
 from build_flows.generate import finn_unit
 from build_flows.stitch import constants_of, finn_instance, weight_memories
@@ -29,6 +31,7 @@ from hw.netlist import Count
 from hw.ops.base import KernelOp, Resources
 from hw.synthesis import Unit, kernel_unit, synthesise, top_module
 
+FILE = "synthesis.json"
 MAX_LEVELS = 8  #: LUTs and carry chains between two registers of a kernel of ours
 
 
@@ -82,7 +85,8 @@ def synthesise_design(
 ) -> dict[str, Any]:
     """Write ``out``/synthesis.json and return it; results are kept by content in ``out``/cache.
 
-    ``progress`` is told how many instances are settled. ToolError if yosys fails.
+    ``model`` is that of ``out``/stitch. ``progress`` is told how many instances are settled.
+    ToolError if yosys fails.
     """
     units, settled = list(instances(model, cfg)), 0
 
@@ -92,9 +96,28 @@ def synthesise_design(
         progress(f"{settled} of {len(units)} instances settled")
 
     counts = synthesise([i.unit for i in units], out / "cache", done)
-    result = summary(units, counts)
-    write_text(out / "synthesis.json", json.dumps(result, indent=1))
+    result = {"design": _design(out), **summary(units, counts)}
+    write_text(out / FILE, json.dumps(result, indent=1))
     return result
+
+
+def results(out: Path) -> list[Path]:
+    """The file with the results of a build in ``out``, if there is one."""
+    return [path for path in [out / FILE] if path.is_file()]
+
+
+def by_kernel(out: Path) -> dict[str, Any] | None:
+    """Sums by kernel of the results in ``out``; None without those of the stitched design."""
+    for path in results(out):
+        found = json.loads(path.read_text())
+        if found["design"] == _design(out):
+            return {name: found[name] for name in ("origin", "kernels", "over_max_levels")}
+    return None
+
+
+def _design(out: Path) -> str:
+    """Hash of a stitched design: its sources and memories."""
+    return hash_of(sorted((out / "stitch" / "design").rglob("*.*"))).hex()
 
 
 def summary(units: list[Instance], counts: list[Count]) -> dict[str, Any]:

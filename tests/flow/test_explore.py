@@ -11,7 +11,16 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.budget import RESOURCES, Budget, budget_of
-from build_flows.choices import Choice, Link, Space, cost_of, space_of, table_of, total
+from build_flows.choices import (
+    Choice,
+    Link,
+    Space,
+    cost_of,
+    fifo_costs,
+    space_of,
+    table_of,
+    total,
+)
 from build_flows.cost import unit_cost
 from build_flows.explore import (
     Explorer,
@@ -147,16 +156,13 @@ def test_the_folding_file_builds_exactly_within_the_cycles(point, mapped, small_
 
 
 def test_the_predicted_cost_is_that_of_the_folded_model(space, point, mapped, tmp_path):
-    """All but the FIFOs, which the fold step does not insert."""
+    """Units, converters, weight memories, expected FIFOs and what is reserved."""
     model = fold(mapped, write_folding(point, tmp_path), PART)
-    costs = []
-    for op in map(getCustomOp, model.graph.node):
-        if op.onnx_node.op_type not in ("StreamAdd", "StreamConcat"):
-            costs.append(cost_of(unit_cost(op, PART)))
-    costs += [cost_of(memory.resources()) for memory, _ in weight_memories(model).values()]
-    joins = [c.cost for n, c in point.solution.chosen.items() if n.startswith("Stream")
-             and not n.startswith("StreamFork")]  # fmt: skip
-    assert total([*costs, *joins, budget_of(PART).reserved]) == point.solution.used
+    costs = [cost_of(memory.resources()) for memory, _ in weight_memories(model).values()]
+    for node in model.graph.node:
+        op = getCustomOp(node)
+        costs += [cost_of(unit_cost(op, PART)), *fifo_costs(model, node, op)]
+    assert total([*costs, budget_of(PART).reserved]) == point.solution.used
 
 
 def test_ctrl_c_is_still_python_s_after_a_search(point):

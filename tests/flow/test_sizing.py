@@ -11,7 +11,7 @@ from qonnx.custom_op.registry import getCustomOp
 from build_flows.flow import run_steps
 from build_flows.generate import generate
 from build_flows.simulate import PRELOAD, provide_simulator
-from build_flows.sizing import short_branches, with_fifos
+from build_flows.sizing import before_pauses, short_branches, with_fifos
 from build_flows.steps import STEPS
 from build_flows.stitch import Design, stitch
 from host.errors import ToolError
@@ -33,11 +33,19 @@ def fifos(model):
     return {n.name: n for n in model.graph.node if n.op_type == "Fifo"}
 
 
-def test_every_short_branch_is_measured(sized):
+def residual_fifo(build):
+    """Name of the FIFO on the short branch of the first residual add."""
+    branches = [name for name in short_branches(model_of(build, "fold")) if "Fork" in name]
+    found = fifos(model_of(build, "size")).values()
+    return next(node.name for node in found if node.input[0] == branches[0])
+
+
+def test_every_short_branch_and_pause_is_measured(sized):
     folded = model_of(sized, "fold")
     peaks = json.loads((sized / "size" / "fifos.json").read_text())["peaks"]
-    assert list(peaks) == short_branches(folded)
-    assert len(peaks) == 12  # of ten residual adds, and two of the three pooled vectors
+    assert list(peaks) == short_branches(folded) + before_pauses(folded)
+    assert len(short_branches(folded)) == 12  # ten residual adds, two of three pooled vectors
+    assert len(before_pauses(folded)) == 15  # 3x3 windows
     deep = [depth for name, depth in peaks.items() if name.startswith("StreamFork")]
     assert min(deep) > 16
     depths = {n.input[0]: getCustomOp(n).depth for n in fifos(model_of(sized, "size")).values()}
@@ -65,26 +73,28 @@ def run_with(sized, small, small_golden, tmp_path, name, depth):
 
 
 def test_a_shallow_fifo_is_named(sized, small, small_golden, tmp_path):
+    fifo = residual_fifo(sized)
     with pytest.raises(
         ToolError,
-        match=r"deadlock: Fifo_0 of depth 8 is full before StreamAdd_0, which waits for Requant_\d",
+        match=rf"deadlock: {fifo} of depth 8 is full before StreamAdd_0, which waits for Requant",
     ):
-        run_with(sized, small, small_golden, tmp_path, "Fifo_0", 8)
+        run_with(sized, small, small_golden, tmp_path, fifo, 8)
 
 
 @pytest.mark.slow
 def test_one_word_too_shallow(sized, small, small_golden, tmp_path):
     """Between a depth that works and the next that does not, the flow names the FIFO."""
-    works, stops = getCustomOp(fifos(model_of(sized, "size"))["Fifo_0"]).depth, 8
+    fifo = residual_fifo(sized)
+    works, stops = getCustomOp(fifos(model_of(sized, "size"))[fifo]).depth, 8
     while works - stops > 1:
         depth = (works + stops) // 2
         try:
-            run = run_with(sized, small, small_golden, tmp_path, "Fifo_0", depth)
+            run = run_with(sized, small, small_golden, tmp_path, fifo, depth)
             np.testing.assert_array_equal(run.found, small_golden.accumulators[:2])
             works = depth
         except ToolError as error:
             stops, found = depth, str(error)
-    assert f"deadlock: Fifo_0 of depth {works - 1} is full before StreamAdd_0" in found
+    assert f"deadlock: {fifo} of depth {works - 1} is full before StreamAdd_0" in found
 
 
 def test_streams_of_the_design_are_complete(sized):
