@@ -3,7 +3,9 @@
 
 Snapping rewrites scales and batch normalisation so that every requantisation multiplier is, to
 float32 precision, an integer over a power of two, and every offset a multiple of 2**-6. Derivations
-in float32 and float64 then round to the same integers.
+in float32 and float64 then round to the same integers. The weights of convolutions become their
+integers, with scale 1: the normalisation behind, which has a gain per channel anyway, takes over
+their scales.
 """
 
 from __future__ import annotations
@@ -156,11 +158,21 @@ def _snap_pool(model: ModelWrapper, node: NodeProto, groups: dict[str, list[Node
     _set_scale(model, source, float((multiplier * pooled)[0]))
 
 
+def _take_scale(model: ModelWrapper, name: str, reader: NodeProto) -> Float64:
+    """Scale per output channel of the weights ``name``, which become integers with scale 1."""
+    scale, node = _scale(model, name, reader), model.find_producer(name)
+    steps = np.rint(model.get_initializer(node.input[0]) / quant_info(model, node).scale)
+    model.set_initializer(node.input[0], steps.astype(np.float32))
+    model.set_initializer(node.input[1], np.ones((), np.float32))
+    return scale
+
+
 def _snap_norm(model: ModelWrapper, node: NodeProto) -> None:
     conv = model.find_producer(node.input[0])
-    step = _scale(model, conv.input[0], node) * _scale(model, conv.input[1], node)
+    step = _scale(model, conv.input[0], node)
     out = quant_info(model, _next_quant(model, node)).scale.reshape(-1)
     gain, offset = batch_norm_affine(model, node)
+    gain = gain * _take_scale(model, conv.input[1], node)
     grid = 2.0**BIAS_FRACTION
     gamma = _snapped(step * gain / out) * out / step
     beta = np.rint(offset / out * grid) / grid * out
@@ -182,7 +194,7 @@ def export_files(
 
     ``path`` is NAME.onnx; beside it NAME_golden.npz for ``images`` uint8 (N, S, S), and for
     onnxruntime NAME_exact.onnx, equal to the bit, and NAME_qdq.onnx, faster.
-    packed: store the weights of NAME.onnx as INT8, see model.packing.
+    packed: store NAME.onnx as small as it goes, weights as INT8, see model.packing.
     UserError when the name does not end in .onnx or a file cannot be written.
     """
     if path.suffix != ".onnx":

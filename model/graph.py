@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import NodeProto
+from onnx import NodeProto, helper
+from onnx.reference import ReferenceEvaluator
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.basic import get_by_name
@@ -51,15 +52,23 @@ def load_qonnx(path: Path) -> ModelWrapper:
 
 
 def unpack(model: ModelWrapper) -> ModelWrapper:
-    """The model with float32 weights where the file has them as INT8, see model.packing."""
-    packed = [node for node in model.graph.node if node.op_type == "Cast"]
-    for cast in packed:
-        (product,) = model.find_consumers(cast.output[0])
-        steps = model.get_initializer(cast.input[0]).astype(np.float32)
-        model.set_initializer(product.output[0], steps * model.get_initializer(product.input[1]))
-        for node in (cast, product):
-            model.graph.node.remove(node)
-    return model.transform(InferShapes()) if packed else model
+    """The model with constants where the file has nodes that make them, see model.packing."""
+    known, folded = {tensor.name for tensor in model.graph.initializer}, []
+    for node in model.graph.node:
+        if not node.domain and known.issuperset(node.input):
+            folded.append(node)
+            known.update(node.output)
+    if not folded:
+        return model
+    names = [name for node in folded for name in node.output]
+    sinks = [helper.make_empty_tensor_value_info(name) for name in names]
+    part = helper.make_graph(folded, "constants", [], sinks, model.graph.initializer)
+    part = helper.make_model(part, opset_imports=model.model.opset_import)
+    for name, value in zip(names, ReferenceEvaluator(part).run(None, {}), strict=True):
+        model.set_initializer(name, value)
+    for node in folded:
+        model.graph.node.remove(node)
+    return model.transform(InferShapes())
 
 
 def describe(node: NodeProto) -> str:

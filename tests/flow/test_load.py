@@ -17,7 +17,7 @@ QONNX = "qonnx.custom_op.general"
 
 @pytest.fixture
 def packed():
-    """Convolution with weights as INT8, Cast and Mul in front of their Quant node."""
+    """Convolution with weights as INT8, Cast and Mul in front of their Quant node; bias of 1."""
     rng = np.random.default_rng(0)
     scale = rng.uniform(0.01, 0.02, (4, 1, 1, 1)).astype(np.float32)
     constants = {
@@ -25,7 +25,9 @@ def packed():
         "scale": scale,
         "zero": np.float32(0),
         "bits": np.float32(8),
+        "length": np.array([4], np.int64),
     }
+    one = numpy_helper.from_array(np.ones(1, np.float32))
     grid = {"signed": 1, "narrow": 1, "rounding_mode": "ROUND"}
     nodes = [
         helper.make_node("Cast", ["steps"], ["floats"], to=TensorProto.FLOAT),
@@ -33,7 +35,8 @@ def packed():
         helper.make_node(
             "Quant", ["weights", "scale", "zero", "bits"], ["grid"], domain=QONNX, **grid
         ),
-        helper.make_node("Conv", ["image", "grid"], ["sums"], kernel_shape=[3, 3]),
+        helper.make_node("ConstantOfShape", ["length"], ["ones"], value=one),
+        helper.make_node("Conv", ["image", "grid", "ones"], ["sums"], kernel_shape=[3, 3]),
     ]
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 2, 5, 5])
     sums = helper.make_tensor_value_info("sums", TensorProto.FLOAT, [1, 4, 3, 3])
