@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -12,6 +14,7 @@ from host.errors import FAILURES, UserError
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
+Command = TypeVar("Command", bound=Callable[..., object])
 IMAGES = "npz with images and landmarks; default: procedural faces."
 
 
@@ -132,14 +135,28 @@ def batch(name: str, sheet: Path, count: int, roots: dict[str, Path], cache: Pat
     click.echo(f"{sheet}: {count} training faces")
 
 
+def quantising(weights: str, config: str) -> Callable[[Command], Command]:
+    """Options that ptq and qat share: files and faces. weights: help; config: default."""
+    options = (
+        click.option("--weights", type=FILE, required=True, help=weights),
+        click.option("--out", type=FILE, required=True, help="Checkpoint of the INT8 twin."),
+        click.option("--images", type=FILE, help=IMAGES),
+        click.option("--config", "name", default=config, show_default=True,
+                     help="Configuration whose mix, loss and augmentation are used with --data."),
+        DATA,
+        CACHE,
+    )
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
 @main.command()
-@click.option("--weights", type=FILE, required=True, help="FP32 checkpoint of the training.")
-@click.option("--out", type=FILE, required=True, help="Checkpoint of the INT8 twin to write.")
-@click.option("--images", type=FILE, help=IMAGES)
-@click.option("--config", "name", default="best", show_default=True,
-              help="Configuration whose mix of sources --data gives the folders of.")
-@DATA
-@CACHE
+@quantising("FP32 checkpoint of the training.", config="best")
 @click.option("--count", default=512, show_default=True, help="Images to calibrate on.")
 @click.option("--percentile", default=99.99, show_default=True, help="Activations kept in range.")
 def ptq(
@@ -174,17 +191,13 @@ def ptq(
 
 
 @main.command()
-@click.option("--weights", type=FILE, required=True, help="INT8 checkpoint of ptq.")
-@click.option("--out", type=FILE, required=True, help="Checkpoint of the INT8 twin to write.")
-@click.option("--images", type=FILE, help=IMAGES)
-@click.option("--config", "name", default="finish", show_default=True,
-              help="Configuration whose mix, loss and augmentation are used with --data.")
-@DATA
-@CACHE
+@quantising("INT8 checkpoint of ptq.", config="finish")
 @click.option("--count", default=8_000, show_default=True, help="Procedural faces, or of --images.")
 @click.option("--steps", default=1_000, show_default=True, help="Batches to train on.")
+@click.option("--minutes", type=float, help="Time to train, instead of --steps.")
 @click.option("--batch", default=32, show_default=True, help="Images in a batch.")
 @click.option("--rate", default=2e-4, show_default=True, help="First learning rate.")
+@click.option("--resume", is_flag=True, help="Go on from OUT.last, which is kept every minute.")
 def qat(
     weights: Path,
     out: Path,
@@ -194,36 +207,45 @@ def qat(
     cache: Path,
     count: int,
     steps: int,
+    minutes: float | None,
     batch: int,
     rate: float,
+    resume: bool,
 ) -> None:
-    """Fine-tune a quantised network as quantised, the statistics of its normalisation frozen."""
-    from rich.console import Console
-    from rich.progress import Progress
+    """Fine-tune a quantised network as quantised, the statistics of its normalisation frozen.
+
+    With --data the NME of faces that are held back is printed before and after.
+    """
     from torch.nn.functional import l1_loss
 
     from model.checkpoint import load_twin, save_twin
     from model.config import find_config
     from model.images import TUNING_SEED, labelled_images
-    from model.quantise import fine_tune, random_batches
-    from model.tuning import face_batches, face_loss
+    from model.quantise import Length, Tuner, random_batches
+    from model.sources import load_mixture
+    from model.train import measure_crops
+    from model.tuning import face_batches, face_loss, run_tuner
 
-    twin = load_twin(weights)
+    twin, last = load_twin(weights), out.with_name(out.name + ".last")
+    tuner = Tuner(twin, Length(steps, minutes), rate)
+    size, held = twin.image_size, None
     if roots:
         config = find_config(name)
-        batches, loss = face_batches(config, roots, cache, batch, twin), face_loss(config, twin)
+        mixture, held = load_mixture(config, roots, cache)
+        click.echo(f"before: {measure_crops(twin, held).nme:.2f} % NME on {len(held)} faces")
+    if resume:
+        tuner.load(last)
+    seed = TUNING_SEED + tuner.step  # another order after resuming
+    if roots:
+        batches, loss = face_batches(config, mixture, batch, size, seed), face_loss(config, size)
     else:
-        data = labelled_images(images, twin.image_size, count, TUNING_SEED)
-        batches, loss = random_batches(*data, batch), l1_loss
-    with Progress(console=Console(stderr=True)) as progress:
-        task = progress.add_task("fine-tuning", total=steps)
-
-        def report(step: int, loss: float) -> None:
-            progress.update(task, completed=step, description=f"fine-tuning, loss {loss:.4f}")
-
-        fine_tune(twin, batches, steps, loss, rate, report)
+        data = labelled_images(images, size, count, TUNING_SEED)
+        batches, loss = random_batches(*data, batch, seed), l1_loss
+    run_tuner(tuner, batches, loss, last)
     save_twin(twin, out)
-    click.echo(f"{out}: INT8, fine-tuned for {steps} steps")
+    if held is not None:
+        click.echo(f"after: {measure_crops(twin, held).nme:.2f} % NME on {len(held)} faces")
+    click.echo(f"{out}: INT8, fine-tuned for {tuner.step} steps")
 
 
 @main.command()

@@ -260,6 +260,13 @@ def check_arguments(width: float, num_landmarks: int, s3: str, image_size: int) 
         )
 
 
+def freeze_statistics(network: PFLD) -> None:
+    """Let the batch normalisations use their running statistics until the next ``train()``."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+
+
 def count_macs(network: PFLD) -> int:
     """Multiply-accumulates of one image through ``network``, auxiliary branch excepted."""
     total = 0

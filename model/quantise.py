@@ -2,13 +2,18 @@
 """Post-training quantisation and quantisation-aware fine-tuning of the INT8 twin.
 
 ``post_train`` sets every activation threshold from the FP32 network's activations and takes out the
-mean error of each layer; it needs images only. ``fine_tune`` trains weights and thresholds further
-on labelled images.
+mean error of each layer; it needs images only. ``Tuner`` trains weights and thresholds further on
+labelled images.
 """
 
 from __future__ import annotations
 
+import math
+import pickle
+import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -17,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from host.errors import UserError
-from model.network import PFLD, ConvNorm
+from model.network import PFLD, ConvNorm, freeze_statistics
 from model.quantised import build_twin, learned_quantisers, load_float, set_threshold
 
 PERCENTILE = 99.99  #: of the absolute activations; what lies above saturates
@@ -121,36 +126,92 @@ def _forward(
 # -- quantisation-aware fine-tuning ----------------------------------------------------------------
 
 
-def fine_tune(
-    twin: PFLD,
-    batches: Iterable[tuple[Tensor, Target]],
-    steps: int,
-    loss: Callable[[Tensor, Target], Tensor],
-    rate: float = 1e-4,
-    report: Callable[[int, float], None] = lambda step, value: None,
-) -> None:
-    """Train weights and thresholds of ``twin`` in place for ``steps`` batches, cosine to zero.
+@dataclass(frozen=True)
+class Length:
+    """How long to fine-tune: a number of batches, or of minutes where these are given."""
 
-    batches: endless pairs of images (B, 1, S, S) and what ``loss`` needs to know about them.
-    loss: scalar of the predicted landmarks (B, 2 * points), fractions, and that knowledge.
-    rate: first learning rate of AdamW.
-    The statistics of batch normalisation stay as they are. ``report`` gets step and loss.
-    """
-    optimiser = torch.optim.AdamW(_parameter_groups(twin), lr=rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    twin.train()
-    for module in twin.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.eval()
-    for step, (images, target) in zip(range(steps), batches, strict=False):
-        value = loss(twin(images), target)
-        optimiser.zero_grad()
-        value.backward()
-        nn.utils.clip_grad_norm_(twin.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        report(step + 1, value.item())
-    twin.eval()
+    steps: int = 1_000
+    minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise UserError(f"steps={self.steps} is too small; use 1 or more")
+        if self.minutes is not None and not self.minutes > 0:
+            raise UserError(f"minutes={self.minutes:g} is not positive; use for example 20")
+
+    def share(self, step: int, seconds: float) -> float:
+        """Part of the work that is done after so many batches and seconds, up to 1."""
+        done = step / self.steps if self.minutes is None else seconds / (60 * self.minutes)
+        return min(1.0, done)
+
+
+class Tuner:
+    """Trains weights and thresholds of a twin in place; the batch statistics stay as they are."""
+
+    def __init__(self, twin: PFLD, length: Length, rate: float = 1e-4) -> None:
+        """rate: first learning rate of AdamW, which falls along a cosine to 0."""
+        self.twin = twin.to(memory_format=torch.channels_last)
+        self.length, self.rate = length, rate
+        self.optimiser = self._optimiser()
+        self.step, self.seconds = 0, 0.0
+
+    def _optimiser(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(_parameter_groups(self.twin), lr=self.rate)
+
+    @property
+    def share(self) -> float:
+        """Part of the work that is done, 0 to 1."""
+        return self.length.share(self.step, self.seconds)
+
+    def state(self) -> dict[str, object]:
+        """What :meth:`load` needs to go on."""
+        return {
+            "state_dict": self.twin.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+
+    def load(self, path: Path) -> None:
+        """Go on from a file with :meth:`state`; UserError for any other file."""
+        try:
+            state = torch.load(path, weights_only=True)
+            self.twin.load_state_dict(state["state_dict"])
+            self.optimiser = self._optimiser()  # Brevitas has put new parameters into the twin
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.step, self.seconds = state["step"], state["seconds"]
+        except (OSError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
+            raise UserError(f"{path} cannot be resumed from: {error}") from error
+
+    def run(
+        self,
+        batches: Iterable[tuple[Tensor, Target]],
+        loss: Callable[[Tensor, Target], Tensor],
+        report: Callable[[float, float], None] = lambda share, value: None,
+    ) -> None:
+        """Train until all is done.
+
+        batches: endless pairs of images (B, 1, S, S) and what ``loss`` needs to know about them.
+        loss: scalar of the predicted landmarks (B, 2 * points), fractions, and that knowledge.
+        ``report`` gets the part that is done and the loss after every batch.
+        """
+        self.twin.train()
+        freeze_statistics(self.twin)
+        source = iter(batches)
+        while self.share < 1:
+            start = time.monotonic()
+            for group in self.optimiser.param_groups:
+                group["lr"] = self.rate * 0.5 * (1 + math.cos(math.pi * self.share))
+            images, target = next(source)
+            value = loss(self.twin(images.contiguous(memory_format=torch.channels_last)), target)
+            self.optimiser.zero_grad()
+            value.backward()
+            nn.utils.clip_grad_norm_(self.twin.parameters(), 1.0)
+            self.optimiser.step()
+            self.step += 1
+            self.seconds += time.monotonic() - start
+            report(self.share, value.item())
+        self.twin.eval()
 
 
 def _parameter_groups(twin: PFLD) -> list[dict[str, object]]:

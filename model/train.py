@@ -32,7 +32,7 @@ from model.face_cache import generator_id
 from model.landmarks import NUM_LANDMARKS
 from model.losses import angle_error, attribute_weights, face_losses
 from model.metrics import Metrics, measure_known
-from model.network import PFLD
+from model.network import PFLD, freeze_statistics
 from model.sources import Mixture, as_batch, collect
 
 
@@ -213,13 +213,6 @@ def make_optimiser(config: TrainConfig, network: PFLD) -> torch.optim.Optimizer:
         {"params": others, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=config.rate)
-
-
-def freeze_statistics(network: PFLD) -> None:
-    """Let the batch normalisations use their running statistics until the next ``train()``."""
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.eval()
 
 
 @torch.no_grad()

@@ -101,6 +101,10 @@ def test_quantising_on_the_faces_of_a_data_set(
     options = ("--weights", int8, "--out", tuned, "--steps", 2, "--batch", 2)
     second = run("qat", *options, *data)
     assert second.exit_code == 0, second.output
+    assert re.search(r"^before: \d+\.\d\d % NME on 1 faces$", second.output, re.MULTILINE)
+    third = run("qat", *options, *data, "--steps", 3, "--resume")
+    assert third.exit_code == 0, third.output
+    assert "tuned.pt: INT8, fine-tuned for 3 steps" in third.output
     before, after = (load_twin(path).state_dict() for path in (int8, tuned))
     assert any(not torch.equal(before[name], after[name]) for name in before)
 

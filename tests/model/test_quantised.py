@@ -14,7 +14,7 @@ from torch import nn
 from host.errors import UserError
 from model.checkpoint import load_network, load_twin, save_twin
 from model.network import PFLD, Bottleneck
-from model.quantise import calibrate, correct_bias, fine_tune, post_train
+from model.quantise import Length, Tuner, calibrate, correct_bias, post_train
 from model.quantised import (
     CAMERA_SCALE,
     build_twin,
@@ -131,20 +131,61 @@ def test_fine_tuning_lowers_the_loss_and_moves_thresholds() -> None:
     before = [q.act_quant.scale().item() for q in learned_quantisers(twin).values()]
     statistics = twin.stem[0].norm.running_mean.clone()
     losses: list[float] = []
-    fine_tune(
-        twin,
-        iter([(images, torch.full((8, 8), 0.5))] * 10),
-        steps=10,
-        loss=nn.functional.l1_loss,
-        rate=1e-2,
-        report=lambda step, value: losses.append(value),
-    )
+    tuner = Tuner(twin, Length(steps=10), rate=1e-2)
+    batches = itertools.repeat((images, torch.full((8, 8), 0.5)))
+    tuner.run(batches, nn.functional.l1_loss, lambda share, value: losses.append(value))
     after = [q.act_quant.scale().item() for q in learned_quantisers(twin).values()]
     assert len(losses) == 10
     assert losses[-1] < 0.8 * losses[0]
     assert before != after
     assert not twin.training
     assert torch.equal(statistics, twin.stem[0].norm.running_mean)
+
+
+class Stop(Exception):
+    """Ends a run in the middle."""
+
+
+def test_fine_tuning_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    images = as_tensor(smooth_images(8, 32, seed=1))
+    batches = [(images.roll(i, 0)[:4], torch.full((4, 8), i / 6)) for i in range(6)]
+    network = random_network(**SMALL)
+    whole, first, second = (
+        Tuner(post_train(network, images), Length(steps=6), rate=1e-2) for _ in range(3)
+    )
+
+    def stop(share: float, value: float) -> None:
+        if share == 0.5:
+            raise Stop
+
+    whole.run(batches, nn.functional.l1_loss)
+    with pytest.raises(Stop):
+        first.run(batches, nn.functional.l1_loss, stop)
+    torch.save(first.state(), tmp_path / "last")
+    second.load(tmp_path / "last")
+    second.run(batches[second.step :], nn.functional.l1_loss)
+    assert second.step == 6
+    expected = whole.twin.state_dict()
+    for name, value in second.twin.state_dict().items():
+        assert torch.equal(value, expected[name]), name
+
+
+def test_length_of_fine_tuning() -> None:
+    assert Length(steps=8).share(2, 1e6) == 0.25
+    assert Length(minutes=2).share(10**6, 30) == 0.25
+    assert Length(minutes=2).share(0, 999) == 1
+    with pytest.raises(UserError, match=r"steps=0 is too small; use 1 or more"):
+        Length(steps=0)
+    with pytest.raises(UserError, match=r"minutes=-1 is not positive; use for example 20"):
+        Length(minutes=-1)
+
+
+def test_resuming_needs_its_file(tmp_path: Path) -> None:
+    tuner = Tuner(build_twin(SMALL), Length())
+    for content in ("no file", "text"):
+        with pytest.raises(UserError, match=r"last cannot be resumed from"):
+            tuner.load(tmp_path / "last")
+        (tmp_path / "last").write_text(content)
 
 
 def test_twin_survives_its_file(twin: PFLD, tmp_path: Path) -> None:
