@@ -33,11 +33,10 @@ from build_flows.folding import (
 )
 from build_flows.graph import apply_all
 from build_flows.sizing import FINN_DENSE, JOINS, PADDING
-from build_flows.stitch import on_chain
 from hw.ops.base import Resources, divisors
 from hw.ops.fifo import MIN_DEPTH, auto_style, memory_cost
 from hw.ops.weight_port import MAX_DEPTH
-from hw.ops.weight_stream import NO_CHAIN, RAM_STYLES, WeightStream
+from hw.ops.weight_stream import RAM_STYLES, WeightStream
 
 SLACK_PIXELS = 4  #: what the pipelines of a branch hold besides its windows
 NOTHING: Cost = (0,) * len(RESOURCES)
@@ -169,8 +168,7 @@ def _memory_shape(op: CustomOp) -> tuple[int, int]:
 def weight_memory_cost(depth: int, lanes: int, datatype: str, style: str) -> Cost:
     """Cost of a memory of ``depth`` words of ``lanes`` weights."""
     shape = np.zeros((depth, lanes), np.int64)
-    index = 0 if on_chain(style) else NO_CHAIN
-    memory = WeightStream.from_lanes("weights", shape, datatype, style, chain_index=index)
+    memory = WeightStream.from_lanes("weights", shape, datatype, style, chain_index=0)
     return cost_of(memory.resources())
 
 

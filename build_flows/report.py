@@ -35,7 +35,6 @@ from host.preprocess import crop_face
 from host.source import astronaut
 from hw.ops import weight_port
 from hw.ops.base import Resources
-from hw.ops.weight_stream import NO_CHAIN
 
 PRODUCTS = ("report.json", "face.png", "settings.json", "activity.csv", "activity.png")
 MULTIPLIERS = ("dense", "MVAU", "depthwise")  #: kernels whose DSPs multiply activations by weights
@@ -155,7 +154,7 @@ def _costs(model: ModelWrapper, part: str) -> Iterator[tuple[str, Resources]]:
     memories = [memory for memory, _ in weight_memories(model).values()]
     for memory in memories:
         yield memory.rtl_module, memory.resources()
-    if any(memory.chain_index != NO_CHAIN for memory in memories):
+    if memories:
         yield weight_port.MODULE, weight_port.resources()
 
 

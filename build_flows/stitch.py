@@ -24,7 +24,7 @@ from hw.generate import declaration, instance, module_instance
 from hw.ops import Dense, Depthwise
 from hw.ops.base import IntArray, KernelOp
 from hw.ops.weight_port import CHAIN_BITS, MODULE
-from hw.ops.weight_stream import NO_CHAIN, WeightStream, mvau_weight_lanes
+from hw.ops.weight_stream import WeightStream, mvau_weight_lanes
 
 TOP = "accelerator"
 RESET = "units_rst_n"  #: of all units but the weight memories: they wait until the weights flow
@@ -96,8 +96,7 @@ def stitch(model: ModelWrapper, rtl: Path, design: Path) -> ModelWrapper:
     nets, memories = _nets(model), weight_memories(model)
     text = [_weights(memory, lanes, design) for memory, lanes in memories.values()]
     text += [_unit(model, getCustomOp(node), nets, design) for node in model.graph.node]
-    chain = [memory for memory, _ in memories.values() if memory.chain_index != NO_CHAIN]
-    ports = _ports(model, [_memory(memory) for memory in chain])
+    ports = _ports(model, [_memory(memory) for memory, _ in memories.values()])
     (design / f"{TOP}.sv").write_text(_top(model, nets, ports, "".join(text)))
     (design / "design.json").write_text(json.dumps(asdict(ports), indent=1))
     return model
@@ -123,24 +122,16 @@ def _nets(model: ModelWrapper) -> dict[str, int]:
 
 
 def weight_memories(model: ModelWrapper) -> dict[str, tuple[WeightStream, IntArray]]:
-    """Unit -> the weight memory beside it and its lanes, in the order of the data."""
+    """Unit -> the weight memory beside it and its lanes, in the order of data and chain."""
     memories: dict[str, tuple[WeightStream, IntArray]] = {}
-    chained = 0
-    for node in filter(has_weights, model.graph.node):
+    for index, node in enumerate(filter(has_weights, model.graph.node)):
         lanes, style = _lanes(model, getCustomOp(node))
         if style == "auto":
             style = "distributed" if len(lanes) <= DISTRIBUTED_DEPTH else "block"
-        index = chained if on_chain(style) else NO_CHAIN
-        chained += on_chain(style)
         name, datatype = f"{node.name}_weights", getCustomOp(node).get_nodeattr("weightDataType")
         memory = WeightStream.from_lanes(name, lanes, datatype, style, chain_index=index)
         memories[node.name] = memory, lanes
     return memories
-
-
-def on_chain(style: str) -> bool:
-    """Whether a memory can be written at run time; look-up tables are smaller as constants."""
-    return style != "distributed"
 
 
 def _lanes(model: ModelWrapper, op: CustomOp) -> tuple[IntArray, str]:
@@ -154,9 +145,7 @@ def _lanes(model: ModelWrapper, op: CustomOp) -> tuple[IntArray, str]:
 
 def _weights(memory: WeightStream, lanes: IntArray, folder: Path) -> str:
     name, index = memory.onnx_node.name, memory.chain_index
-    wires = {} if index == NO_CHAIN else {
-        "chain_in": f"chain_{index}", "chain_out": f"chain_{index + 1}"
-    }  # fmt: skip
+    wires = {"chain_in": f"chain_{index}", "chain_out": f"chain_{index + 1}"}
     nets = {memory.rtl_ports()[1][0]: f"n_{name}"}
     return instance(memory, name, nets, folder, (lanes,), wires)
 
