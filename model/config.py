@@ -145,7 +145,7 @@ CONFIGS = {
         attribute_weights=True,
     ),
     "finish": TrainConfig(
-        mix=(("wflw", 4.0), ("wflw_partial", 1.0), ("wider98", 0.3)),
+        mix=(("wflw", 4.0), ("wflw_partial", 1.0), ("wider98", 0.3), ("300w", 0.4)),
         epochs=10,
         batch=32,
         rate=2e-4,
