@@ -284,7 +284,9 @@ def export(weights: Path, out: Path, images: Path | None, count: int, packed: bo
 @click.option("--list", "rows", type=FILE, help="Faces of another list than the test list.")
 @click.option("--arithmetic", default="auto", show_default=True,
               help="Of a QONNX file: integer (auto), as the hardware, or quantised.")
-@click.option("--anchor", type=FILE, help="ONNX file of a network to compare with.")
+@click.option("--anchor", type=FILE, help="ONNX file of a foreign network to measure too.")
+@click.option("--compare", "twin", type=FILE,
+              help="Another file of the network: how far it is off, on the worst face too.")
 @click.option("--detector/--no-detector", default=False, help="Also with detected boxes.")
 @click.option("--errors", type=FILE, help="CSV to write the error of each face to.")
 @click.option("--picture", type=FILE, help="PNG to write, faces with true and found points.")
@@ -298,6 +300,7 @@ def evaluate(
     rows: Path | None,
     arithmetic: str,
     anchor: Path | None,
+    twin: Path | None,
     detector: bool,
     errors: Path | None,
     picture: Path | None,
@@ -310,13 +313,22 @@ def evaluate(
     All figures are in percent; NME is divided by the distance of the outer eye corners, accuracy
     is 100 - NME.
     """
-    from model.evaluate import collect_faces, draw_faces, errors_of, evaluate_all, write_errors
+    from model.evaluate import (
+        collect_faces,
+        compare,
+        draw_faces,
+        errors_of,
+        evaluate_all,
+        write_errors,
+    )
     from model.predictors import open_anchor, open_predictor
 
     predictor = open_predictor(weights, arithmetic)
     faces = collect_faces(dataset, root, rows, predictor.size, images, count)
     others = [open_anchor(anchor)] if anchor else []
     result = evaluate_all(predictor, others, faces, detector)
+    if twin:
+        result["compared"] = compare(predictor, open_predictor(twin), faces)
     if errors:
         write_errors(errors, faces, errors_of(predictor, faces))
     if picture:
@@ -345,6 +357,10 @@ def print_figures(result: dict[str, object], indent: str = "") -> None:
             print_figures({**value, "arithmetic": key}, indent + "  ")
     if anchor := result.get("anchor"):
         print_figures(anchor, indent)
+    if other := result.get("compared"):
+        print_figures(other, indent)
+        mean, worst = other["difference"], other["largest"]
+        click.echo(f"NME differs by {mean:.4f} points, on the worst face by {worst:.4f}")
 
 
 @main.command()
@@ -356,6 +372,7 @@ def print_figures(result: dict[str, object], indent: str = "") -> None:
 @click.option("--root", type=FOLDER, help="The data set's folder.")
 @click.option("--list", "rows", type=FILE, help="Faces of another list than the test list.")
 @click.option("--count", default=500, show_default=True, help="Procedural faces.")
+@click.option("--detector/--no-detector", default=False, help="Also with detected boxes.")
 @click.option("--out", type=FOLDER, required=True, help="Folder of the report.")
 def report(
     methods: tuple[str, ...],
@@ -364,10 +381,11 @@ def report(
     root: Path | None,
     rows: Path | None,
     count: int,
+    detector: bool,
     out: Path,
 ) -> None:
     """Write the table of all methods with their robustness, and pictures."""
-    from model.evaluate import collect_faces
+    from model.evaluate import collect_faces, detected_crops
     from model.predictors import open_anchor, open_predictor
     from model.report import Method, write_report
 
@@ -380,8 +398,9 @@ def report(
         opened.append(Method(name, Path(file), open_predictor(Path(file)), time or "-"))
     if anchor:
         opened.insert(0, Method("anchor", anchor, open_anchor(anchor)))
-    faces = collect_faces(dataset, root, rows, opened[-1].predictor.size, None, count)
-    click.echo(write_report(opened, faces, out))
+    size = opened[-1].predictor.size
+    faces = collect_faces(dataset, root, rows, size, None, count)
+    click.echo(write_report(opened, faces, out, detected_crops(faces, size) if detector else None))
 
 
 if __name__ == "__main__":

@@ -83,8 +83,10 @@ def detected_crops(faces: Faces, size: int) -> Faces:
     """Crops around the detector's boxes, of those of ``faces`` that it finds.
 
     A box belongs to a face when its middle lies in the true square and the squares' sides differ
-    less than two-fold.
+    less than two-fold. UserError for procedural faces.
     """
+    if faces.name == PROCEDURAL:
+        raise UserError("procedural faces come as crops, without a picture to detect them in")
     found, detector = Faces(f"{faces.name}, detected"), FaceDetector()
     for record, true in zip(faces.records, faces.squares, strict=True):
         picture = read_picture(record.image)
@@ -192,8 +194,6 @@ def evaluate_all(
     predictor: Predictor, others: list[Predictor], faces: Faces, detector: bool = False
 ) -> dict[str, object]:
     """Everything that the command prints, as a JSON object; ``others`` are anchors to compare."""
-    if detector and faces.name == PROCEDURAL:
-        raise UserError("procedural faces come as crops, without a picture to detect them in")
     detected = detected_crops(faces, predictor.size) if detector else None
     result = evaluate(predictor, faces, detected)
     for other in others:
@@ -201,6 +201,23 @@ def evaluate_all(
             raise UserError(f"the anchor takes {other.size} pixels, the network {predictor.size}")
         result[other.kind] = evaluate(other, faces, detected)
     return result
+
+
+def compare(predictor: Predictor, other: Predictor, faces: Faces) -> dict[str, object]:
+    """How two networks differ on the same crops: figures of ``other``, and differences of the NME.
+
+    ``difference`` is that over all faces, ``largest`` that of the face where it is largest, both
+    in percentage points and without a sign.
+    """
+    if other.size != predictor.size:
+        raise UserError(f"one network takes {predictor.size} pixels, the other {other.size}")
+    errors, others = errors_of(predictor, faces), errors_of(other, faces)
+    return {
+        "arithmetic": other.kind,
+        **figures(others),
+        "difference": round(abs(float(others.mean() - errors.mean())), ROUND),
+        "largest": round(float(np.abs(others - errors).max()), ROUND),
+    }
 
 
 def evaluate(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import cv2
@@ -20,11 +21,21 @@ from model.checkpoint import save, save_twin
 from model.corrupt import CORRUPTIONS, corrupt
 from model.data.records import Listing, Record
 from model.data.scheme68 import to_68
-from model.evaluate import _belongs, collect_faces, errors_of, point_errors, subsets, true_crops
+from model.evaluate import (
+    Faces,
+    _belongs,
+    collect_faces,
+    compare,
+    errors_of,
+    point_errors,
+    subsets,
+    true_crops,
+)
 from model.export import export_files
 from model.faces import make_faces
 from model.predictors import Predictor, open_anchor, open_predictor
 from model.quantise import post_train
+from model.report import as_markdown
 from tests.model.samples import as_tensor, random_network, smooth_images
 
 SMALL = {"width": 0.125}
@@ -60,6 +71,37 @@ def test_errors_are_those_of_points_in_the_picture(wflw_root: Path) -> None:
     unit = np.linalg.norm(points[60] - points[72])
     np.testing.assert_allclose(errors_of(perfect(faces), faces), [100 * 0.01 * side / unit])
     assert list(subsets(np.ones(1), faces.records)) == ["expression", "occlusion"]
+
+
+def test_comparison_tells_the_worst_face() -> None:
+    faces = collect_faces("procedural", None, None, 112, None, 4)
+    one = perfect(faces)
+
+    def worse(images: np.ndarray) -> np.ndarray:
+        moved = one.run(images)
+        moved[2] += np.array([0.01, 0])  # twice as far off as before
+        return moved
+
+    found = compare(one, Predictor("integer", 112, worse), faces)
+    expected = errors_of(one, faces)[2]
+    assert found["arithmetic"] == "integer"
+    assert found["largest"] == pytest.approx(expected, abs=1e-4)
+    assert found["difference"] == pytest.approx(expected / 4, abs=1e-4)
+    with pytest.raises(UserError, match="one network takes 112 pixels, the other 96"):
+        compare(one, Predictor("integer", 96, worse), faces)
+
+
+def test_comparison_of_files(weights: Path) -> None:
+    """The exported file equals itself on every face; its checkpoint rounds another way."""
+    integers = weights / "int8.onnx"
+    text, found = r"differs by ([\d.]+) points, on the worst face by ([\d.]+)", []
+    for other in (integers, weights / "int8.pt"):
+        result = run("evaluate", "--weights", integers, "--compare", other, "--count", 4)
+        assert result.exit_code == 0, result.output
+        line = re.search(text, result.output)
+        found.append([float(v) for v in line.groups()])
+    assert found[0] == [0, 0]
+    assert 0 <= found[1][0] <= found[1][1]
 
 
 def test_68_points_are_measured_after_the_mapping(ibug_root: Path) -> None:
@@ -202,6 +244,25 @@ def test_report(weights: Path, tmp_path: Path) -> None:
         assert (tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG")
     bad = run("report", "--method", "FP32", "--out", tmp_path)
     assert "--method 'FP32' is not NAME=FILE or NAME=FILE@TIME" in bad.output
+
+
+def test_report_compares_sizes_with_our_first_file_and_adds_detected_boxes() -> None:
+    figures = {"nme": 5.0, "fr10": 6.0, "auc10": 40.0, "accuracy": 95.0, "faces": 3}
+    corruptions = dict.fromkeys(CORRUPTIONS, [7.0, 8.0, 9.0])
+    rows = [
+        {
+            "method": name, "kind": kind, **figures, "bytes": size, "time": "-", "subsets": {},
+            "corruptions": corruptions, "detected": {**figures, "nme": 5.5, "faces": 2},
+        }
+        for name, kind, size in (
+            ("other", "anchor", 3_000_000), ("FP32", "fp32", 4_000_000), ("PTQ", "integer", 10**6)
+        )
+    ]
+    lines = as_markdown(rows, Faces("faces")).splitlines()
+    assert "| other | 5.00 | 6.00 | 40.00 | 95.00 | 3.00 | - | - |" in lines
+    assert "| PTQ | 5.00 | 6.00 | 40.00 | 95.00 | 1.00 | 4.00 | - |" in lines
+    assert "Crops from the detector's boxes (2 faces found)" in lines
+    assert "| PTQ | 5.50 | 6.00 | 40.00 | 95.00 |" in lines
 
 
 DATA = os.environ.get("KRIA_LANDMARKS_DATA", "")
