@@ -248,7 +248,7 @@ def test_report(weights: Path, tmp_path: Path) -> None:
 
 def test_report_compares_sizes_with_our_first_file_and_adds_detected_boxes() -> None:
     figures = {"nme": 5.0, "fr10": 6.0, "auc10": 40.0, "accuracy": 95.0, "faces": 3}
-    corruptions = dict.fromkeys(CORRUPTIONS, [7.0, 8.0, 9.0])
+    corruptions = {name: [7.0, 8.0, 9.0] for name in CORRUPTIONS}
     rows = [
         {
             "method": name, "kind": kind, **figures, "bytes": size, "time": "-", "subsets": {},
