@@ -82,7 +82,8 @@ CACHE = click.option(
 
 
 @main.command()
-@click.option("--config", "name", required=True, help="Configuration, see model/config.py.")
+@click.option("--config", "name", default="quick", show_default=True,
+              help="Configuration, see model/config.py.")
 @click.option("--out", type=FOLDER, help="Folder of the results [default: train/CONFIG].")
 @DATA
 @CACHE

@@ -155,6 +155,9 @@ CONFIGS = {
         augmentation=0.5,
         frozen=True,
     ),
+    "quick": TrainConfig(
+        width=0.25, faces=3_000, held_out=200, epochs=6, batch=32, rate=4e-3, average=0.99
+    ),
     "pfld_025x": TrainConfig(
         width=0.25, faces=6_000, epochs=14, batch=32, rate=4e-3, average=0.99
     ),
@@ -162,7 +165,7 @@ CONFIGS = {
     "smoke": TrainConfig(width=0.125, faces=256, held_out=32, epochs=4, batch=32),
 }
 """Named configurations of ``python -m model train``: best and paper train on real faces, finish
-goes on from the weights of best, the others use procedural faces."""
+goes on from the weights of best, the others use procedural faces; quick is the default."""
 
 
 def find_config(name: str, **changes: object) -> TrainConfig:

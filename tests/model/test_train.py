@@ -121,6 +121,11 @@ def test_unknown_names():
         configs.find_config("smoke", speed=3)
 
 
+def test_default_needs_no_download():
+    (option,) = [p for p in main.commands["train"].params if p.name == "name"]
+    assert configs.find_config(option.default).sources == ["procedural"]
+
+
 def test_start_from_weights(faces, tmp_path):
     first = stage.Trainer(replace(SMALL, pose_weight=0.0))
     first.train_epoch(faces)
