@@ -95,7 +95,7 @@ def build(config: str, out: Path | None, until: str | None) -> None:
 @click.option(
     "--time-limit",
     type=click.FloatRange(min=0, min_open=True),
-    default=10.0,
+    default=20.0,
     show_default=True,
     help="Of each search, in the solver's deterministic seconds.",
 )

@@ -26,6 +26,7 @@ from build_flows.solve import (
     Problem,
     Solution,
     Unsolved,
+    burden,
     cycle_bounds,
     without_limit,
 )
@@ -66,18 +67,19 @@ class Explorer:
     def smallest(self, cycles: int, start: Solution | None = None) -> Point:
         """Least resources with at most ``cycles`` a frame; UserError says why nothing fits.
 
-        ``start`` is a folding of no more cycles, taken if the time limit ends before one is found.
+        ``start`` is a folding of no more cycles, taken if the time limit ends before a better one
+        is found.
         """
         self.report(f"least resources at {cycles} cycles")
         problem = Problem(self.space, self.budget, cycles)
         problem.prefer_least()
-        if start:
-            problem.start_from(start.chosen)
         found = problem.solve(self.time_limit)
         if isinstance(found, Unsolved):
             found = start or Problem(self.space, self.budget, cycles).solve(self.time_limit)
         if isinstance(found, Unsolved):
             raise UserError(self._why(found, cycles))
+        if start:
+            found = min(found, start, key=lambda s: burden(s.used, self.budget))
         return Point(round(self.clk_mhz * 1e6 / found.cycles, 1), found)
 
     def fastest(self) -> tuple[Point, int]:

@@ -138,23 +138,13 @@ class Problem:
         return used
 
     def prefer_least(self, scale: int = SCALE) -> None:
-        """Minimise the shares of the limits, the largest above all."""
+        """Minimise :func:`burden`, in integers."""
         shares = [round(scale / limit) for limit in self.budget.limits]
         worst = self.model.new_int_var(0, 2 * scale, "")
         for used, share in zip(self.used, shares, strict=True):
             self.model.add(worst >= used * share)
         total_share = sum(used * share for used, share in zip(self.used, shares, strict=True))
         self.model.minimize(total_share + SCARCEST * worst)
-
-    def start_from(self, known: dict[str, Choice]) -> None:
-        """Search from a choice that is known to fit, for one that costs no more."""
-        for name, choices in self.units.items():
-            lanes, cost = known[name].lanes, known[name].cost
-            index = next((i for i, c in enumerate(choices)
-                          if c.lanes == lanes and _no_more(c.cost, cost)), None)  # fmt: skip
-            if index is not None:
-                for i, pick in enumerate(self.picks[name]):
-                    self.model.add_hint(pick, i == index)
 
     def prefer_least_of(self, resource: str) -> None:
         """Minimise one resource."""
@@ -196,6 +186,12 @@ def used_by(space: Space, chosen: dict[str, Choice], budget: Budget) -> Cost:
         for link in space.links
     ]
     return total([budget.reserved, *(c.cost for c in chosen.values()), *converters])
+
+
+def burden(used: Cost, budget: Budget) -> float:
+    """What a search for the least minimises: shares of the limits, the largest above all."""
+    shares = [n / limit for n, limit in zip(used, budget.limits, strict=True)]
+    return sum(shares) + SCARCEST * max(shares)
 
 
 def without_limit(budget: Budget, *resources: str) -> Budget:

@@ -100,6 +100,14 @@ def test_the_least_is_found_converters_counted(chain):
     assert (found.cycles, found.used, found.gap) == (400, (520, 0, 4, 0, 0), 0)
 
 
+def test_a_known_folding_is_kept_unless_a_better_one_is_found(chain):
+    explorer = explorer_of(chain, Budget((1_000, 1_000, 100, 100, 100), (0,) * 5))
+    found = explorer.smallest(400).solution
+    better, worse = replace(found, used=(519, 0, 4, 0, 0)), replace(found, used=(521, 0, 4, 0, 0))
+    assert explorer.smallest(400, better).solution == better
+    assert explorer.smallest(400, worse).solution.used == found.used
+
+
 def test_a_rigid_link_has_no_converter(chain):
     rigid = replace(chain, links=(Link("a", "b", 8, rigid=True),))
     budget = Budget((1_000, 1_000, 100, 100, 100), (0,) * 5)
