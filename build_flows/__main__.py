@@ -7,7 +7,8 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,13 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
+@contextmanager
+def spinner() -> Iterator[Callable[[str], None]]:
+    """A spinner while the block runs; what it gives is told what is being done."""
+    with console.status("") as status:
+        yield lambda text: status.update(f"{text} ...")
+
+
 @click.group()
 def cli() -> None:
     """From a QONNX file to simulated RTL."""
@@ -74,10 +82,8 @@ def build(config: str, out: Path | None, until: str | None) -> None:
     """Run the flow; steps whose inputs did not change are kept."""
     cfg = load_config(config)
     out = out or ROOT / "build" / cfg.name
-    with console.status("") as status:
-        results = run_steps(
-            STEPS, cfg, out, until, lambda name: status.update(f"{name} ..."), _print_step
-        )
+    with spinner() as report:
+        results = run_steps(STEPS, cfg, out, until, report, _print_step)
     _print_summary(results, out, cfg.name)
 
 
@@ -85,23 +91,12 @@ def build(config: str, out: Path | None, until: str | None) -> None:
 @click.option("--config", required=True, help="Name in build_flows/configs, or a .toml file.")
 @click.option("--fps", type=click.FloatRange(min=0, min_open=True), help="Only this rate.")
 @click.option("--cycles", type=click.IntRange(min=1), help="Only this many cycles a frame.")
-@click.option(
-    "--points",
-    type=click.IntRange(min=2),
-    default=24,
-    show_default=True,
-    help="Searches on the front; some end at the same folding.",
-)
-@click.option(
-    "--time-limit",
-    type=click.FloatRange(min=0, min_open=True),
-    default=20.0,
-    show_default=True,
-    help="Of each search, in the solver's deterministic seconds.",
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder; default build/CONFIG/explore."
-)
+@click.option("--points", type=click.IntRange(min=2), default=24, show_default=True,
+              help="Searches on the front; some end at the same folding.")
+@click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), default=20.0,
+              show_default=True, help="Of each search, in the solver's deterministic seconds.")
+@click.option("--out", type=click.Path(path_type=Path),
+              help="Folder; default build/CONFIG/explore.")
 @one_line_errors
 def explore(
     config: str, fps: float | None, cycles: int | None, points: int, time_limit: float,
@@ -113,11 +108,7 @@ def explore(
     folder = out or build / "explore"
     if fps and cycles:
         raise UserError(f"--fps {fps:g} and --cycles {cycles} exclude each other; give one")
-    with console.status("") as status:
-
-        def report(text: str) -> None:
-            status.update(f"{text} ...")
-
+    with spinner() as report:
         run_steps(STEPS, cfg, build, "map", report, _print_step)
         mapped = ModelWrapper(str(build / "map" / "model.onnx"))
         report("costs of all choices")
@@ -135,16 +126,10 @@ def explore(
 
 @cli.command()
 @click.option("--config", required=True, help="Config that is built.")
-@click.option(
-    "--from", "first", type=click.IntRange(min=0), default=0, show_default=True, help="First cycle."
-)
-@click.option(
-    "--cycles",
-    type=click.IntRange(min=1),
-    default=2000,
-    show_default=True,
-    help="Cycles in the file.",
-)
+@click.option("--from", "first", type=click.IntRange(min=0), default=0, show_default=True,
+              help="First cycle.")
+@click.option("--cycles", type=click.IntRange(min=1), default=2000, show_default=True,
+              help="Cycles in the file.")
 @click.option("--out", type=click.Path(path_type=Path), help="Default build/CONFIG/trace.vcd.")
 @one_line_errors
 def trace(config: str, first: int, cycles: int, out: Path | None) -> None:
@@ -152,9 +137,9 @@ def trace(config: str, first: int, cycles: int, out: Path | None) -> None:
     cfg = load_config(config)
     build = ROOT / "build" / cfg.name
     out = out or build / "trace.vcd"
-    with console.status("") as status:
-        run_steps(STEPS, cfg, build, "stitch", lambda s: status.update(f"{s} ..."), _print_step)
-        status.update("trace ...")
+    with spinner() as report:
+        run_steps(STEPS, cfg, build, "stitch", report, _print_step)
+        report("trace")
         model, images = ModelWrapper(str(build / "stitch" / "model.onnx")), Golden.load(cfg).images
         window = range(first, first + cycles)
         write_trace(model, build / "stitch" / "design", images[:1], window, out, build / "cache")
@@ -172,15 +157,11 @@ def synthesise(config: str) -> None:
     """
     cfg = load_config(config)
     out = ROOT / "build" / cfg.name
-    with console.status("") as status:
-
-        def started(step: str) -> None:
-            status.update(f"{step} ...")
-
-        run_steps(STEPS, cfg, out, "stitch", started, _print_step)
+    with spinner() as report:
+        run_steps(STEPS, cfg, out, "stitch", report, _print_step)
         model = ModelWrapper(str(out / "stitch" / "model.onnx"))
-        found = synthesise_design(model, cfg, out, status.update)
-        run_steps(STEPS, cfg, out, None, started, _print_step)
+        found = synthesise_design(model, cfg, out, report)
+        run_steps(STEPS, cfg, out, None, report, _print_step)
     publish(out / STEP_NAMES[-1], out)
     _print_synthesis(found, relative(out / "synthesis.json"))
 

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import NodeProto, helper
-from onnx.reference import ReferenceEvaluator
+from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.basic import get_by_name
 
 from host.errors import UserError
+from hw.ops.constants import fold_constants
 
 Float64 = npt.NDArray[np.float64]
 
@@ -53,22 +53,9 @@ def load_qonnx(path: Path) -> ModelWrapper:
 
 def unpack(model: ModelWrapper) -> ModelWrapper:
     """The model with constants where the file has nodes that make them, see model.packing."""
-    known, folded = {tensor.name for tensor in model.graph.initializer}, []
-    for node in model.graph.node:
-        if not node.domain and known.issuperset(node.input):
-            folded.append(node)
-            known.update(node.output)
-    if not folded:
-        return model
-    names = [name for node in folded for name in node.output]
-    sinks = [helper.make_empty_tensor_value_info(name) for name in names]
-    part = helper.make_graph(folded, "constants", [], sinks, model.graph.initializer)
-    part = helper.make_model(part, opset_imports=model.model.opset_import)
-    for name, value in zip(names, ReferenceEvaluator(part).run(None, {}), strict=True):
-        model.set_initializer(name, value)
-    for node in folded:
-        model.graph.node.remove(node)
-    return model.transform(InferShapes())
+    before = len(model.graph.node)
+    fold_constants(model)
+    return model.transform(InferShapes()) if len(model.graph.node) < before else model
 
 
 def describe(node: NodeProto) -> str:

@@ -10,7 +10,8 @@ from onnx import TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 
-from build_flows.steps import fold_constants, load
+from build_flows.steps import load
+from hw.ops.constants import fold_constants
 
 QONNX = "qonnx.custom_op.general"
 

@@ -74,10 +74,8 @@ def run_with(sized, small, small_golden, tmp_path, name, depth):
 
 def test_a_shallow_fifo_is_named(sized, small, small_golden, tmp_path):
     fifo = residual_fifo(sized)
-    with pytest.raises(
-        ToolError,
-        match=rf"deadlock: {fifo} of depth 8 is full before StreamAdd_0, which waits for Requant",
-    ):
+    stuck = rf"deadlock: {fifo} of depth 8 is full before StreamAdd_0, which waits for Requant_\d"
+    with pytest.raises(ToolError, match=stuck):
         run_with(sized, small, small_golden, tmp_path, fifo, 8)
 
 
