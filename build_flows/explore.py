@@ -11,7 +11,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,12 @@ from build_flows.budget import RESOURCES, Budget, Cost
 from build_flows.choices import Choice, Space, table_of
 from build_flows.setfolding import finn_space
 from build_flows.solve import (
-    RELAXED,
-    SCALE,
     Problem,
     Solution,
     Unsolved,
     burden,
     cycle_bounds,
+    improved,
     without_limit,
 )
 from host.atomic import replacing, write_text
@@ -67,19 +66,19 @@ class Explorer:
     def smallest(self, cycles: int, start: Solution | None = None) -> Point:
         """Least resources with at most ``cycles`` a frame; UserError says why nothing fits.
 
-        ``start`` is a folding of no more cycles, taken if the time limit ends before a better one
-        is found.
+        ``start`` is a folding of no more cycles; the result costs no more.
         """
         self.report(f"least resources at {cycles} cycles")
         problem = Problem(self.space, self.budget, cycles)
         problem.prefer_least()
         found = problem.solve(self.time_limit)
         if isinstance(found, Unsolved):
-            found = start or Problem(self.space, self.budget, cycles).solve(self.time_limit)
+            found = start or self._any(cycles)
         if isinstance(found, Unsolved):
             raise UserError(self._why(found, cycles))
-        if start:
-            found = min(found, start, key=lambda s: burden(s.used, self.budget))
+        best = min(found, start or found, key=lambda s: burden(s.used, self.budget))
+        best = replace(best, bound=found.bound if found is not start else 0.0)
+        found = improved(self.space, self.budget, cycles, best, self.time_limit)
         return Point(round(self.clk_mhz * 1e6 / found.cycles, 1), found)
 
     def fastest(self) -> tuple[Point, int]:
@@ -90,13 +89,22 @@ class Explorer:
         while possible - impossible > 1:
             middle = (impossible + possible) // 2
             self.report(f"searching for {bounds[middle]} cycles")
-            result = Problem(self.space, self.budget, bounds[middle]).solve(self.time_limit)
+            result = self._any(bounds[middle])
             if isinstance(result, Solution):
                 possible, start = bounds.index(result.cycles), result
             else:
                 impossible = middle
                 proven = middle if result.proven else proven
         return self.smallest(bounds[possible], start), bounds[proven + 1]
+
+    def _any(self, cycles: int) -> Solution | Unsolved:
+        """A folding that fits; where plain search finds none in time, an objective may lead."""
+        problem = Problem(self.space, self.budget, cycles)
+        result = problem.solve(self.time_limit)
+        if isinstance(result, Unsolved) and not result.proven:
+            problem.prefer_least()
+            result = problem.solve(self.time_limit)
+        return result
 
     def front(self, points: int) -> tuple[list[Point], int]:
         """Foldings from SLOWEST_FPS to the fastest, and the bound of :meth:`fastest`.
@@ -154,7 +162,7 @@ def row_of(point: Point, budget: Budget) -> dict[str, Any]:
         "cycles": solution.cycles,
         **used,
         **{f"{name}_share": round(n / limit, 3) for name, n, limit in shares},
-        "gap": round(solution.gap, 4),
+        "gap": round(solution.gap(budget), 4),
         "seconds": round(solution.seconds, 1),
         "folding": point.file,
     }
@@ -247,7 +255,7 @@ def comparison(
         explorer.report(f"FINN's SetFolding at {cycles} cycles")
         folded = finn_space(mapped, explorer.space, cycles)
         problem = Problem(folded, without_limit(explorer.budget, *RESOURCES), UNBOUNDED)
-        problem.prefer_least(SCALE * RELAXED)
+        problem.prefer_least()
         finn = problem.solve(explorer.time_limit)
         if isinstance(finn, Unsolved):
             raise UserError(f"no memories found for SetFolding at {cycles} cycles; give more time")

@@ -8,9 +8,12 @@ differ; the sum of every resource stays within its limit.
 
 from __future__ import annotations
 
+import random
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from math import prod
+from math import ceil, prod
+from typing import Any
 
 from ortools.sat.python import cp_model
 
@@ -18,12 +21,15 @@ from build_flows.budget import RESOURCES, Budget, Cost
 from build_flows.choices import Choice, Link, Space, total
 from host.errors import UserError
 
-SCALE = 1_000_000  #: share of a limit in the objective's integers
+SCALE = 100_000_000  #: share of a limit in the objective's integers
 SCARCEST = 4  #: weight of the largest share beside the sum of all
 RELAXED = 100  #: multiple of a limit that stands for no limit
-SPARE = 4  #: times the least parallelism that a unit may have
+SPARE = 8  #: times the least parallelism that a unit may have
 SEED = 4
 GAP = 0.002  #: a search ends when no other choice can be better by more than this share
+ROUNDS = 80  #: searches around a folding
+FREED = 0.2  #: share of the units that each of them may change
+ROUND_LIMIT = 0.05  #: time limit of each, as a share of the whole search's
 
 
 @dataclass(frozen=True)
@@ -35,9 +41,13 @@ class Solution:
     """Sum of each resource, what is reserved included."""
     cycles: int
     """Of the slowest unit."""
-    gap: float
-    """How much better another choice can be at most, as a share of the objective."""
+    bound: float
+    """What :func:`burden` of any choice is at least; 0 if nothing is known."""
     seconds: float
+
+    def gap(self, budget: Budget) -> float:
+        """How much better another choice can be at most, as a share of the burden."""
+        return max(0.0, 1 - self.bound / burden(self.used, budget))
 
 
 @dataclass(frozen=True)
@@ -137,18 +147,23 @@ class Problem:
         self.model.add(used <= limit)
         return used
 
-    def prefer_least(self, scale: int = SCALE) -> None:
+    def prefer_least(self) -> None:
         """Minimise :func:`burden`, in integers."""
-        shares = [round(scale / limit) for limit in self.budget.limits]
-        worst = self.model.new_int_var(0, 2 * scale, "")
-        for used, share in zip(self.used, shares, strict=True):
-            self.model.add(worst >= used * share)
-        total_share = sum(used * share for used, share in zip(self.used, shares, strict=True))
-        self.model.minimize(total_share + SCARCEST * worst)
+        shares = _shares(self.used, self.budget)
+        worst = self.model.new_int_var(0, 2 * RELAXED * SCALE, "")
+        for share in shares:
+            self.model.add(worst >= share)
+        self.model.minimize(_burden(shares, worst))
 
     def prefer_least_of(self, resource: str) -> None:
         """Minimise one resource."""
         self.model.minimize(self.used[RESOURCES.index(resource)])
+
+    def hint(self, chosen: dict[str, Choice]) -> None:
+        """Begin the search at a choice for every unit."""
+        for name, picks in self.picks.items():
+            for choice, pick in zip(self.units[name], picks, strict=True):
+                self.model.add_hint(pick, choice == chosen[name])
 
     def solve(self, time_limit: float) -> Solution | Unsolved:
         """Search for ``time_limit`` deterministic seconds of the solver."""
@@ -168,15 +183,37 @@ class Problem:
             name: next(c for c, p in zip(self.units[name], picks, strict=True) if solver.value(p))
             for name, picks in self.picks.items()
         }
-        best = solver.objective_value
-        gap = (best - solver.best_objective_bound) / best if best else 1.0  # nothing minimised
         return Solution(
             chosen,
             used_by(self.space, chosen, self.budget),
             max(choice.cycles for choice in chosen.values()),
-            gap,
+            max(solver.best_objective_bound / SCALE, 0.0),
             solver.wall_time,
         )
+
+
+def improved(
+    space: Space, budget: Budget, cycles: int, start: Solution, time_limit: float
+) -> Solution:
+    """A choice of no more burden than ``start``, found by searches around the best so far.
+
+    Each search may change some units, half of them neighbours, and keeps the others.
+    """
+    chance, names, best = random.Random(SEED), list(space.units), start
+    count = ceil(FREED / 2 * len(names))
+    for _ in range(ROUNDS):
+        if best.gap(budget) <= GAP:
+            break
+        first = chance.randrange(len(names))
+        freed = {*(names + names)[first : first + count], *chance.sample(names, count)}
+        units = {n: c if n in freed else (best.chosen[n],) for n, c in space.units.items()}
+        problem = Problem(replace(space, units=units), budget, cycles)
+        problem.prefer_least()
+        problem.hint(best.chosen)
+        found = problem.solve(ROUND_LIMIT * time_limit)
+        if isinstance(found, Solution) and burden(found.used, budget) < burden(best.used, budget):
+            best = replace(found, bound=start.bound)
+    return best
 
 
 def used_by(space: Space, chosen: dict[str, Choice], budget: Budget) -> Cost:
@@ -190,8 +227,17 @@ def used_by(space: Space, chosen: dict[str, Choice], budget: Budget) -> Cost:
 
 def burden(used: Cost, budget: Budget) -> float:
     """What a search for the least minimises: shares of the limits, the largest above all."""
-    shares = [n / limit for n, limit in zip(used, budget.limits, strict=True)]
-    return sum(shares) + SCARCEST * max(shares)
+    shares = _shares(used, budget)
+    return float(_burden(shares, max(shares)) / SCALE)
+
+
+def _shares(used: Iterable[Any], budget: Budget) -> list[Any]:
+    """Each resource, a number or an expression, as a share of its limit in parts of SCALE."""
+    return [n * round(SCALE / limit) for n, limit in zip(used, budget.limits, strict=True)]
+
+
+def _burden(shares: list[Any], worst: Any) -> Any:
+    return sum(shares) + SCARCEST * worst
 
 
 def without_limit(budget: Budget, *resources: str) -> Budget:
