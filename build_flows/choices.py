@@ -51,7 +51,7 @@ class Choice:
     lanes: tuple[int, int]
     """Elements in a word of its input and of its output streams."""
     cycles: int
-    """Clock cycles a frame."""
+    """Clock cycles a frame of a design with it, see :func:`least_cycles`."""
     cost: Cost
 
 
@@ -134,9 +134,23 @@ def _choices(
                 yield Choice(
                     tuple(entry.items()),
                     (int(lanes[0]), int(lanes[1])),
-                    int(op.get_exp_cycles()),
+                    least_cycles(op),
                     total([cost, *fifos]),
                 )
+
+
+def least_cycles(op: CustomOp) -> int:
+    """Fewest cycles between frames that a unit allows.
+
+    Between two frames the units behind a padding wait while it writes the last row of one and the
+    first of the next before the next row of pixels. So that this takes no longer than a row does
+    otherwise, padding must be as many times faster.
+    """
+    cycles = int(op.get_exp_cycles())
+    if op.onnx_node.op_type == PADDING:
+        top, _, bottom, _ = op.get_nodeattr("Padding")
+        return cycles * (top + 1 + bottom)
+    return cycles
 
 
 def _costs(op: CustomOp, part: str) -> Iterator[tuple[str, Cost]]:

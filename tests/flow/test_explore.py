@@ -167,6 +167,11 @@ def test_the_folding_file_builds_exactly_within_the_cycles(point, mapped, small_
     model = fold(mapped, write_folding(point, tmp_path), PART)
     assert max(getCustomOp(n).get_exp_cycles() for n in model.graph.node) <= CYCLES
     assert point.solution.cycles <= CYCLES
+    paddings = [getCustomOp(n) for n in model.graph.node if n.op_type == "FMPadding_rtl"]
+    assert paddings
+    for padding in paddings:  # three rows in the time of one
+        top, _, bottom, _ = padding.get_nodeattr("Padding")
+        assert (top + 1 + bottom) * padding.get_exp_cycles() <= CYCLES
     verify(model, small_golden, "fold")
 
 
