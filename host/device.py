@@ -27,6 +27,9 @@ class Device(Protocol):
     def where(self) -> str:
         """For people: what the device is."""
 
+    def open(self) -> None:
+        """Bring it to life; nothing else may be called before. UserError if that cannot be."""
+
     def read(self, offset: int) -> int:
         """Value of the 32-bit register at byte ``offset``."""
 
@@ -64,4 +67,4 @@ class Device(Protocol):
         """Let a little of that time pass."""
 
     def close(self) -> None:
-        """Give everything back; can be called twice."""
+        """Give everything back; can be called twice, and without ``open``."""

@@ -7,10 +7,10 @@ commands. Time is simulated time: it passes in register accesses and in ``pause`
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,38 +33,40 @@ class SimDevice:
         preload: bool = False,
         stall_seed: int | None = None,
     ) -> None:
-        """Start the simulation; it begins behind the reset.
+        """Describe the simulation.
 
         Args:
             program: the simulator.
             clk_mhz: clock that turns cycles into seconds.
             preload: the weight memories begin with the weights of the build.
             stall_seed: the DMA engine pauses at random.
-
-        Raises:
-            UserError: the program does not exist or cannot be started.
         """
-        command = [str(program)]
+        self._command = [str(program)]
         if stall_seed is not None:
-            command += ["--stall-seed", str(stall_seed)]
+            self._command += ["--stall-seed", str(stall_seed)]
         if preload:
-            command.append("+preload")
+            self._command.append("+preload")
+        self.name = f"sim_{os.getpid()}_{id(self)}"
+        self.where = f"simulator {program}"
+        self._clk_hz = clk_mhz * 1e6
+        self._process: subprocess.Popen[bytes] | None = None
+        self._target: Bytes | None = None
+        self._size = 0
+
+    def open(self) -> None:
+        """Start the program; it begins behind the reset. UserError if it cannot be started."""
         self._log = tempfile.TemporaryFile("w+", prefix="simulator_")
         try:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log
-            )
+                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log,
+                start_new_session=True,
+            )  # fmt: skip
         except OSError as error:
             self._log.close()
             raise UserError(
-                f"cannot start {program}: {error.strerror or error}; "
+                f"cannot start {self._command[0]}: {error.strerror or error}; "
                 "make it with: python -m build_flows shell"
             ) from error
-        self.name = f"sim_{self._process.pid}"
-        self.where = f"simulator {program}"
-        self._clk_hz = clk_mhz * 1e6
-        self._target: Bytes | None = None
-        self._size = 0
 
     def read(self, offset: int) -> int:
         """Value of the 32-bit register at byte ``offset``."""
@@ -133,10 +135,11 @@ class SimDevice:
 
     def close(self) -> None:
         """End the simulation."""
-        if self._log.closed:
+        if self._process is None:
             return
         self._process.kill()
         self._process.communicate()
+        self._process = None
         self._log.close()
 
     def _run(self, cycles: int, channels: int = 0) -> int:
@@ -150,25 +153,29 @@ class SimDevice:
         target[: self._size] = np.frombuffer(self._answer(self._size), np.uint8)
 
     def _tell(self, command: str, a: int = 0, b: int = 0, data: bytes = b"") -> None:
-        assert self._process.stdin is not None
+        stdin = self._running().stdin
+        assert stdin is not None
         try:
-            self._process.stdin.write(struct.pack("<cII", command.encode(), a, b) + data)
-            self._process.stdin.flush()
-        except (OSError, ValueError) as error:
+            stdin.write(struct.pack("<cII", command.encode(), a, b) + data)
+            stdin.flush()
+        except OSError as error:
             raise self._ended() from error
 
     def _answer(self, size: int) -> bytes:
-        assert self._process.stdout is not None
-        data = self._process.stdout.read(size)
+        stdout = self._running().stdout
+        assert stdout is not None
+        data = stdout.read(size)
         if len(data) != size:
             raise self._ended()
         return data
 
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise UserError("the simulator is not open; open the device first")
+        return self._process
+
     def _ended(self) -> DeviceError:
-        if self._log.closed:
-            return DeviceError("the simulator is closed; open the device again")
-        code = self._process.wait()
+        code = self._running().wait()
         self._log.seek(0)
-        lines: Sequence[str] = self._log.read().split("\n")
-        last = next((line for line in reversed(lines) if line), f"exit code {code}")
-        return DeviceError(f"{self.where} ended: {last}")
+        lines = [line for line in self._log.read().split("\n") if line]
+        return DeviceError(f"{self.where} ended: {lines[-1] if lines else f'exit code {code}'}")
