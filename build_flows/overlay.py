@@ -90,10 +90,10 @@ def settings(
 
 def weight_slices(design: Path) -> U32Array:
     """Slices of all memories of a stitched folder in the order of the chain."""
-    parts = [
-        to_slices(memory.bits, [int(line, 16) for line in (design / memory.file).read_text().split()])
-        for memory in Design.read(design).memories
-    ]
+    parts = []
+    for memory in Design.read(design).memories:
+        words = (design / memory.file).read_text().split()
+        parts.append(to_slices(memory.bits, [int(word, 16) for word in words]))
     return np.concatenate(parts)
 
 

@@ -55,7 +55,7 @@ class SimDevice:
 
     def open(self) -> None:
         """Start the program; it begins behind the reset. UserError if it cannot be started."""
-        self._log = tempfile.TemporaryFile("w+", prefix="simulator_")
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by close
         try:
             self._process = subprocess.Popen(
                 self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log,

@@ -81,7 +81,8 @@ def test_the_cycle_counter_counts_cycles(backend, device):
 @pytest.mark.parametrize("register", ["magic", "version", "config_hash"])
 def test_another_design_is_refused(overlay, tiny_program, register):
     other = dataclasses.replace(overlay, **{register: getattr(overlay, register) ^ 1})
-    with pytest.raises(DeviceError, match=rf"{register.upper()} of simulator .* is 0x.*, .* has 0x"):
+    text = rf"{register.upper()} of simulator .* is 0x.*, .* has 0x"
+    with pytest.raises(DeviceError, match=text):
         FpgaBackend(other, SimDevice(tiny_program))
 
 
