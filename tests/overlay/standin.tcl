@@ -229,7 +229,7 @@ proc do_get_property {options others} {
 foreach command [array names commands] {
   proc ::$command args [format {
     lassign [checked %1$s $args] options others
-    if {[info commands do_%1$s] ne ""} {return [do_%1$s $options $others]}
+    if {[info commands ::do_%1$s] ne ""} {return [::do_%1$s $options $others]}
   } $command]
 }
 
