@@ -35,6 +35,7 @@ from build_flows.explore import (
 from build_flows.flow import StepResult, run_steps
 from build_flows.report import PRODUCTS, publish
 from build_flows.simulate import write_trace
+from build_flows.simulated_board import simulate_board
 from build_flows.steps import STEPS
 from build_flows.synthesise import synthesise_design
 from build_flows.verify import Golden
@@ -201,6 +202,24 @@ def bitstream(config: str, clk_mhz: float | None, out_of_context: bool, overlays
     )
     if not out_of_context:
         click.echo(f"overlay: {relative(overlays / cfg.name)}")
+
+
+@cli.command()
+@click.option("--config", required=True, help="Config that is built.")
+@one_line_errors
+def shell(config: str) -> None:
+    """Build, then put the packaged accelerator in Verilator and its overlay into build/CONFIG/shell.
+
+    What host/backends/fpga.py drives on the board, for host/sim_device.py.
+    """
+    cfg = load_config(config)
+    out = ROOT / "build" / cfg.name
+    with spinner() as report:
+        run_steps(STEPS, cfg, out, None, report, _print_step)
+        publish(out / STEP_NAMES[-1], out)
+        report("simulator of the shell")
+        program, folder = simulate_board(out)
+    click.echo(f"{relative(program)}, {relative(folder)}")
 
 
 @cli.command("overlay-package")

@@ -65,7 +65,7 @@ class SimDevice:
             self._log.close()
             raise UserError(
                 f"cannot start {self._command[0]}: {error.strerror or error}; "
-                "make it with: python -m build_flows shell"
+                "make it with: python -m build_flows shell --config demo"
             ) from error
 
     def read(self, offset: int) -> int:

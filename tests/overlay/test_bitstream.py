@@ -2,11 +2,14 @@
 """Runs of Vivado, played by a stand-in: success, every failure in one line, the overlay's fate."""
 
 import json
+import shutil
 import sys
 import tarfile
 
 import pytest
+from click.testing import CliRunner
 
+from build_flows import __main__ as command_line
 from build_flows import bitstream
 from build_flows.bitstream import BUILD, OUT_OF_CONTEXT, publish, run_vivado, write_project
 from build_flows.config import ROOT
@@ -184,6 +187,51 @@ def test_the_clock_reaches_the_scripts(tiny_design, tmp_path, clk, strategies):
     write_project(tiny_design, tmp_path / "p", "tiny", "xck26-sfvc784-2LV-c", clk)
     assert f"set clk_mhz {clk:g}\n" in (tmp_path / "p" / "helpers.tcl").read_text()
     assert f"-period {1000 / clk:.3f} " in (tmp_path / "p" / "out_of_context.xdc").read_text()
+
+
+@pytest.fixture
+def command(tiny_design, tmp_path, monkeypatch):
+    """Function that runs the command line on the tiny design as the finished build ``demo``."""
+    build = tmp_path / "build" / "demo"
+    (build / "stitch").mkdir(parents=True)
+    shutil.copytree(tiny_design, build / "stitch" / "design")
+    (build / "settings.json").write_text(json.dumps(tiny.SETTINGS))
+    monkeypatch.setattr(command_line, "ROOT", tmp_path)
+    monkeypatch.setattr(command_line, "run_steps", lambda *_: [])
+    monkeypatch.setattr(command_line, "publish", lambda *_: None)
+    overlays = ["--config", "demo", "--overlays", str(tmp_path / "overlays")]
+    return lambda name, *more: CliRunner().invoke(command_line.cli, [name, *overlays, *more])
+
+
+def test_the_command_without_vivado(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = command("bitstream")
+    assert result.exit_code == 1
+    assert result.output.startswith("UserError: vivado is not on PATH: install Vivado 2022.2")
+    assert (tmp_path / "build" / "demo" / "vivado" / "build.tcl").is_file()
+    assert not (tmp_path / "overlays").exists()
+
+
+def test_the_command_writes_and_packs_the_overlay(command, vivado, tmp_path):
+    vivado()
+    result = command("bitstream", "--clk-mhz", "200")
+    assert result.exit_code == 0, result.output
+    assert "Performance_Explore at 200 MHz: setup slack 0.12 ns" in result.output
+    assert read_overlay(tmp_path / "overlays" / "demo").clk_mhz == 200
+    result = command("overlay-package", "--out", str(tmp_path / "p.tar.gz"))
+    assert result.exit_code == 1  # host/ is not below the folder that stands in for the root
+    vivado("result('-0.1'); print('ERROR: [landmarks] timing not met with any strategy');"
+           "sys.exit(1)")  # fmt: skip
+    result = command("bitstream", "--clk-mhz", "200")
+    assert result.exit_code == 1
+    assert "setup slack -0.1 ns from core/a_reg/C to core/b_reg/D" in result.output
+    assert read_overlay(tmp_path / "overlays" / "demo").bitstream.is_file()
+
+
+def test_the_command_refuses_a_clock(command):
+    result = command("bitstream", "--clk-mhz", "300")
+    assert result.exit_code == 1
+    assert "CLK_MHZ=300 cannot be made from 1000 MHz" in result.output
 
 
 def test_the_package_has_what_the_board_needs(tiny_design, tmp_path):
