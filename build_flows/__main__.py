@@ -208,9 +208,9 @@ def bitstream(config: str, clk_mhz: float | None, out_of_context: bool, overlays
 @click.option("--config", required=True, help="Config that is built.")
 @one_line_errors
 def shell(config: str) -> None:
-    """Build, then put the packaged accelerator in Verilator and its overlay into build/CONFIG/shell.
+    """Build, then put the accelerator with its shell in Verilator into build/CONFIG/shell.
 
-    What host/backends/fpga.py drives on the board, for host/sim_device.py.
+    With its overlay: what host/backends/fpga.py drives on the board, for host/sim_device.py.
     """
     cfg = load_config(config)
     out = ROOT / "build" / cfg.name

@@ -119,6 +119,11 @@ class SimDevice:
         self._target = None
         self._tell("x")
 
+    def interrupt(self) -> bool:
+        """Level of the interrupt."""
+        self._tell("i")
+        return self._answer(4) != bytes(4)
+
     def cycles(self) -> tuple[int, int]:
         """Cycles since the start, and at the last word of the last packet received."""
         self._tell("c")

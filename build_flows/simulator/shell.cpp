@@ -18,6 +18,7 @@
 //   a A B    run A cycles, or until one of the channels in B (1 send, 2 receive) becomes idle
 //                                                    -> busy channels, + 4 if receiving has failed
 //   d - -    what was received                                 -> its size, the bytes
+//   i - -    the interrupt                                     -> 0 or 1
 //   x - -    reset the DMA engine
 //   c - -    cycles since the start, and when the last word of a frame was received
 //                                                              -> 64 bits, 64 bits
@@ -105,6 +106,8 @@ public:
       clock();
     return busy() | failed * FAILED;
   }
+
+  bool interrupt() const { return top.irq; }
 
   void reset() {
     to_send.clear();
@@ -211,6 +214,7 @@ void obey(Shell &shell) {
     put(std::uint32_t(shell.received.size()));
     put(shell.received.data(), shell.received.size());
     break;
+  case 'i': put(std::uint32_t(shell.interrupt())); break;
   case 'x': shell.reset(); break;
   case 'c': put(shell.cycle); put(shell.frame_end); break;
   default: throw std::runtime_error(std::string("unknown command ") + command);
