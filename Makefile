@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 CONFIG ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo build accelerator explore test test-slow lint clean
+.PHONY: help setup demo build accelerator explore bitstream overlay-package test test-slow lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,6 +34,14 @@ accelerator: $(STAMP) ## the full-width network on the KV260, built and simulate
 explore: CONFIG := kv260_1x
 explore: $(STAMP) ## foldings from 60 FPS to the most that fits: build/kv260_1x/explore
 	$(RUN) -m build_flows explore --config $(CONFIG)
+
+bitstream: CONFIG := kv260_1x
+bitstream: $(STAMP) ## with Vivado: overlays/CONFIG for the KV260; CONFIG=name, CLK_MHZ=clock
+	$(RUN) -m build_flows bitstream --config $(CONFIG) $(if $(CLK_MHZ),--clk-mhz $(CLK_MHZ))
+
+overlay-package: CONFIG := kv260_1x
+overlay-package: $(STAMP) ## tarball of an overlay with host/ for the board
+	$(RUN) -m build_flows overlay-package --config $(CONFIG)
 
 test: $(STAMP) lint ## everything that needs no vendor tool, at most 20 minutes on 2 cores
 	$(RUN) -m pytest -m 'not slow and not vivado and not board and not gpu'

@@ -18,6 +18,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 from rich.console import Console
 from rich.table import Table
 
+from build_flows import bitstream as vivado
+from build_flows import overlay
 from build_flows.budget import RESOURCES, budget_of
 from build_flows.choices import space_of
 from build_flows.config import ROOT, load_config, relative
@@ -33,6 +35,7 @@ from build_flows.explore import (
 from build_flows.flow import StepResult, run_steps
 from build_flows.report import PRODUCTS, publish
 from build_flows.simulate import write_trace
+from build_flows.simulated_board import simulate_board
 from build_flows.steps import STEPS
 from build_flows.synthesise import synthesise_design
 from build_flows.verify import Golden
@@ -164,6 +167,74 @@ def synthesise(config: str) -> None:
         run_steps(STEPS, cfg, out, None, report, _print_step)
     publish(out / STEP_NAMES[-1], out)
     _print_synthesis(found, relative(out / "synthesis.json"))
+
+
+@cli.command()
+@click.option("--config", required=True, help="Config that is built.")
+@click.option("--clk-mhz", type=click.FloatRange(min=0, min_open=True),
+              help="Clock of the fabric; default: the config's.")
+@click.option("--out-of-context", is_flag=True,
+              help="Only synthesise the accelerator alone: quicker, no bitstream.")
+@click.option("--overlays", type=click.Path(path_type=Path), default=ROOT / "overlays",
+              help="Folder of all overlays.")
+@one_line_errors
+def bitstream(config: str, clk_mhz: float | None, out_of_context: bool, overlays: Path) -> None:
+    """Build, write the project for Vivado, run it, write overlays/CONFIG.
+
+    build/CONFIG/vivado is the project; what Vivado has finished is kept.
+    """
+    cfg = load_config(config)
+    clock = vivado.legal_clock(clk_mhz or cfg.clk_mhz)
+    out, script = ROOT / "build" / cfg.name, vivado.SCRIPT_OF[out_of_context]
+    with spinner() as report:
+        run_steps(STEPS, cfg, out, None, report, _print_step)
+        publish(out / STEP_NAMES[-1], out)
+        design = out / "stitch" / "design"
+        project = vivado.write_project(design, out / "vivado", cfg.name, cfg.part, clock)
+        report(f"vivado, see {relative(project.log(script))}")
+        result = vivado.run_vivado(project, script)
+        if not out_of_context:
+            host = json.loads((out / "settings.json").read_text())
+            vivado.publish(project, host, design, overlays / cfg.name, result)
+    click.echo(
+        f"{result['strategy']} at {clock:g} MHz: setup slack {result['setup_slack_ns']} ns, "
+        f"hold slack {result['hold_slack_ns']} ns"
+    )
+    if not out_of_context:
+        click.echo(f"overlay: {relative(overlays / cfg.name)}")
+
+
+@cli.command()
+@click.option("--config", required=True, help="Config that is built.")
+@one_line_errors
+def shell(config: str) -> None:
+    """Build, then put the accelerator with its shell in Verilator into build/CONFIG/shell.
+
+    With its overlay: what host/backends/fpga.py drives on the board, for host/sim_device.py.
+    """
+    cfg = load_config(config)
+    out = ROOT / "build" / cfg.name
+    with spinner() as report:
+        run_steps(STEPS, cfg, out, None, report, _print_step)
+        publish(out / STEP_NAMES[-1], out)
+        report("simulator of the shell")
+        program, folder = simulate_board(out)
+    click.echo(f"{relative(program)}, {relative(folder)}")
+
+
+@cli.command("overlay-package")
+@click.option("--config", required=True, help="Config whose overlay is packed.")
+@click.option("--overlays", type=click.Path(path_type=Path), default=ROOT / "overlays",
+              help="Folder of all overlays.")
+@click.option("--out", type=click.Path(path_type=Path),
+              help="Tarball; default build/landmarks-CONFIG.tar.gz.")
+@one_line_errors
+def overlay_package(config: str, overlays: Path, out: Path | None) -> None:
+    """Pack an overlay, host/ and its requirements for the board."""
+    archive = out or ROOT / "build" / f"landmarks-{config}.tar.gz"
+    archive.parent.mkdir(exist_ok=True)
+    overlay.write_package(overlays / config, ROOT, archive)
+    click.echo(relative(archive))
 
 
 def _print_synthesis(found: dict[str, Any], title: str) -> None:

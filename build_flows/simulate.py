@@ -21,14 +21,15 @@ from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
-from build_flows.stitch import TOP, Design, Stream, net_of
+from build_flows.stitch import TOP, Design, Stream, net_of, source_files
 from build_flows.verify import Golden, compare
 from host.atomic import replacing
 from host.errors import ToolError, UserError
 from hw.environment import prepare_verilator
 
 SIMULATOR = "simulator"
-MAIN = Path(__file__).parent / "simulator" / "main.cpp"
+MAINS = Path(__file__).parent / "simulator"
+MAIN = MAINS / "main.cpp"
 PRELOAD = ("+preload",)  #: begin with the weights in their memories
 TRACE = ("--trace",)  #: Verilator's switch for waveforms; the simulation is then slower
 STALLED_FRAMES = 3
@@ -39,7 +40,7 @@ COMPILE = (
     "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include VK_PCH_I_FAST= VK_PCH_I_SLOW=",
 )  # fmt: skip
 VERILATOR = (
-    "verilator", "--cc", "--exe", "--build", "--top-module", TOP, "--prefix", f"V{TOP}",
+    "verilator", "--cc", "--exe", "--build",
     "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-timing",
     "-Wno-fatal", "-Werror-USERFATAL", "-Werror-USERERROR",
     "-Wno-WIDTH", "-Wno-STMTDLY", "-Wno-UNUSED", "-Wno-PINMISSING", "-Wno-TIMESCALEMOD",
@@ -154,29 +155,44 @@ def provide_simulator(
     model: ModelWrapper, design: Path, out: Path, cache: Path, flags: Sequence[str] = ()
 ) -> Simulator:
     """``out``/simulator for the design, from ``cache`` or compiled into it first."""
-    prepare_verilator()
     header = _header(Design.read(design), os.path.relpath(design, out))
-    sources = _compile_order(design)
-    digest = hashlib.sha256("\0".join((*VERILATOR, *COMPILE, *flags, header)).encode())
-    for path in (*sources, MAIN):
-        digest.update(path.read_bytes())
-    kept = cache / f"{SIMULATOR}-{digest.hexdigest()[:16]}"
-    if not kept.is_file():
-        _compile(sources, header, out, flags)
-        cache.mkdir(exist_ok=True)
-        (out / SIMULATOR).replace(kept)
-    shutil.copy2(kept, out / SIMULATOR)
+    provide_program(TOP, MAIN, source_files(design), header, out, cache, flags)
     return Simulator(out / SIMULATOR, model, design)
 
 
-def _compile(sources: Sequence[Path], header: str, out: Path, flags: Sequence[str]) -> None:
+def provide_program(
+    top: str,
+    main: Path,
+    sources: Sequence[Path],
+    header: str,
+    out: Path,
+    cache: Path,
+    flags: Sequence[str] = (),
+) -> None:
+    """``out``/simulator from the module ``top``, the program ``main`` and its ``header``.
+
+    It is taken from ``cache``, where it is kept by content, or compiled into that first.
+    """
+    prepare_verilator()
+    command = (*VERILATOR, "--top-module", top, "--prefix", f"V{top}", *COMPILE, *flags)
+    digest = hashlib.sha256("\0".join((*command, header)).encode())
+    for path in (*sources, main):
+        digest.update(path.read_bytes())
+    kept = cache / f"{SIMULATOR}-{digest.hexdigest()[:16]}"
+    if not kept.is_file():
+        _compile(command, [*sources, main], header, out)
+        cache.mkdir(exist_ok=True)
+        (out / SIMULATOR).replace(kept)
+    shutil.copy2(kept, out / SIMULATOR)
+
+
+def _compile(command: Sequence[str], files: Sequence[Path], header: str, out: Path) -> None:
     """Verilate and compile into ``out``/simulator; the objects go, the log stays."""
     work = out / "obj"
     work.mkdir()
     (work / "design.h").write_text(header)
-    files = (*map(str, sources), str(MAIN))
-    command = (*VERILATOR, *COMPILE, *flags, "-Mdir", str(work), "-o", f"../{SIMULATOR}", *files)
-    run_tool(command, out, out / "verilator.log")
+    placed = ("-Mdir", str(work), "-o", f"../{SIMULATOR}", *map(str, files))
+    run_tool((*command, *placed), out, out / "verilator.log")
     shutil.rmtree(work)
 
 
@@ -194,12 +210,6 @@ def _header(ports: Design, folder: str) -> str:
     memories = "".join(f'X("{memory.file}", {memory.bits}) ' for memory in ports.memories)
     values |= {"MEMORIES": len(ports.memories), "MEMORY_LIST(X)": memories}
     return "".join(f"#define {name} {value}\n" for name, value in values.items())
-
-
-def _compile_order(design: Path) -> list[Path]:
-    """Packages first."""
-    files = sorted([*design.glob("*.sv"), *design.glob("*.v")])
-    return sorted(files, key=lambda f: not f.stem.endswith("_pkg"))
 
 
 def _blocked_joins(model: ModelWrapper, streams: Sequence[Stream], stuck: Sequence[str]) -> str:

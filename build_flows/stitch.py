@@ -36,6 +36,7 @@ AXI_LITE = (  # ports of weight_port: name, direction, width
     ("arready", "output", ""), ("rdata", "output", "[31:0] "), ("rresp", "output", "[1:0] "),
     ("rvalid", "output", ""), ("rready", "input ", ""),
 )  # fmt: skip
+SOURCES = (".sv", ".v")
 DISTRIBUTED_DEPTH = 64  #: words of a weight memory up to which look-up tables are the cheaper RAM
 
 
@@ -100,6 +101,12 @@ def stitch(model: ModelWrapper, rtl: Path, design: Path) -> ModelWrapper:
     (design / f"{TOP}.sv").write_text(_top(model, nets, ports, "".join(text)))
     (design / "design.json").write_text(json.dumps(asdict(ports), indent=1))
     return model
+
+
+def source_files(folder: Path) -> list[Path]:
+    """Sources of a folder in the order in which tools need them: packages first."""
+    files = sorted(path for path in folder.iterdir() if path.suffix in SOURCES)
+    return sorted(files, key=lambda path: not path.stem.endswith("_pkg"))
 
 
 def net_of(tensor: str) -> str:
@@ -260,7 +267,8 @@ def _chain(memories: list[Memory]) -> tuple[str, str]:
     connections = {"clk": "clk", "rst_n": "rst_n"}
     connections |= {f"s_axil_{name}": f"s_axil_{name}" for name, *_ in AXI_LITE}
     connections |= {
-        "chain_out": "chain_0", "chain_in": f"chain_{len(memories)}", "running": "running"
+        "chain_out": "chain_0", "chain_in": f"chain_{len(memories)}", "running": "running",
+        "error": "weights_error",
     }  # fmt: skip
     nets = ", ".join(f"chain_{i}" for i in range(len(memories) + 1))
     body = f"""  logic [{CHAIN_BITS - 1}:0] {nets};
@@ -268,6 +276,7 @@ def _chain(memories: list[Memory]) -> tuple[str, str]:
   always_ff @(posedge clk) {RESET} <= rst_n && running;
 """
     port = module_instance(MODULE, "weights_port", {"MEMORIES": len(memories)}, connections)
+    declared.append("  output wire logic weights_error,  // of weight_port\n")
     return "".join(declared) + "\n", body + port
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The three kinds of failure that a command reports in one line and ends with exit code 1."""
+"""The kinds of failure that a command reports in one line and ends with exit code 1."""
 
 from __future__ import annotations
 
@@ -33,4 +33,8 @@ class VerifyError(Exception):
         )
 
 
-FAILURES = (UserError, ToolError, VerifyError)
+class DeviceError(Exception):
+    """The accelerator or the way to it failed: an error it reports, a timeout, wrong contents."""
+
+
+FAILURES = (UserError, ToolError, VerifyError, DeviceError)

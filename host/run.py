@@ -134,7 +134,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     add("--model", type=Path, metavar="FILE",
         help=f"ONNX file for cpu, exact or QDQ (default {_short(DEFAULT_MODEL)})")  # fmt: skip
     add("--build", type=Path, metavar="DIR",
-        help=f"build folder for sim (default {_short(DEFAULT_BUILD)})")  # fmt: skip
+        help=f"folder for sim and fpga (sim: default {_short(DEFAULT_BUILD)})")  # fmt: skip
     return parser.parse_args(arguments)
 
 

@@ -48,3 +48,8 @@ def prepare_verilator(object_cache: str | None = None) -> None:
     cache = "ccache" if shutil.which("ccache") else object_cache
     if cache is not None:
         os.environ.setdefault("OBJCACHE", cache)
+
+
+def find_vivado() -> str | None:
+    """Path of the vivado on PATH, if there is one."""
+    return shutil.which("vivado")

@@ -47,7 +47,8 @@ module weight_port #(
   output logic [36:0]      chain_out,  // to the first memory
   input  wire logic [36:0] chain_in,   // from the last
 
-  output logic             running
+  output logic             running,
+  output logic             error       // STATUS bit 2
 );
 
   if (MEMORIES < 1 || MEMORIES > 4096) begin : g_illegal_memories
@@ -60,7 +61,7 @@ module weight_port #(
   localparam bit [3:0] SETTLE = 4'd15;  // a READ follows a packet after SETTLE + 1 cycles
 
   // Registers
-  logic        run, error;
+  logic        run;
   logic [31:0] select, checksum;
 
   // Writes: address and data wait for one another

@@ -26,14 +26,14 @@ def images():
 
 
 def test_an_unknown_backend_is_refused():
-    with pytest.raises(UserError, match="unknown backend 'gpu'; use cpu or sim"):
+    with pytest.raises(UserError, match="unknown backend 'gpu'; use cpu or sim or fpga"):
         open_backend("gpu")
 
 
 def test_arguments_of_the_other_backend_are_refused():
     with pytest.raises(UserError, match=r"--model m\.onnx is for the backend cpu; sim runs"):
         open_backend("sim", model=Path("m.onnx"))
-    with pytest.raises(UserError, match="--build b is for the backend sim; cpu runs"):
+    with pytest.raises(UserError, match="--build b is for the backends sim and fpga; cpu runs"):
         open_backend("cpu", build=Path("b"))
 
 

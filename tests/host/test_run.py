@@ -155,12 +155,12 @@ def test_bad_backends_end_in_one_line(capsys, tmp_path, make_build):
     text = tmp_path / "text.onnx"
     text.write_text("no\nmodel\n")
     for arguments, message in (
-        (["--backend", "tpu"], "unknown backend 'tpu'; use cpu or sim"),
+        (["--backend", "tpu"], "unknown backend 'tpu'; use cpu or sim or fpga"),
         (["--model", tmp_path / "no.onnx"], "cannot read the model"),
         (["--model", text], "is no ONNX model that onnxruntime runs"),
         (["--backend", "sim", "--build", tmp_path], "make it with: python -m build_flows build"),
         (["--backend", "sim", "--model", text], "is for the backend cpu"),
-        (["--build", tmp_path], "is for the backend sim"),
+        (["--build", tmp_path], "is for the backends sim and fpga"),
     ):
         assert message in fails(capsys, *arguments, "--json")
 

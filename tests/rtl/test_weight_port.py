@@ -123,7 +123,7 @@ def chain_module(memories: list[tuple[WeightStream, IntArray]], folder: Path) ->
         f"  logic [{weight_port.CHAIN_BITS - 1}:0] chain_{i};\n" for i in range(last + 1)
     )
     wires = {n: n for n in ("clk", "rst_n", "running", *axil)}
-    wires |= {"chain_out": "chain_0", "chain_in": f"chain_{last}"}
+    wires |= {"chain_out": "chain_0", "chain_in": f"chain_{last}", "error": ""}
     body += module_instance(weight_port.MODULE, "u_port", {"MEMORIES": last}, wires)
     for i, (op, values) in enumerate(memories):
         ports += [f"output logic [{op.width - 1}:0] m{i}_tdata", f"output logic m{i}_tvalid"]

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A finished build as the driver sees it on the board, but in Verilator: simulator and overlay."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from build_flows import shell
+from build_flows.config import tool_versions
+from build_flows.overlay import settings, write_overlay
+from build_flows.report import git_hash
+from build_flows.simulate import SIMULATOR
+
+OVERLAY = "overlay"
+
+
+def simulate_board(build: Path) -> tuple[Path, Path]:
+    """Put the packaged design, its simulator and its overlay into ``build``/shell.
+
+    ``build`` is a finished build; the simulator is taken from its cache, or compiled: minutes.
+
+    Returns:
+        The simulator for host.sim_device and the folder for host.overlay.
+    """
+    folder, design = build / "shell", build / "stitch" / "design"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    ports = shell.package(design, folder / "rtl")
+    shell.provide_simulator(folder / "rtl", ports, folder, build / "cache")
+    host = json.loads((build / "settings.json").read_text())
+    origin = {"simulated": True, "git": git_hash(), "versions": tool_versions()}
+    content = settings(host, design, host["clk_mhz"], origin)
+    write_overlay(folder / OVERLAY, content, design, {})
+    return folder / SIMULATOR, folder / OVERLAY

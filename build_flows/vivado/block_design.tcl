@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+# @{generated}
+# The project of the board: processors, DMA engine, accelerator. One clock, pl_clk0.
+
+create_project -force landmarks $here/project -part $part
+set boards [lsort -dictionary [get_board_parts -quiet *:kv260_som:part0:*]]
+if {[llength $boards] == 0} {
+  fail "no board files of the KV260 SOM (xilinx.com:kv260_som); install them from the XHub store"
+}
+set_property board_part [lindex $boards end] [current_project]
+set_property ip_repo_paths $here/ip [current_project]
+update_ip_catalog
+
+create_bd_design landmarks
+
+create_bd_cell -type ip -vlnv xilinx.com:ip:zynq_ultra_ps_e ps
+apply_bd_automation -rule xilinx.com:bd_rule:zynq_ultra_ps_e -config {apply_board_preset "1"} [get_bd_cells ps]
+set_property -dict [list \
+  CONFIG.PSU__FPGA_PL0_ENABLE {1} \
+  CONFIG.PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ $clk_mhz \
+  CONFIG.PSU__USE__M_AXI_GP0 {1} \
+  CONFIG.PSU__USE__M_AXI_GP1 {0} \
+  CONFIG.PSU__USE__M_AXI_GP2 {0} \
+  CONFIG.PSU__USE__S_AXI_GP2 {1} \
+  CONFIG.PSU__USE__IRQ0 {1} \
+] [get_bd_cells ps]
+
+create_bd_cell -type ip -vlnv xilinx.com:ip:proc_sys_reset reset
+create_bd_cell -type ip -vlnv xilinx.com:ip:smartconnect registers
+set_property -dict {CONFIG.NUM_SI 1 CONFIG.NUM_MI 2} [get_bd_cells registers]
+create_bd_cell -type ip -vlnv xilinx.com:ip:smartconnect memory
+set_property -dict {CONFIG.NUM_SI 2 CONFIG.NUM_MI 1} [get_bd_cells memory]
+create_bd_cell -type ip -vlnv xilinx.com:ip:xlconcat interrupts
+set_property CONFIG.NUM_PORTS 3 [get_bd_cells interrupts]
+create_bd_cell -type ip -vlnv @{vendor}:user:@{top} landmarks_0
+
+# One transfer at a time on each channel; a packet is a frame.
+create_bd_cell -type ip -vlnv xilinx.com:ip:axi_dma axi_dma_0
+set_property -dict [list \
+  CONFIG.c_include_sg {0} \
+  CONFIG.c_sg_include_stscntrl_strm {0} \
+  CONFIG.c_sg_length_width {26} \
+  CONFIG.c_addr_width {40} \
+  CONFIG.c_include_mm2s {1} \
+  CONFIG.c_include_s2mm {1} \
+  CONFIG.c_m_axi_mm2s_data_width {@{mm2s_memory_bits}} \
+  CONFIG.c_m_axis_mm2s_tdata_width {@{input_bits}} \
+  CONFIG.c_mm2s_burst_size {16} \
+  CONFIG.c_m_axi_s2mm_data_width {@{s2mm_memory_bits}} \
+  CONFIG.c_s_axis_s2mm_tdata_width {@{output_bits}} \
+  CONFIG.c_s2mm_burst_size {16} \
+] [get_bd_cells axi_dma_0]
+
+# Streams
+connect_bd_intf_net [get_bd_intf_pins axi_dma_0/M_AXIS_MM2S] [get_bd_intf_pins landmarks_0/s_axis]
+connect_bd_intf_net [get_bd_intf_pins landmarks_0/m_axis] [get_bd_intf_pins axi_dma_0/S_AXIS_S2MM]
+
+# Registers
+connect_bd_intf_net [get_bd_intf_pins ps/M_AXI_HPM0_FPD] [get_bd_intf_pins registers/S00_AXI]
+connect_bd_intf_net [get_bd_intf_pins registers/M00_AXI] [get_bd_intf_pins axi_dma_0/S_AXI_LITE]
+connect_bd_intf_net [get_bd_intf_pins registers/M01_AXI] [get_bd_intf_pins landmarks_0/s_axil]
+
+# Memory
+connect_bd_intf_net [get_bd_intf_pins axi_dma_0/M_AXI_MM2S] [get_bd_intf_pins memory/S00_AXI]
+connect_bd_intf_net [get_bd_intf_pins axi_dma_0/M_AXI_S2MM] [get_bd_intf_pins memory/S01_AXI]
+connect_bd_intf_net [get_bd_intf_pins memory/M00_AXI] [get_bd_intf_pins ps/S_AXI_HP0_FPD]
+
+# Interrupts
+connect_bd_net [get_bd_pins axi_dma_0/mm2s_introut] [get_bd_pins interrupts/In0]
+connect_bd_net [get_bd_pins axi_dma_0/s2mm_introut] [get_bd_pins interrupts/In1]
+connect_bd_net [get_bd_pins landmarks_0/irq] [get_bd_pins interrupts/In2]
+connect_bd_net [get_bd_pins interrupts/dout] [get_bd_pins ps/pl_ps_irq0]
+
+# Clock and resets
+foreach pin {
+  ps/maxihpm0_fpd_aclk ps/saxihp0_fpd_aclk reset/slowest_sync_clk registers/aclk memory/aclk
+  axi_dma_0/s_axi_lite_aclk axi_dma_0/m_axi_mm2s_aclk axi_dma_0/m_axi_s2mm_aclk landmarks_0/aclk
+} {
+  connect_bd_net [get_bd_pins ps/pl_clk0] [get_bd_pins $pin]
+}
+connect_bd_net [get_bd_pins ps/pl_resetn0] [get_bd_pins reset/ext_reset_in]
+foreach pin {registers/aresetn memory/aresetn axi_dma_0/axi_resetn landmarks_0/aresetn} {
+  connect_bd_net [get_bd_pins reset/peripheral_aresetn] [get_bd_pins $pin]
+}
+
+# Addresses
+assign_bd_address -offset @{dma_offset} -range @{dma_size} -target_address_space [get_bd_addr_spaces ps/Data] [get_bd_addr_segs axi_dma_0/S_AXI_LITE/Reg] -force
+assign_bd_address -offset @{accelerator_offset} -range @{accelerator_size} -target_address_space [get_bd_addr_spaces ps/Data] [get_bd_addr_segs landmarks_0/s_axil/reg0] -force
+assign_bd_address -target_address_space [get_bd_addr_spaces axi_dma_0/Data_MM2S] [get_bd_addr_segs ps/SAXIGP2/HP0_DDR_*]
+assign_bd_address -target_address_space [get_bd_addr_spaces axi_dma_0/Data_S2MM] [get_bd_addr_segs ps/SAXIGP2/HP0_DDR_*]
+
+validate_bd_design
+save_bd_design
+set wrapper [make_wrapper -files [get_files landmarks.bd] -top]
+add_files -norecurse -fileset sources_1 $wrapper
+set_property top landmarks_wrapper [get_filesets sources_1]
+add_files -norecurse -fileset constrs_1 $here/constraints.xdc
+update_compile_order -fileset sources_1
