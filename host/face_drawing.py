@@ -40,8 +40,11 @@ EYE_INNER, EYE_OUTER = 0.19, 0.5
 UPPER_LID, LOWER_LID = 0.105, 0.055
 """How far the open lids are from the line of the corners, in units."""
 
-MOUTH_Y, MOUTH_HALF = 0.74, 0.29
-CHIN, JAW_DROP = 1.25, 0.34
+CLOSED_LID = 0.6
+"""How far the lower lid is from that line when the eye is closed, of LOWER_LID."""
+
+MOUTH_Y, MOUTH_HALF = 0.74, 0.31
+CHIN, JAW_DROP = 1.25, 0.18
 WIDTH, CROWN = 0.77, 1.15
 
 
@@ -96,8 +99,8 @@ def _limits(middle: float, before: float, after: float, end: int) -> tuple[int, 
 def _grid(step: int) -> tuple[Floats, Floats]:
     """Columns (1, W) and rows (H, 1) of the canvas, in units, at every ``step``-th pixel."""
     pixel = step / RESOLUTION
-    x = np.arange(LEFT + pixel / 2, RIGHT, pixel, np.float32)[None]
-    y = np.arange(TOP + pixel / 2, BOTTOM, pixel, np.float32)[:, None]
+    x = np.arange(LEFT + pixel / 2, RIGHT, pixel).astype(np.float32)[None]
+    y = np.arange(TOP + pixel / 2, BOTTOM, pixel).astype(np.float32)[:, None]
     return x, y
 
 
@@ -290,7 +293,8 @@ def _paint_eye(image: Image, side: int, opening: float) -> None:
     """Eye between lids; closing, the upper lid comes down to the lower one."""
     middle, half = (EYE_INNER + EYE_OUTER) / 2, (EYE_OUTER - EYE_INNER) / 2
     t = np.array([-1.0, -0.5, 0.02, 0.52, 1.0])
-    low = LOWER_LID * np.array([0, 0.82, 1, 0.76, 0]) * (0.75 + 0.25 * opening)
+    sag = CLOSED_LID + (1 - CLOSED_LID) * opening
+    low = LOWER_LID * sag * np.array([0, 0.82, 1, 0.76, 0])
     high = -UPPER_LID * np.array([0, 0.76, 1, 0.72, 0])
     x = side * (middle + half * t)
     upper = np.stack([x, low + (high - low) * opening], 1)
@@ -300,8 +304,8 @@ def _paint_eye(image: Image, side: int, opening: float) -> None:
         eye = _curve(np.concatenate([upper, lower[3:0:-1]]))
         _paint_ball(image, eye, side * middle)
     lash = _curve(upper, False)
-    _line(image, lash - (0, 0.06 * (1 - 0.4 * opening)) * np.array([1, 1]), 0.014,
-          _shade(SKIN, 0.72))  # fmt: skip
+    crease = lash - (0, 0.06 * (1 - 0.4 * opening))
+    _line(image, crease, 0.014, _shade(SKIN, 0.72))
     _line(image, lash, 0.03, _shade(SKIN, 0.16))
     _line(image, _curve(lower, False), 0.012, _shade(SKIN, 0.6))
 
@@ -335,10 +339,12 @@ def _paint_mouth(image: Image, opening: float) -> None:
         bottom = np.stack([half * s, MOUTH_Y + drop * bow], 1)
         hole = np.concatenate([top, bottom[::-1]])
         _fill(image, hole, (28, 22, 48))
-        teeth = np.concatenate([top[1:-1], (top + (0, min(0.07, 0.6 * drop)) * bow[:, None])[-2:0:-1]])
+        edge = top + np.outer(bow, (0, min(0.07, 0.6 * drop)))
+        teeth = np.concatenate([top[1:-1], edge[-2:0:-1]])
         _fill(image, teeth, (190, 200, 205))
     else:
-        _line(image, np.stack([half * s, MOUTH_Y + 0.01 * np.cos(3 * s)], 1), 0.018, _shade(LIPS, 0.4))
+        seam = np.stack([half * s, MOUTH_Y + 0.01 * np.cos(3 * s)], 1)
+        _line(image, seam, 0.018, _shade(LIPS, 0.4))
 
 
 def _paint_hairline(image: Image) -> None:

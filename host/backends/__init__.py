@@ -15,12 +15,24 @@ ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_MODEL = ROOT / "model" / "zoo" / "pfld_025x_exact.onnx"
 """What ``cpu`` runs unless told otherwise: equal to the integer reference to the bit."""
 
+MONITOR_MODEL = ROOT / "model" / "zoo" / "pfld_1x_fp32.onnx"
+"""What ``cpu`` runs on moving pictures unless told otherwise: the quarter-width network does not
+follow the eyelids."""
+
 DEFAULT_BUILD = ROOT / "build" / "demo"
 """The build whose simulator ``sim`` runs unless told otherwise."""
 
 BACKENDS = ("cpu", "sim")
 
-__all__ = ["BACKENDS", "DEFAULT_BUILD", "DEFAULT_MODEL", "Backend", "open_backend"]
+__all__ = [
+    "BACKENDS",
+    "DEFAULT_BUILD",
+    "DEFAULT_MODEL",
+    "MONITOR_MODEL",
+    "ROOT",
+    "Backend",
+    "open_backend",
+]
 
 
 def open_backend(name: str, model: Path | None = None, build: Path | None = None) -> Backend:
