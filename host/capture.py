@@ -150,17 +150,22 @@ class Paced:
 
 
 class LoopSource:
-    """Frames in memory, over and over, as fast as they are read: for measuring speed."""
+    """Frames in memory, over and over, as fast as they are read: for measuring speed.
+
+    Their times are the clock's, as a camera's would be.
+    """
 
     live = False
 
     def __init__(self, images: Sequence[Image], fps: float = FPS) -> None:
         self._images, self.fps, self._number = images, fps, 0
+        self._begin_s = time.monotonic()
 
     def read(self) -> Frame:
-        """Return the next frame; its time goes on as if the clip were longer."""
+        """Return the next frame."""
         number, self._number = self._number, self._number + 1
-        return Frame(number, number / self.fps, self._images[number % len(self._images)])
+        image = self._images[number % len(self._images)]
+        return Frame(number, time.monotonic() - self._begin_s, image)
 
     def close(self) -> None:
         """Nothing is held."""

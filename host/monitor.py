@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TextIO
 
 from host.alarm import CommandHook, GpioHook
 from host.backends import Backend
@@ -83,13 +84,13 @@ def open_sinks(options: argparse.Namespace, source: Source) -> list[Sink]:
     return sinks
 
 
-def report(outcome: Outcome, stream: object) -> None:
+def report(outcome: Outcome, stream: TextIO) -> None:
     """Print what a run came to. UserError if a sink failed."""
     times = ", ".join(f"{name} {value:.2f} ms" for name, value in outcome.medians_ms.items())
     print(
         f"{outcome.frames} frames in {outcome.seconds:.1f} s, {outcome.dropped} dropped; "
         f"median by stage: {times}",
-        file=stream,  # type: ignore[arg-type]
+        file=stream,
     )
     if outcome.failures:
         raise UserError("; ".join(outcome.failures))

@@ -134,6 +134,8 @@ class Outcome:
 
     frames: int
     """Frames that were judged."""
+    faces: int
+    """Of these, frames with a face."""
     dropped: int
     """Frames that were captured and not judged."""
     seconds: float
@@ -161,7 +163,7 @@ class Pipeline:
         limits = Thresholds() if thresholds is None else thresholds
         self._measurer, self._machine = Measurer(limits), StateMachine(limits)
         self.timings = Timings()
-        self.frames = 0
+        self.frames = self.faces = 0
         self._frames: StageQueue[Frame] = StageQueue(QUEUE, drop=source.live)
         self._tracks: StageQueue[tuple[Frame, Track]] = StageQueue(QUEUE, drop=source.live)
         self._inputs: list[StageQueue[Observation]] = [
@@ -216,6 +218,7 @@ class Pipeline:
             raise self._error
         return Outcome(
             frames=self.frames,
+            faces=self.faces,
             dropped=self._frames.dropped + self._tracks.dropped,
             seconds=time.monotonic() - begin,
             medians_ms=self.timings.medians_ms(),
@@ -287,6 +290,7 @@ class Pipeline:
                     measures = self._measurer.update(frame.time_s, track.landmarks)
                     state = self._machine.update(measures)
                 self.frames += 1
+                self.faces += track.landmarks is not None
                 self.timings.add(times)
                 seen = Observation(frame, track, measures, state, times)
                 for items in self._inputs:

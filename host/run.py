@@ -144,7 +144,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         help=f"picture, '{ASTRONAUT}' (default, scikit-image's portrait), video, folder of "
         "pictures, camera number, /dev/videoN, GStreamer pipeline, rtsp:// or http:// address, "
         "'synthetic' or 'synthetic-normal' (drawn drivers)")  # fmt: skip
-    add("--backend", default="cpu", metavar="NAME", help=f"{' or '.join(BACKENDS)} (default cpu)")
+    add("--backend", default="cpu", metavar="NAME", help=f"{', '.join(BACKENDS)} (default cpu)")
     add("--json", type=Path, nargs="?", const=STDOUT, metavar="FILE",
         help="JSON to FILE or stdout: one result, or a line for each frame; a picture is then "
         "drawn only with --out")  # fmt: skip
@@ -152,10 +152,11 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         help=f"annotated picture (default {_short(DEFAULT_OUT)}) or video")  # fmt: skip
     add("--equalise", action="store_true", help="histogram equalisation of the crop")
     add("--model", type=Path, metavar="FILE",
-        help=f"ONNX file for cpu (default {_short(DEFAULT_MODEL)} for a picture, "
+        help=f"ONNX file for cpu and gpu (default {_short(DEFAULT_MODEL)} for a picture, "
         f"{_short(MONITOR_MODEL)} to watch)")  # fmt: skip
     add("--build", type=Path, metavar="DIR",
         help=f"build folder for sim (default {_short(DEFAULT_BUILD)})")  # fmt: skip
+    add("--threads", type=int, default=0, metavar="N", help="of cpu (default: one a core)")
     add_options(parser)
     return parser.parse_args(arguments)
 
@@ -169,8 +170,10 @@ def run(options: argparse.Namespace) -> None:
     if is_picture(options.source):
         still(options)
     else:
-        default = MONITOR_MODEL if options.backend == "cpu" else None
-        backend = open_backend(options.backend, options.model or default, options.build)
+        default = None if options.backend == "sim" else MONITOR_MODEL
+        backend = open_backend(
+            options.backend, options.model or default, options.build, options.threads
+        )
         try:
             monitor(options, backend)
         finally:
@@ -185,7 +188,7 @@ def still(options: argparse.Namespace) -> None:
         out.parent.mkdir(exist_ok=True)
     if out is not None:
         check_image_name(out)
-    backend = open_backend(options.backend, options.model, options.build)
+    backend = open_backend(options.backend, options.model, options.build, options.threads)
     try:
         result = find_landmarks(options.source, backend, options.equalise)
     finally:
