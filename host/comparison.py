@@ -140,7 +140,8 @@ NOTE = (
 
 STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;"
-    "color:#222}table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.4rem .6rem;"
+    "color:#222}table{border-collapse:collapse;width:100%}"
+    "th,td{text-align:left;padding:.4rem .6rem;"
     "border-bottom:1px solid #ddd;vertical-align:top}td:nth-child(3),td:nth-child(5){text-align:"
     "right;font-variant-numeric:tabular-nums}th{background:#f4f4f4}img{max-width:100%}"
 )

@@ -11,9 +11,11 @@ from typing import TextIO
 from host.alarm import CommandHook, GpioHook
 from host.backends import Backend
 from host.capture import Paced, Source, open_source
+from host.dashboard import Dashboard
 from host.detect import open_detector
 from host.errors import UserError
 from host.pipeline import Outcome, Pipeline, Sink
+from host.session import SessionReport
 from host.sinks import Hook, HookSink, JsonSink, MqttSink, VideoSink, WindowSink
 from host.thresholds import Thresholds, read_thresholds
 from host.track import BackgroundSearch, DirectSearch, Tracker
@@ -26,6 +28,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("for moving sources").add_argument
     add("--seconds", type=float, metavar="S", help="end after this time of the source")
     add("--window", action="store_true", help="show a window; Esc ends")
+    add("--dashboard", metavar="[HOST:]PORT",
+        help="serve a web page; beyond the loopback with a token")  # fmt: skip
+    add("--report", type=Path, metavar="FILE", help="HTML page about the run")
     add("--detector", default="haar", metavar="NAME",
         help="haar (default), a YuNet ONNX file, or mtcnn")  # fmt: skip
     add("--thresholds", type=Path, metavar="FILE", help="JSON with other limits than the defaults")
@@ -45,13 +50,18 @@ def monitor(options: argparse.Namespace, backend: Backend) -> None:
     limits = read_thresholds(options.thresholds) if options.thresholds else Thresholds()
     finder = open_detector(options.detector)
     source = open_source(options.source)
-    if options.window and not source.live:
+    if (options.window or options.dashboard is not None) and not source.live:
         source = Paced(source)
     search = BackgroundSearch(finder) if source.live else DirectSearch(finder)
     try:
         sinks = open_sinks(options, source)
         tracker = Tracker(backend, search, options.equalise)
-        outcome = Pipeline(source, tracker, sinks, limits, options.seconds).run()
+        pipeline = Pipeline(source, tracker, sinks, limits, options.seconds)
+        for sink in sinks:
+            if isinstance(sink, Dashboard):
+                sink.attach(pipeline)
+                print(f"dashboard: {sink.url}", file=sys.stderr, flush=True)
+        outcome = pipeline.run()
     finally:
         search.close()
         source.close()
@@ -75,6 +85,10 @@ def open_sinks(options: argparse.Namespace, source: Source) -> list[Sink]:
             hooks.append(GpioHook(options.gpio))
         if hooks:
             sinks.append(HookSink(hooks))
+        if options.report is not None:
+            sinks.append(SessionReport(options.report))
+        if options.dashboard is not None:
+            sinks.append(Dashboard(options.dashboard))
         if options.mqtt is not None:
             sinks.append(MqttSink(options.mqtt))
     except BaseException:
