@@ -249,7 +249,9 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 - one sink's failure must not stop the others
             known = isinstance(error, (*FAILURES, OSError))
             reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-            self._failures.append(f"{sink.name}: {reason if known else repr(error)}")
+            line = f"{sink.name}: {reason if known else repr(error)}"
+            if line not in self._failures:
+                self._failures.append(line)
             return False
         return True
 
