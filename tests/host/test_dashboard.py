@@ -17,6 +17,9 @@ from host.track import DirectSearch, Tracker
 from tests.host.drivers import Backend, Finder, Source, picture
 
 
+ALL = "\ue009a\ue009"  # Ctrl-A for WebDriver
+
+
 @pytest.fixture
 def watched():
     """A dashboard fed by an endless pipeline."""
@@ -158,11 +161,9 @@ def test_the_page_works_in_a_browser(watched, tmp_path):
         wait_for(lambda: page.execute_script(pixels) not in ("", one), 60)
         assert page.find_element("id", "state").text == "normal"
         field = page.find_element("id", "asleep_s")
-        field.clear()
-        field.send_keys("3.25\t")
+        field.send_keys(ALL, "3.25\t")
         wait_for(lambda: watched._pipeline.thresholds.asleep_s == 3.25, 60)
-        field.clear()
-        field.send_keys("-1\t")
+        field.send_keys(ALL, "-1\t")
         wait_for(lambda: "give a number above 0" in page.find_element("id", "problem").text, 60)
         page.save_screenshot(str(tmp_path / "dashboard.png"))
     finally:
