@@ -55,6 +55,11 @@ def monitor(options: argparse.Namespace, backend: Backend) -> None:
     search = BackgroundSearch(finder) if source.live else DirectSearch(finder)
     try:
         sinks = open_sinks(options, source)
+    except BaseException:
+        source.close()
+        search.close()
+        raise
+    try:
         tracker = Tracker(backend, search, options.equalise)
         pipeline = Pipeline(source, tracker, sinks, limits, options.seconds)
         for sink in sinks:
@@ -64,7 +69,6 @@ def monitor(options: argparse.Namespace, backend: Backend) -> None:
         outcome = pipeline.run()
     finally:
         search.close()
-        source.close()
     report(outcome, sys.stderr if options.json == STDOUT else sys.stdout)
 
 

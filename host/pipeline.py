@@ -32,8 +32,11 @@ from host.track import Track, Tracker, timed
 QUEUE = 2
 """Frames that may wait between two stages."""
 
-PATIENCE_S = 0.7
-"""How long a stopped pipeline waits for its threads."""
+PATIENCE_S = 0.5
+"""How long a stopped pipeline lets frames on their way pass; then they are forgotten."""
+
+CALL_S, CAPTURE_S = 5.0, 0.4
+"""How long it then waits for calls that go on: of the network or a sink, and of a source."""
 
 RECENT = 500
 """Times that are kept of each stage."""
@@ -227,7 +230,7 @@ class Pipeline:
         )
 
     def _finish(self, threads: Sequence[threading.Thread]) -> None:
-        """Let the threads end, then make them; close what is open."""
+        """Let the threads end; each sink's thread closes it. A stuck source is left alone."""
         self._stopping.set()
         deadline = time.monotonic() + PATIENCE_S
         for thread in threads:
@@ -236,9 +239,12 @@ class Pipeline:
         self._tracks.abort()
         for items in self._inputs:
             items.abort()
-        for sink in self._sinks:
-            self._guarded(sink, sink.close)
-        self._source.close()
+        capture, *others = threads
+        for thread in others:
+            thread.join(CALL_S)
+        capture.join(CAPTURE_S)
+        if not capture.is_alive():
+            self._source.close()
 
     def _guarded(self, sink: Sink, action: object, *arguments: object) -> bool:
         """Call a sink; a failure is noted. False when the sink should not be used further."""
@@ -318,5 +324,6 @@ class Pipeline:
             while self._guarded(sink, sink.write, items.get()):
                 pass
         except Closed:
-            return
+            pass
         items.abort()
+        self._guarded(sink, sink.close)

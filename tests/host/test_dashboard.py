@@ -16,7 +16,6 @@ from host.pipeline import Pipeline
 from host.track import DirectSearch, Tracker
 from tests.host.drivers import Backend, Finder, Source, picture
 
-
 ALL = "\ue009a\ue009"  # Ctrl-A for WebDriver
 
 
