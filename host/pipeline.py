@@ -33,10 +33,11 @@ QUEUE = 2
 """Frames that may wait between two stages."""
 
 PATIENCE_S = 0.5
-"""How long a stopped pipeline lets frames on their way pass; then they are forgotten."""
+"""How long a stopped pipeline lets frames pass that are not judged; then they are forgotten."""
 
-CALL_S, CAPTURE_S = 5.0, 0.4
-"""How long it then waits for calls that go on: of the network or a sink, and of a source."""
+CALL_S, CAPTURE_S = 5.0, 2.0
+"""How long it then waits at most for calls that go on: of the network or a sink, and of a source.
+A thread that is left in native code may crash the program's end; only a stuck device is left."""
 
 RECENT = 500
 """Times that are kept of each stage."""
@@ -238,7 +239,7 @@ class Pipeline:
         self._frames.abort()
         self._tracks.abort()
         for items in self._inputs:
-            items.abort()
+            items.end()
         capture, *others = threads
         for thread in others:
             thread.join(CALL_S)

@@ -151,7 +151,7 @@ def test_a_stop_does_not_wait_for_a_stuck_source():
     threading.Timer(0.3, pipeline.stop).start()
     begin = time.monotonic()
     pipeline.run()
-    assert time.monotonic() - begin < 1.5
+    assert time.monotonic() - begin < 4
     stuck.set()
 
 
