@@ -51,6 +51,18 @@ def to_qonnx(twin: PFLD) -> ModelWrapper:
     return model
 
 
+def export_fp32(network: PFLD, path: Path) -> None:
+    """Write an FP32 network for onnxruntime: "image" (N, 1, S, S) -> "landmarks" (N, 196)."""
+    network.eval()
+    image = torch.zeros(1, 1, network.image_size, network.image_size)
+    axes = {INPUT: {0: "N"}, OUTPUT: {0: "N"}}
+    with replacing(path) as partial:
+        torch.onnx.export(
+            network, (image,), str(partial), input_names=[INPUT], output_names=[OUTPUT],
+            dynamic_axes=axes, opset_version=OPSET, dynamo=False,
+        )  # fmt: skip
+
+
 # -- snapping --------------------------------------------------------------------------------------
 
 
