@@ -111,16 +111,16 @@ def measure(
     crop, _ = crop_face(clip[0], FaceDetector().find_largest(clip[0]), backend.input_size)
     one, many = crop[np.newaxis], np.repeat(crop[np.newaxis], batch, axis=0)
     latencies(lambda: backend.infer(one), WARM_UP_S)
-    runs = []
-    begin = time.time()
-    with Sampler(find_meters()) as power:
-        for _ in range(repeat):
+    runs, powers, meters = [], [], find_meters()
+    for _ in range(repeat):
+        begin = time.time()
+        with Sampler(meters) as sampler:
             alone = latencies(lambda: backend.infer(one), seconds)
-            whole = end_to_end(backend, clip, seconds)
-            runs.append({"landmarks": alone, "end_to_end": whole})
-    watts = power.means()
-    if power_csv is not None:
-        watts["external meter"] = read_meter_csv(power_csv, begin, time.time())
+        powers.append(sampler.means())
+        if power_csv is not None:
+            powers[-1]["external meter"] = read_meter_csv(power_csv, begin, time.time())
+        runs.append({"landmarks": alone, "end_to_end": end_to_end(backend, clip, seconds)})
+    watts = {name: float(np.mean([power[name] for power in powers])) for name in powers[0]}
     many_fps = latencies(lambda: backend.infer(many), min(seconds, 5.0))["fps"] * batch
     fps = float(np.median([run["landmarks"]["fps"] for run in runs]))
     whole_fps = float(np.median([run["end_to_end"]["fps"] for run in runs]))
@@ -133,7 +133,7 @@ def measure(
         "runs": runs,
         "bare": compare_with_bare(backend, crop) if backend.name in ("cpu", "gpu") else None,
         "power_w": watts,
-        "fps_per_w": {origin: whole_fps / value for origin, value in watts.items()},
+        "fps_per_w": {origin: fps / value for origin, value in watts.items()},
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
