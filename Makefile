@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 CONFIG ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo build accelerator explore bitstream overlay-package test test-slow lint clean
+.PHONY: help setup demo build accelerator explore bitstream overlay-package bench report test test-slow lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -42,6 +42,14 @@ bitstream: $(STAMP) ## with Vivado: overlays/CONFIG for the KV260; CONFIG=name, 
 overlay-package: CONFIG := kv260_1x
 overlay-package: $(STAMP) ## tarball of an overlay with host/ for the board
 	$(RUN) -m build_flows overlay-package --config $(CONFIG)
+
+bench: $(STAMP) ## speed of this machine: build/bench/this.json, 6 minutes
+	@mkdir -p build/bench
+	$(RUN) host/bench.py --json build/bench/this.json
+
+report: $(STAMP) ## all machines in build/bench and simulated builds compared: build/report/platforms.html
+	$(RUN) host/comparison.py $(wildcard build/bench/*.json) \
+	  $(addprefix --build ,$(wildcard build/kv260_1x/report.json build/kv260_025x/report.json))
 
 test: $(STAMP) lint ## everything that needs no vendor tool, at most 20 minutes on 2 cores
 	$(RUN) -m pytest -m 'not slow and not vivado and not board and not gpu'

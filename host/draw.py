@@ -91,6 +91,28 @@ def side_by_side(
     return _add_caption(np.concatenate([framed, zoomed], axis=1), caption)
 
 
+def draw_driver(
+    image_bgr: Image, points: npt.ArrayLike | None, caption: str, colour: Colour
+) -> Image:
+    """Return a copy of a frame with landmarks and a strip below it.
+
+    Args:
+        image_bgr: frame, (H, W, 3) BGR uint8.
+        points: landmarks, (98, 2) x and y in picture coordinates, or None.
+        caption: one line of ASCII text for the strip.
+        colour: BGR of a bar above the strip.
+
+    Raises:
+        UserError: the landmarks have another shape or are not finite.
+    """
+    canvas = image_bgr.copy()
+    if points is not None:
+        array = _check_points(points)
+        _draw_groups(canvas, array, float(np.ptp(array, axis=0).max()))
+    canvas[-6:] = colour
+    return _add_caption(canvas, caption)
+
+
 def _check_points(points: npt.ArrayLike) -> Points:
     array = np.asarray(points, np.float64)
     if array.shape != (COUNT, 2) or not np.isfinite(array).all():

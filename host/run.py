@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Landmarks of the face in one picture: ``python host/run.py --source IMAGE --backend cpu``."""
+"""Landmarks of a picture, or a driver watched: ``python host/run.py --source IMAGE|CAMERA|...``."""
 
 from __future__ import annotations
 
@@ -19,16 +19,32 @@ if not __package__:  # started as a script: what is imported is the package, not
 import numpy as np
 import numpy.typing as npt
 
-from host.atomic import check_image_name, write_image
-from host.backends import BACKENDS, DEFAULT_BUILD, DEFAULT_MODEL, ROOT, Backend, open_backend
+from host.atomic import check_image_name, write_image, write_text
+from host.backends import (
+    BACKENDS,
+    DEFAULT_BUILD,
+    DEFAULT_MODEL,
+    MONITOR_MODEL,
+    ROOT,
+    Backend,
+    open_backend,
+)
+from host.capture import is_picture
 from host.detect import Box, FaceDetector
 from host.draw import side_by_side
 from host.errors import FAILURES
+from host.monitor import add_options, monitor
 from host.preprocess import Transform, crop_face
 from host.source import ASTRONAUT, load_source
 
 FORMAT = 1
 """Version of the JSON result."""
+
+STDOUT = Path("-")
+"""``--json`` without a file."""
+
+ENDED = {True: "nothing was written", False: "the files are complete up to here"}
+"""What Ctrl-C leaves behind of a picture and of a recording."""
 
 DEFAULT_OUT = ROOT / "build" / "face.png"
 
@@ -120,21 +136,28 @@ def find_landmarks(source: str, backend: Backend, equalise: bool = False) -> Res
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line; exits with 2 on options that do not exist."""
     parser = argparse.ArgumentParser(
-        prog="host/run.py", description="Find a face and its 98 landmarks in a picture."
+        prog="host/run.py",
+        description="Find a face and its 98 landmarks in a picture, or watch a driver.",
     )
     add = parser.add_argument
-    add("--source", default=ASTRONAUT, metavar="IMAGE",
-        help=f"picture file, or '{ASTRONAUT}', scikit-image's portrait (default)")  # fmt: skip
-    add("--backend", default="cpu", metavar="NAME", help=f"{' or '.join(BACKENDS)} (default cpu)")
-    add("--json", action="store_true",
-        help="print the result as JSON; the picture is then written only with --out")  # fmt: skip
+    add("--source", default=ASTRONAUT, metavar="SOURCE",
+        help=f"picture, '{ASTRONAUT}' (default, scikit-image's portrait), video, folder of "
+        "pictures, camera number, /dev/videoN, GStreamer pipeline, rtsp:// or http:// address, "
+        "'synthetic' or 'synthetic-normal' (drawn drivers)")  # fmt: skip
+    add("--backend", default="cpu", metavar="NAME", help=f"{', '.join(BACKENDS)} (default cpu)")
+    add("--json", type=Path, nargs="?", const=STDOUT, metavar="FILE",
+        help="JSON to FILE or stdout: one result, or a line for each frame; a picture is then "
+        "drawn only with --out")  # fmt: skip
     add("--out", type=Path, metavar="FILE",
-        help=f"annotated picture (default {_short(DEFAULT_OUT)})")  # fmt: skip
+        help=f"annotated picture (default {_short(DEFAULT_OUT)}) or video")  # fmt: skip
     add("--equalise", action="store_true", help="histogram equalisation of the crop")
     add("--model", type=Path, metavar="FILE",
-        help=f"ONNX file for cpu, exact or QDQ (default {_short(DEFAULT_MODEL)})")  # fmt: skip
+        help=f"ONNX file for cpu and gpu (default {_short(DEFAULT_MODEL)} for a picture, "
+        f"{_short(MONITOR_MODEL)} to watch)")  # fmt: skip
     add("--build", type=Path, metavar="DIR",
         help=f"folder for sim and fpga (sim: default {_short(DEFAULT_BUILD)})")  # fmt: skip
+    add("--threads", type=int, default=0, metavar="N", help="of cpu (default: one a core)")
+    add_options(parser)
     return parser.parse_args(arguments)
 
 
@@ -144,13 +167,28 @@ def _short(path: Path) -> str:
 
 def run(options: argparse.Namespace) -> None:
     """Do what the command line asks for; results go to stdout."""
+    if is_picture(options.source):
+        still(options)
+    else:
+        default = None if options.backend == "sim" else MONITOR_MODEL
+        backend = open_backend(
+            options.backend, options.model or default, options.build, options.threads
+        )
+        try:
+            monitor(options, backend)
+        finally:
+            backend.close()
+
+
+def still(options: argparse.Namespace) -> None:
+    """Landmarks of one picture."""
     out: Path | None = options.out
-    if out is None and not options.json:
+    if out is None and options.json is None:
         out = DEFAULT_OUT
         out.parent.mkdir(exist_ok=True)
     if out is not None:
         check_image_name(out)
-    backend = open_backend(options.backend, options.model, options.build)
+    backend = open_backend(options.backend, options.model, options.build, options.threads)
     try:
         result = find_landmarks(options.source, backend, options.equalise)
     finally:
@@ -159,22 +197,25 @@ def run(options: argparse.Namespace) -> None:
         caption = f"{backend.name}: {result.times_ms['infer']:.1f} ms"
         drawn = side_by_side(result.picture, result.landmarks, result.crop, result.box, caption)
         write_image(out, drawn)
-    if options.json:
+    if options.json == STDOUT:
         print(json.dumps(result.as_json()))
-    else:
-        print(f"{result.summary()} -> {out}")
+    elif options.json is not None:
+        write_text(options.json, json.dumps(result.as_json()) + "\n")
+    if options.json != STDOUT:
+        print(f"{result.summary()} -> {out or options.json}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 on success, 1 after a failure told in one line on stderr."""
+    options = parse_arguments(arguments)
     try:
-        run(parse_arguments(arguments))
+        run(options)
     except FAILURES as error:
         return _fail(str(error))
     except OSError as error:
         return _fail(f"{error.filename or 'output'}: {error.strerror or error}")
     except KeyboardInterrupt:
-        return _fail("interrupted; nothing was written")
+        return _fail("interrupted; " + ENDED[is_picture(options.source)])
     return 0
 
 

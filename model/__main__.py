@@ -250,7 +250,7 @@ def qat(
 
 
 @main.command()
-@click.option("--weights", type=FILE, required=True, help="INT8 checkpoint of ptq or qat.")
+@click.option("--weights", type=FILE, required=True, help="INT8 checkpoint of ptq or qat, or FP32.")
 @click.option("--out", type=FILE, required=True, help="QONNX file to write, NAME.onnx.")
 @click.option("--images", type=FILE, help=IMAGES)
 @click.option(
@@ -261,14 +261,21 @@ def qat(
     help="Golden images, the portrait first.",
 )
 @click.option("--packed", is_flag=True, help="Store the weights as INT8, a quarter of the size.")
-def export(weights: Path, out: Path, images: Path | None, count: int, packed: bool) -> None:
+@click.option("--fp32", is_flag=True, help="Write an FP32 checkpoint for onnxruntime, only that.")
+def export(
+    weights: Path, out: Path, images: Path | None, count: int, packed: bool, fp32: bool
+) -> None:
     """Write the QONNX file, its golden vectors and two files for onnxruntime."""
     import numpy as np
 
-    from model.checkpoint import load_twin
-    from model.export import export_files
+    from model.checkpoint import load_network, load_twin
+    from model.export import export_files, export_fp32
     from model.images import GOLDEN_SEED, labelled_images, portrait
 
+    if fp32:
+        export_fp32(load_network(weights), out)
+        click.echo(f"{out}: exported in FP32")
+        return
     twin = load_twin(weights)
     others, _ = labelled_images(images, twin.image_size, count - 1, GOLDEN_SEED)
     golden = np.concatenate([portrait(twin.image_size)[None], others])

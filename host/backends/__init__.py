@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ways to run the network: ``cpu`` (onnxruntime), ``sim`` (simulated hardware), ``fpga`` (KV260).
+"""Ways to run the network: ``cpu`` and ``gpu`` (onnxruntime), ``sim``, ``fpga`` (the KV260).
 
 What a backend needs beyond numpy is imported when it is opened.
 """
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from host.backends.base import Backend
@@ -15,54 +16,87 @@ ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_MODEL = ROOT / "model" / "zoo" / "pfld_025x_exact.onnx"
 """What ``cpu`` runs unless told otherwise: equal to the integer reference to the bit."""
 
+MONITOR_MODEL = ROOT / "model" / "zoo" / "pfld_1x_fp32.onnx"
+"""What ``cpu`` runs on moving pictures unless told otherwise: the quarter-width network does not
+follow the eyelids."""
+
 DEFAULT_BUILD = ROOT / "build" / "demo"
 """The build whose simulator ``sim`` runs unless told otherwise."""
 
 DEFAULT_OVERLAY = ROOT / "overlays" / "kv260_1x"
 """The overlay that ``fpga`` loads unless told otherwise."""
 
-BACKENDS = ("cpu", "sim", "fpga")
+BACKENDS = ("auto", "gpu", "cpu", "sim", "fpga")
+
+BUILT = ("sim", "fpga")
+"""Those that run a build of the hardware flow; the others run a model file."""
+
+AUTOMATIC = ("gpu", "cpu")
+"""What ``auto`` tries, the fastest first."""
 
 __all__ = [
     "BACKENDS",
     "DEFAULT_BUILD",
     "DEFAULT_MODEL",
     "DEFAULT_OVERLAY",
+    "MONITOR_MODEL",
+    "ROOT",
     "Backend",
     "open_backend",
 ]
 
 
-def open_backend(name: str, model: Path | None = None, build: Path | None = None) -> Backend:
+def open_backend(
+    name: str, model: Path | None = None, build: Path | None = None, threads: int = 0
+) -> Backend:
     """Open a backend.
 
     Args:
-        name: one of BACKENDS.
-        model: ONNX file for ``cpu``, exact or QDQ; None is DEFAULT_MODEL.
+        name: one of BACKENDS; ``auto`` is the first of AUTOMATIC that this machine has.
+        model: ONNX file for ``cpu`` and ``gpu``; None is DEFAULT_MODEL.
         build: folder with settings.json for ``sim`` and ``fpga``; None is DEFAULT_BUILD for
             ``sim``, DEFAULT_OVERLAY for ``fpga``.
+        threads: of ``cpu``; 0 is one a core.
 
     Raises:
         UserError: the name is unknown, an argument belongs to another backend, or the backend
-            lacks a file or package.
+            lacks a file, package or device.
         DeviceError: the accelerator of ``fpga`` does not work.
     """
     if name not in BACKENDS:
-        raise UserError(f"unknown backend '{name}'; use {' or '.join(BACKENDS)}")
-    if model is not None and name != "cpu":
+        raise UserError(f"unknown backend '{name}'; use {', '.join(BACKENDS)}")
+    if model is not None and name in BUILT:
         raise UserError(
-            f"--model {model} is for the backend cpu; {name} runs the model of its --build"
+            f"--model {model} is for the backends cpu and gpu; {name} runs the model of its --build"
         )
-    if build is not None and name == "cpu":
-        raise UserError(f"--build {build} is for the backends sim and fpga; cpu runs its --model")
+    if build is not None and name not in BUILT:
+        raise UserError(
+            f"--build {build} is for the backends sim and fpga; {name} runs its --model"
+        )
     if name == "fpga":
         from host.backends.fpga import open_board
 
         return open_board(build or DEFAULT_OVERLAY)
+    if name == "auto":
+        return _first(model, threads)
+    if name == "gpu":
+        from host.backends.gpu import GpuBackend
+
+        return GpuBackend(model or DEFAULT_MODEL)
     if name == "cpu":
         from host.backends.cpu import CpuBackend
 
-        return CpuBackend(model or DEFAULT_MODEL)
+        return CpuBackend(model or DEFAULT_MODEL, threads)
     from host.backends.sim import SimBackend
 
     return SimBackend(build or DEFAULT_BUILD)
+
+
+def _first(model: Path | None, threads: int) -> Backend:
+    """Open the first of AUTOMATIC that works; the last one's error tells why none does."""
+    for name in AUTOMATIC[:-1]:
+        try:
+            return open_backend(name, model, threads=threads)
+        except UserError as error:
+            logging.getLogger(__name__).info("backend %s: %s", name, error)
+    return open_backend(AUTOMATIC[-1], model, threads=threads)

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The quantised network on the processor, through onnxruntime.
+"""The network on the processor, through onnxruntime.
 
-Two files of a model fit: NAME_exact.onnx computes the integers themselves; NAME_qdq.onnx is several
-times faster, but its requantisation rounds a little differently.
+An FP32 file fits, and two files of a quantised model: NAME_exact.onnx computes the integers
+themselves; NAME_qdq.onnx is several times faster, but its requantisation rounds a little
+differently.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,12 @@ class CpuBackend:
 
     name = "cpu"
 
-    def __init__(self, model: Path) -> None:
+    def __init__(self, model: Path, threads: int = 0) -> None:
         """Load ``model``.
+
+        Args:
+            model: ONNX file: FP32, QDQ or exact.
+            threads: for one inference; 0 is one a core.
 
         Raises:
             UserError: onnxruntime is missing; the file is missing, no ONNX model, or has other
@@ -31,8 +36,8 @@ class CpuBackend:
         """
         self.model = str(model)
         self.details: Mapping[str, object] = {}
-        self._session = _open_session(model)
-        self._input, self.input_size, self._one_by_one = _check_shapes(self._session, model)
+        self.session = open_session(model, ["CPUExecutionProvider"], threads)
+        self._input, self.input_size, self._one_by_one = check_shapes(self.session, model)
 
     def infer(self, images: Images) -> Landmarks:
         """Return landmarks (N, points, 2), fractions 0..1 of the crop; images (N, S, S) uint8."""
@@ -40,17 +45,18 @@ class CpuBackend:
         batch = 1 if self._one_by_one else len(images)
         scaled = images[:, np.newaxis].astype(np.float32) / np.float32(255)
         found = [
-            self._session.run(None, {self._input: scaled[start : start + batch]})[0]
+            self.session.run(None, {self._input: scaled[start : start + batch]})[0]
             for start in range(0, len(images), batch)
         ]
         return np.concatenate(found).reshape(len(images), -1, 2).astype(np.float64)
 
     def close(self) -> None:
         """Free the session."""
-        self._session = None
+        self.session = None
 
 
-def _open_session(model: Path) -> Any:
+def open_session(model: Path, providers: Sequence[Any], threads: int = 0) -> Any:
+    """Open an onnxruntime session; errors as ``CpuBackend``."""
     try:
         import onnxruntime
     except ImportError as error:
@@ -63,16 +69,19 @@ def _open_session(model: Path) -> Any:
         raise UserError(f"cannot read the model {model}: {error.strerror or error}") from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.intra_op_num_threads = threads
+    # Threads that spin while they wait would take the cores from the other stages.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Without it, QDQ files saturate sums of UINT8 x INT8 products on x86 without VNNI.
     options.add_session_config_entry("session.x64quantprecision", "1")
     try:
-        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(data, options, providers=list(providers))
     except Exception as error:  # onnxruntime's own classes share no narrower public base
         reason = " ".join(str(error).split())
         raise UserError(f"{model} is no ONNX model that onnxruntime runs: {reason}") from error
 
 
-def _check_shapes(session: Any, model: Path) -> tuple[str, int, bool]:
+def check_shapes(session: Any, model: Path) -> tuple[str, int, bool]:
     """Return the input's name, its side, and whether the batch dimension is fixed to 1."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
     shape = inputs[0].shape if len(inputs) == 1 else []

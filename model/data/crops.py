@@ -18,12 +18,12 @@ import numpy.typing as npt
 
 from host.atomic import replacing
 from host.errors import UserError
+from host.pose import head_pose
 from host.preprocess import LANDMARK_MARGIN, Transform, crop_square, square_at
 from model.data.records import ATTRIBUTES, Listing, Record, read_picture
 from model.data.registry import as_98
 from model.faces import Faces
 from model.landmarks import NUM_LANDMARKS
-from model.pose import head_pose
 
 SIDE = 176  #: pixels of a crop
 COVER = 1.6  #: side of a crop over the longer side of the landmarks' box

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from host.backends import open_backend
+from host.backends import DEFAULT_MODEL, MONITOR_MODEL, open_backend
 from host.errors import ToolError, UserError
+from host.landmarks import inter_ocular
+from model.faces import make_faces
 from tests.host.conftest import OUTPUTS, SIZE, save_model, settings
 
 
@@ -26,12 +28,40 @@ def images():
 
 
 def test_an_unknown_backend_is_refused():
-    with pytest.raises(UserError, match="unknown backend 'gpu'; use cpu or sim or fpga"):
-        open_backend("gpu")
+    with pytest.raises(UserError, match="unknown backend 'tpu'; use auto, gpu, cpu, sim, fpga"):
+        open_backend("tpu")
+
+
+def test_auto_takes_the_first_that_works(monkeypatch, tiny_model):
+    assert open_backend("auto", tiny_model).name == "cpu"  # this onnxruntime has no CUDA
+    monkeypatch.setattr("host.backends.gpu.GpuBackend", lambda model: f"gpu {model.name}")
+    assert open_backend("auto", tiny_model) == "gpu tiny.onnx"
+    monkeypatch.undo()
+    with pytest.raises(UserError, match=r"cannot read the model no\.onnx"):
+        open_backend("auto", Path("no.onnx"))
+
+
+def test_gpu_says_what_it_lacks(monkeypatch, tiny_model):
+    import onnxruntime
+
+    with pytest.raises(UserError, match="gpu needs an onnxruntime with CUDA or TensorRT; pip"):
+        open_backend("gpu", tiny_model)
+    offered = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: offered)
+    monkeypatch.setattr("host.backends.gpu.open_session", lambda *_: Silent())
+    with pytest.raises(UserError, match="found no GPU for CUDAExecutionProvider; check the dr"):
+        open_backend("gpu", tiny_model)
+
+
+class Silent:
+    """A session that went to the processor without an error."""
+
+    def get_providers(self):
+        return ["CPUExecutionProvider"]
 
 
 def test_arguments_of_the_other_backend_are_refused():
-    with pytest.raises(UserError, match=r"--model m\.onnx is for the backend cpu; sim runs"):
+    with pytest.raises(UserError, match=r"--model m\.onnx is for the backends cpu and gpu; sim"):
         open_backend("sim", model=Path("m.onnx"))
     with pytest.raises(UserError, match="--build b is for the backends sim and fpga; cpu runs"):
         open_backend("cpu", build=Path("b"))
@@ -259,3 +289,22 @@ def test_sim_leaves_no_files_behind(make_build, images, tmp_path):
     assert list(scratch.iterdir()) == []
     assert sorted(p.name for p in build.iterdir()) == ["settings.json", "sim"]
     assert json.loads((build / "settings.json").read_text()) == settings()
+
+
+# -- the shipped networks --------------------------------------------------------------------------
+
+
+def test_what_runs_here_agrees_on_fifty_faces():
+    """The same crops through FP32 and INT8 of the full width, one by one and as a batch."""
+    faces = make_faces(50, seed=11).images
+    full = open_backend("cpu", MONITOR_MODEL, threads=1)
+    floating, batch = full.infer(faces), [full.infer(face[np.newaxis])[0] for face in faces[:5]]
+    assert np.abs(floating[:5] - np.stack(batch)).max() < 1e-5
+    exact = open_backend("cpu", threads=1).infer(faces)
+    quick = DEFAULT_MODEL.with_name("pfld_025x_qdq.onnx")
+    qdq = open_backend("cpu", quick, threads=1).infer(faces)
+    eyes = inter_ocular(exact)[:, None]
+    error = np.linalg.norm(exact - qdq, axis=2) / eyes
+    assert error.mean() < 0.005
+    apart = np.linalg.norm(floating - exact, axis=2) / eyes
+    assert np.median(apart) < 0.15

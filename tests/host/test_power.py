@@ -1,68 +1,76 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The power reader on a made-up hwmon: which sensor, mean, spread, idle before and after."""
+"""Power by a meter whose readings are known: mean, spread, idle before and after, failures."""
 
 import time
 
 import pytest
 
+from host import power
 from host.errors import UserError
-from host.power import find_sensor, measure, read_power_w, sample
+from host.power import Power, Sampler, measure
 
 
-@pytest.fixture
-def hwmon(tmp_path):
-    for number, name in enumerate(("other", "ina260_u14", "third")):
-        folder = tmp_path / f"hwmon{number}"
-        folder.mkdir()
-        (folder / "name").write_text(f"{name}\n")
-        (folder / "power1_input").write_text(f"{number + 2}500000\n")
-    return tmp_path
+class Meter:
+    """Gives the watts that it is told."""
+
+    origin = "meter"
+
+    def __init__(self, *watts):
+        self.watts_now = list(watts)
+
+    def watts(self):
+        """The next value; the last one again and again."""
+        return self.watts_now.pop(0) if len(self.watts_now) > 1 else self.watts_now[0]
 
 
-def test_the_sensor_is_found_by_its_name(hwmon):
-    sensor = find_sensor(hwmon)
-    assert sensor == hwmon / "hwmon1" / "power1_input"
-    assert read_power_w(sensor) == 3.5
-    (hwmon / "hwmon1" / "name").write_text("moved")
-    with pytest.raises(UserError, match="no sensor ina260_u14 below .*; power is measured on a K"):
-        find_sensor(hwmon)
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(power, "INTERVAL_S", 0.001)
 
 
-def test_a_sensor_without_a_number(hwmon):
-    sensor = find_sensor(hwmon)
-    sensor.write_text("?")
-    with pytest.raises(UserError, match="power1_input gives no power: "):
-        read_power_w(sensor)
+def test_mean_and_spread_are_those_of_the_readings():
+    meter = Meter(100.0, *[3.0, 5.0] * 1000)  # what was counted before the start is left out
+    with Sampler([meter]) as sampler:
+        time.sleep(0.05)
+    found = sampler.powers()["meter"]
+    assert found.samples >= 2
+    assert found.mean_w == pytest.approx(4.0, abs=1 / found.samples)
+    assert found.spread_w == pytest.approx(1.0, abs=1 / found.samples)
 
 
-def test_a_sample_has_mean_and_spread(hwmon):
-    power = sample(find_sensor(hwmon), 0.02, 0.005)
-    assert (power.mean_w, power.spread_w) == (3.5, 0.0)
-    assert power.samples >= 2
+def test_without_a_meter_there_is_no_power():
+    found = measure(lambda: None, [], 0.0)
+    assert (found.before, found.during, found.after, found.idle_w()) == ({}, {}, {}, {})
 
 
-def test_work_is_measured_between_two_idle_phases(hwmon):
-    sensor = find_sensor(hwmon)
-
-    def show(value):  # in one step: the reader must not meet an empty file
-        (hwmon / "next").write_text(value)
-        (hwmon / "next").replace(sensor)
+def test_work_is_measured_between_two_idle_phases():
+    meter = Meter(3.5)
 
     def work():
-        show("5500000")
-        time.sleep(0.1)
-        show("4500000")
+        meter.watts_now = [6.5]
+        time.sleep(0.05)
+        meter.watts_now = [4.5]
 
-    found = measure(work, 0.02, hwmon, 0.002)
-    assert found.before.mean_w == 3.5
-    assert found.after.mean_w == 4.5
-    assert 5.0 < found.during.mean_w <= 5.5
-    assert found.above_idle_w == found.during.mean_w - 4.0
+    found = measure(work, [meter], 0.02)
+    assert found.before["meter"].mean_w == 3.5
+    assert found.after["meter"].mean_w == 4.5
+    assert 6.0 < found.during["meter"].mean_w <= 6.5
+    assert found.idle_w() == {"meter": 4.0}
+    assert found.before["meter"] == Power(3.5, 0.0, found.before["meter"].samples)
 
 
-def test_a_failure_of_the_work_is_raised(hwmon):
-    def work():
-        raise ValueError("work")
+def test_a_meter_that_fails_is_named():
+    class Broken(Meter):
+        def watts(self):
+            value = super().watts()
+            if value < 0:
+                raise OSError("gone")
+            return value
 
-    with pytest.raises(ValueError, match="work"):
-        measure(work, 0.01, hwmon, 0.002)
+    with pytest.raises(UserError, match="meter gives no power: gone"):
+        measure(lambda: time.sleep(0.05), [Broken(1.0, 1.0, -1.0)], 0.02)
+
+
+def test_a_failure_of_the_work_is_raised():
+    with pytest.raises(ZeroDivisionError):
+        measure(lambda: 1 / 0, [Meter(1.0)], 0.01)

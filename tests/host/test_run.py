@@ -129,7 +129,7 @@ def test_the_backend_is_closed_whatever_happens(monkeypatch, tmp_path, capsys):
             self.closed = True
 
     spy = Spy()
-    monkeypatch.setattr(run, "open_backend", lambda *_: spy)
+    monkeypatch.setattr(run, "open_backend", lambda *_, **__: spy)
     assert "cannot read" in fails(capsys, "--source", tmp_path / "no.png", "--json")
     assert spy.closed
 
@@ -144,7 +144,7 @@ def test_bad_sources_end_in_one_line(capsys, tmp_path, tiny_model):
     cv2.imwrite(str(empty), np.zeros((90, 80), np.uint8))
     for source, message in (
         (tmp_path / "no.png", "cannot read the picture"),
-        (tmp_path, "Is a directory"),
+        (tmp_path / "none", "cannot read the picture"),
         (text, "is no picture that OpenCV reads"),
         (empty, "no face found in the 80x90 picture"),
     ):
@@ -155,11 +155,11 @@ def test_bad_backends_end_in_one_line(capsys, tmp_path, make_build):
     text = tmp_path / "text.onnx"
     text.write_text("no\nmodel\n")
     for arguments, message in (
-        (["--backend", "tpu"], "unknown backend 'tpu'; use cpu or sim or fpga"),
+        (["--backend", "tpu"], "unknown backend 'tpu'; use auto, gpu, cpu, sim, fpga"),
         (["--model", tmp_path / "no.onnx"], "cannot read the model"),
         (["--model", text], "is no ONNX model that onnxruntime runs"),
         (["--backend", "sim", "--build", tmp_path], "make it with: python -m build_flows build"),
-        (["--backend", "sim", "--model", text], "is for the backend cpu"),
+        (["--backend", "sim", "--model", text], "is for the backends cpu and gpu"),
         (["--build", tmp_path], "is for the backends sim and fpga"),
     ):
         assert message in fails(capsys, *arguments, "--json")

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from click.testing import CliRunner, Result
 
 from host.errors import UserError
 from model.__main__ import main
-from model.checkpoint import load_twin
+from model.checkpoint import load_network, load_twin
 from model.images import labelled_images, portrait, read_images
 from tests.model.samples import random_network
 
@@ -48,6 +49,18 @@ def test_from_checkpoint_to_files(checkpoint: Path, tmp_path: Path) -> None:
     fourth = run("evaluate", "--model", out, "--count", 4)
     assert fourth.exit_code == 0, fourth.output
     assert re.match(r"integer +4 faces  NME \d+\.\d\d %  FR@10 \d+\.\d %", fourth.output)
+
+
+def test_fp32_goes_to_onnxruntime_unchanged(checkpoint: Path, tmp_path: Path) -> None:
+    out = tmp_path / "fp32.onnx"
+    result = run("export", "--fp32", "--weights", checkpoint, "--out", out)
+    assert result.exit_code == 0, result.output
+    session = onnxruntime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
+    images = np.random.default_rng(4).random((3, 1, 32, 32), np.float32)
+    (found,) = session.run(None, {"image": images})
+    with torch.no_grad():
+        expected = load_network(checkpoint)(torch.from_numpy(images)).numpy()
+    assert np.abs(found - expected).max() < 1e-5
 
 
 def test_failures_are_one_line_and_exit_1(checkpoint: Path, tmp_path: Path) -> None:

@@ -4,10 +4,10 @@
 import numpy as np
 import pytest
 
+from host.pose import DISTANCE, TEMPLATE, TEMPLATE_POINTS, euler_angles, head_pose
 from model.face_shape import rotation
 from model.faces import make_faces
 from model.landmarks import mirror
-from model.pose import DISTANCE, TEMPLATE, TEMPLATE_POINTS, euler_angles, head_pose
 
 
 def photographed(yaw: float, pitch: float, roll: float) -> np.ndarray:

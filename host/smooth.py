@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One-euro filter (Casiez, Roussel, Vogel, CHI 2012): calm at rest, quick in motion."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+Values = npt.NDArray[np.float64]
+
+SPEED_CUTOFF_HZ = 1.0
+"""Cutoff of the speed's own low pass, as in the paper."""
+
+
+class OneEuro:
+    """Smooths an array of numbers; forget its past with ``reset``."""
+
+    def __init__(self, cutoff_hz: float, beta: float) -> None:
+        """cutoff_hz: at rest; beta: how much it rises per unit of speed (1 / unit)."""
+        self.cutoff_hz, self.beta = cutoff_hz, beta
+        self.reset()
+
+    def reset(self) -> None:
+        """Start anew with the next values."""
+        self._time_s: float | None = None
+
+    def smooth(self, values: npt.ArrayLike, time_s: float, unit: float = 1.0) -> Values:
+        """Return smoothed ``values`` of any shape; a time that does not grow is like the first.
+
+        unit: what speeds are measured in, in the unit of the values.
+        """
+        given = np.asarray(values, np.float64)
+        if self._time_s is None or time_s <= self._time_s:
+            self._values, self._speed = given, np.zeros_like(given)
+        else:
+            step = time_s - self._time_s
+            speed = (given - self._values) / (step * unit)
+            self._speed = self._speed + _share(SPEED_CUTOFF_HZ, step) * (speed - self._speed)
+            cutoff = self.cutoff_hz + self.beta * np.abs(self._speed)
+            share = 1 / (1 + 1 / (2 * math.pi * cutoff * step))
+            self._values = self._values + share * (given - self._values)
+        self._time_s = time_s
+        return self._values
+
+
+def _share(cutoff_hz: float, step_s: float) -> float:
+    """Weight of the new value in a first-order low pass."""
+    return 1 / (1 + 1 / (2 * math.pi * cutoff_hz * step_s))
