@@ -8,14 +8,11 @@ is reset and ready again; frames that were inside are lost, and whoever asks for
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import re
-import tempfile
+import socket
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -357,24 +354,20 @@ def open_board(folder: Path) -> FpgaBackend:
     return FpgaBackend(overlay, PynqDevice(overlay.bitstream, overlay.clk_mhz))
 
 
-def _lock(device: Device) -> IO[str]:
-    """Exclusive use of the device until the file is closed."""
-    name = re.sub(r"\W", "_", device.name)
-    path = Path(tempfile.gettempdir(), f"landmarks_{name}.lock")
+def _lock(device: Device) -> socket.socket:
+    """Exclusive use of the device until the socket is closed, or the program has ended.
+
+    The name of a socket can be taken once on a machine; this one is no file (Linux).
+    """
+    lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
-        file = path.open("w")
+        lock.bind(f"\0landmarks_{device.name}")
     except OSError as error:
-        raise UserError(
-            f"cannot lock {path}: {error.strerror or error}; remove it, or use its owner's account"
-        ) from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
+        lock.close()
         raise UserError(
             f"{device.where} is used by another driver; end that program first"
         ) from error
-    return file
+    return lock
 
 
 def _difference(memory: Memory, position: int, found: npt.NDArray[np.uint32]) -> str:
