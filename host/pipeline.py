@@ -213,8 +213,9 @@ class Pipeline:
         try:
             for thread in threads:
                 thread.start()
-            while any(thread.is_alive() for thread in threads) and not self._stopping.is_set():
-                threads[-1].join(0.1)
+            # Not join(): a Ctrl-C in it makes Python 3.11 take the thread for ended.
+            while any(thread.is_alive() for thread in threads) and not self._stopping.wait(0.05):
+                pass
         finally:
             self._finish(threads)
         if self._error is not None:
