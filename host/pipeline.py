@@ -35,9 +35,8 @@ QUEUE = 2
 PATIENCE_S = 0.5
 """How long a stopped pipeline lets frames pass that are not judged; then they are forgotten."""
 
-CALL_S, CAPTURE_S = 5.0, 2.0
-"""How long it then waits at most for calls that go on: of the network or a sink, and of a source.
-A thread that is left in native code may crash the program's end; only a stuck device is left."""
+CALL_S, CAPTURE_S = 5.0, 0.4
+"""How long it then waits at most for calls that go on: of network and sinks, and of the source."""
 
 RECENT = 500
 """Times that are kept of each stage."""
@@ -214,8 +213,9 @@ class Pipeline:
         try:
             for thread in threads:
                 thread.start()
-            while any(thread.is_alive() for thread in threads) and not self._stopping.is_set():
-                threads[-1].join(0.1)
+            # Not join(): a Ctrl-C in it makes Python 3.11 take the thread for ended.
+            while any(thread.is_alive() for thread in threads) and not self._stopping.wait(0.05):
+                pass
         finally:
             self._finish(threads)
         if self._error is not None:

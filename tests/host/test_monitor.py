@@ -74,8 +74,11 @@ def test_ctrl_c_ends_within_a_second_and_closes_the_files(tmp_path, tiny_model):
     command = [sys.executable, str(ROOT / "host" / "run.py"), "--source", "synthetic", "--model",
                tiny_model, "--json", log, "--out", video]  # fmt: skip
     words = [str(word) for word in command]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
-        while not (log.exists() and log.read_text().count("\n") >= 3):
+    with subprocess.Popen(
+        words, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # shells may ignore it
+    ) as process:  # fmt: skip
+        while not (log.exists() and log.read_text().count("\n") >= 3 and any(tmp_path.glob(".*"))):
             time.sleep(0.02)
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
