@@ -239,12 +239,18 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     return options
 
 
+def _digest(model: Path) -> str | None:
+    """SHA-256 of a model file; the board's accelerator is none."""
+    return hashlib.sha256(model.read_bytes()).hexdigest() if model.is_file() else None
+
+
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Measure what the options name."""
-    model = options.model or (None if options.backend == "sim" else MONITOR_MODEL)
-    backend = open_backend(options.backend, model, options.build, options.threads)
+    backend = open_backend(
+        options.backend, options.model, options.build, options.threads, MONITOR_MODEL
+    )
     try:
-        digest = hashlib.sha256(Path(backend.model).read_bytes()).hexdigest()
+        digest = _digest(Path(backend.model))
         result = {
             "format": FORMAT,
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

@@ -45,7 +45,12 @@ def head_pose(landmarks: Points) -> Points:
         return np.full(3, np.nan)
     camera = np.array([[DISTANCE, 0, 0.5], [0, DISTANCE, 0.5], [0, 0, 1.0]])
     towards_lens = TEMPLATE * (1, 1, -1)  # OpenCV's z runs away from the camera
-    worked, vector, _ = cv2.solvePnP(towards_lens, found, camera, None, flags=cv2.SOLVEPNP_SQPNP)
+    try:
+        worked, vector, _ = cv2.solvePnP(
+            towards_lens, found, camera, None, flags=cv2.SOLVEPNP_SQPNP
+        )
+    except cv2.error:  # points that all but coincide
+        worked = False
     if not worked:
         return np.full(3, np.nan)
     flip = np.diag([1.0, 1.0, -1.0])

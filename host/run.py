@@ -171,9 +171,8 @@ def run(options: argparse.Namespace) -> None:
     if is_picture(options.source):
         still(options)
     else:
-        default = None if options.backend == "sim" else MONITOR_MODEL
         backend = open_backend(
-            options.backend, options.model or default, options.build, options.threads
+            options.backend, options.model, options.build, options.threads, MONITOR_MODEL
         )
         try:
             monitor(options, backend)

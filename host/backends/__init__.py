@@ -31,7 +31,7 @@ BACKENDS = ("auto", "gpu", "cpu", "sim", "fpga")
 BUILT = ("sim", "fpga")
 """Those that run a build of the hardware flow; the others run a model file."""
 
-AUTOMATIC = ("gpu", "cpu")
+AUTOMATIC = ("fpga", "gpu", "cpu")
 """What ``auto`` tries, the fastest first."""
 
 __all__ = [
@@ -47,16 +47,21 @@ __all__ = [
 
 
 def open_backend(
-    name: str, model: Path | None = None, build: Path | None = None, threads: int = 0
+    name: str,
+    model: Path | None = None,
+    build: Path | None = None,
+    threads: int = 0,
+    default: Path = DEFAULT_MODEL,
 ) -> Backend:
     """Open a backend.
 
     Args:
         name: one of BACKENDS; ``auto`` is the first of AUTOMATIC that this machine has.
-        model: ONNX file for ``cpu`` and ``gpu``; None is DEFAULT_MODEL.
+        model: ONNX file for ``cpu`` and ``gpu``; None is ``default``.
         build: folder with settings.json for ``sim`` and ``fpga``; None is DEFAULT_BUILD for
             ``sim``, DEFAULT_OVERLAY for ``fpga``.
         threads: of ``cpu``; 0 is one a core.
+        default: what ``cpu`` and ``gpu`` run without ``model``.
 
     Raises:
         UserError: the name is unknown, an argument belongs to another backend, or the backend
@@ -78,25 +83,25 @@ def open_backend(
 
         return open_board(build or DEFAULT_OVERLAY)
     if name == "auto":
-        return _first(model, threads)
+        return _first(model, threads, default)
     if name == "gpu":
         from host.backends.gpu import GpuBackend
 
-        return GpuBackend(model or DEFAULT_MODEL)
+        return GpuBackend(model or default)
     if name == "cpu":
         from host.backends.cpu import CpuBackend
 
-        return CpuBackend(model or DEFAULT_MODEL, threads)
+        return CpuBackend(model or default, threads)
     from host.backends.sim import SimBackend
 
     return SimBackend(build or DEFAULT_BUILD)
 
 
-def _first(model: Path | None, threads: int) -> Backend:
+def _first(model: Path | None, threads: int, default: Path) -> Backend:
     """Open the first of AUTOMATIC that works; the last one's error tells why none does."""
     for name in AUTOMATIC[:-1]:
         try:
-            return open_backend(name, model, threads=threads)
+            return open_backend(name, model, threads=threads, default=default)
         except UserError as error:
             logging.getLogger(__name__).info("backend %s: %s", name, error)
-    return open_backend(AUTOMATIC[-1], model, threads=threads)
+    return open_backend(AUTOMATIC[-1], model, threads=threads, default=default)

@@ -129,7 +129,7 @@ def test_the_drawing_moves_what_it_should():
         change = np.abs(drawn(**{name: value}) - calm).mean(axis=(1, 2))
         first, last = rows[name]
         assert change[first:last].mean() > 1.5
-        assert change[:120].max() == 0
+        assert change[:120].max() < 0.05  # of 255, a row; the hair is drawn over the moved face
     for name in ("yaw", "pitch", "roll"):
         assert np.abs(drawn(**{name: 20.0}) - calm).mean() > 1
     assert (draw_frame([Head(x=-900, y=185, unit=105)]) == draw_frame([])).all()
