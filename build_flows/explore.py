@@ -73,7 +73,7 @@ class Explorer:
         problem.prefer_least()
         found = problem.solve(self.time_limit)
         if isinstance(found, Unsolved):
-            found = start or self._any(cycles)
+            found = start or Problem(self.space, self.budget, cycles).solve(self.time_limit)
         if isinstance(found, Unsolved):
             raise UserError(self._why(found, cycles))
         best = min(found, start or found, key=lambda s: burden(s.used, self.budget))

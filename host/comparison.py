@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import argparse
 import html
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 if not __package__:  # started as a script: what is imported is the package, not its folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -22,6 +20,7 @@ if not __package__:  # started as a script: what is imported is the package, not
 from host.atomic import replacing, write_text
 from host.bench import FORMAT
 from host.errors import FAILURES, UserError
+from host.json_file import read_object
 
 COLUMNS = ("platform", "network", "FPS", "power", "FPS/W", "accuracy", "origin")
 
@@ -71,7 +70,7 @@ def measured_row(path: Path) -> Row:
     Raises:
         UserError: the file is missing or is no such result.
     """
-    content = _read_json(path)
+    content = read_object(path)
     if content.get("format") != FORMAT or "landmarks_fps" not in content:
         raise UserError(f"{path} is no result of host/bench.py with format {FORMAT}")
     power: dict[str, float] = content["power_w"]
@@ -98,7 +97,7 @@ def simulated_row(path: Path) -> Row:
     Raises:
         UserError: the file is missing or is no such report.
     """
-    content = _read_json(path)
+    content = read_object(path)
     try:
         cycles, clk_mhz = int(content["cycles_per_frame"]), float(content["clk_mhz"])
         name = str(content["config"]["name"])
@@ -110,18 +109,6 @@ def simulated_row(path: Path) -> Row:
         fps=clk_mhz * 1e6 / cycles,
         origin=f"simulated: {cycles:,} cycles a frame (RTL), {clk_mhz:g} MHz assumed; no power",
     )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text())
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise UserError(f"{path} is no JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path} holds no JSON object")
-    return content
 
 
 def as_markdown(rows: Sequence[Row]) -> str:

@@ -62,7 +62,8 @@ class Dashboard:
         self.closed = False
         self._pipeline: Pipeline | None = None
         try:
-            self._server = ThreadingHTTPServer((host, int(port)), _handler(self))
+            handler = type("Handler", (_Handler,), {"dashboard": self})
+            self._server = ThreadingHTTPServer((host, int(port)), handler)
         except OSError as error:
             raise UserError(
                 f"the dashboard cannot listen at {address}: {error.strerror or error}; "
@@ -139,91 +140,88 @@ class Dashboard:
         self._pipeline.thresholds = self._pipeline.thresholds.changed(**values)
 
 
-def _handler(dashboard: Dashboard) -> type[BaseHTTPRequestHandler]:
-    """The class that answers requests for ``dashboard``."""
+class _Handler(BaseHTTPRequestHandler):
+    """Answers requests for a dashboard."""
 
-    class Handler(BaseHTTPRequestHandler):
-        timeout = 10
+    dashboard: Dashboard
+    timeout = 10
 
-        def do_GET(self) -> None:
-            """The page, the state, or the stream of pictures."""
-            url = urlsplit(self.path)
-            if not self._allowed(url.query):
-                return
-            if url.path == "/":
-                self._send(PAGE.read_bytes(), "text/html; charset=utf-8")
-            elif url.path == "/state":
-                since = parse_qs(url.query).get("since", ["0"])[0]
-                state = dashboard.state(int(since) if since.isdigit() else 0)
-                self._send(json.dumps(state).encode(), "application/json")
-            elif url.path == "/stream":
-                self._stream()
-            else:
-                self._send(b"no such page\n", "text/plain", HTTPStatus.NOT_FOUND)
+    def do_GET(self) -> None:
+        """The page, the state, or the stream of pictures."""
+        url = urlsplit(self.path)
+        if not self._allowed(url.query):
+            return
+        if url.path == "/":
+            self._send(PAGE.read_bytes(), "text/html; charset=utf-8")
+        elif url.path == "/state":
+            since = parse_qs(url.query).get("since", ["0"])[0]
+            state = self.dashboard.state(int(since) if since.isdigit() else 0)
+            self._send(json.dumps(state).encode(), "application/json")
+        elif url.path == "/stream":
+            self._stream()
+        else:
+            self._send(b"no such page\n", "text/plain", HTTPStatus.NOT_FOUND)
 
-        def do_POST(self) -> None:
-            """Change thresholds: a JSON object of names and values."""
-            url = urlsplit(self.path)
-            if not self._allowed(url.query):
-                return
-            length = self.headers.get("Content-Length", "")
-            json_sent = self.headers.get_content_type() == "application/json"
-            fits = length.isdigit() and int(length) <= BODY_LIMIT
-            if url.path != "/thresholds" or not json_sent or not fits:
-                self._send(b"not understood\n", "text/plain", HTTPStatus.BAD_REQUEST)
-                return
-            try:
-                values = json.loads(self.rfile.read(int(length)))
-                if not isinstance(values, dict):
-                    raise UserError("no JSON object of thresholds")
-                dashboard.change(values)
-            except (UserError, ValueError) as error:
-                self._send(f"{error}\n".encode(), "text/plain", HTTPStatus.BAD_REQUEST)
-                return
-            self._send(b"{}", "application/json")
+    def do_POST(self) -> None:
+        """Change thresholds: a JSON object of names and values."""
+        url = urlsplit(self.path)
+        if not self._allowed(url.query):
+            return
+        length = self.headers.get("Content-Length", "")
+        json_sent = self.headers.get_content_type() == "application/json"
+        fits = length.isdigit() and int(length) <= BODY_LIMIT
+        if url.path != "/thresholds" or not json_sent or not fits:
+            self._send(b"not understood\n", "text/plain", HTTPStatus.BAD_REQUEST)
+            return
+        try:
+            values = json.loads(self.rfile.read(int(length)))
+            if not isinstance(values, dict):
+                raise UserError("no JSON object of thresholds")
+            self.dashboard.change(values)
+        except (UserError, ValueError) as error:
+            self._send(f"{error}\n".encode(), "text/plain", HTTPStatus.BAD_REQUEST)
+            return
+        self._send(b"{}", "application/json")
 
-        def _allowed(self, query: str) -> bool:
-            """Check the token, and that the browser was not led here by another site."""
-            given = parse_qs(query).get("token", [""])[0]
-            host = urlsplit(f"//{self.headers.get('Host', '')}").hostname
-            local = bool(dashboard.token) or host in LOOPBACK
-            if local and hmac.compare_digest(given.encode(), dashboard.token.encode()):
-                return True
-            self._send(b"the token is missing or wrong\n", "text/plain", HTTPStatus.FORBIDDEN)
-            return False
+    def _allowed(self, query: str) -> bool:
+        """Check the token, and that the browser was not led here by another site."""
+        given = parse_qs(query).get("token", [""])[0]
+        host = urlsplit(f"//{self.headers.get('Host', '')}").hostname
+        local = bool(self.dashboard.token) or host in LOOPBACK
+        if local and hmac.compare_digest(given.encode(), self.dashboard.token.encode()):
+            return True
+        self._send(b"the token is missing or wrong\n", "text/plain", HTTPStatus.FORBIDDEN)
+        return False
 
-        def _send(self, body: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Cache-Control", "no-store")
-            self.end_headers()
-            self.wfile.write(body)
+    def _send(self, body: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        self.wfile.write(body)
 
-        def _stream(self) -> None:
-            """JPEG after JPEG until the watcher goes."""
-            self.send_response(HTTPStatus.OK)
-            kind = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
-            self.send_header("Content-Type", kind)
-            self.send_header("Cache-Control", "no-store")
-            self.end_headers()
-            dashboard.watch(1)
-            last = b""
-            try:
-                while not dashboard.closed:
-                    picture = dashboard.next_picture(last)
-                    if picture:
-                        last = picture
-                        head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\n"
-                        head += f"Content-Length: {len(picture)}\r\n\r\n"
-                        self.wfile.write(head.encode() + picture + b"\r\n")
-            except OSError:
-                return  # the watcher has gone
-            finally:
-                dashboard.watch(-1)
+    def _stream(self) -> None:
+        """JPEG after JPEG until the watcher goes."""
+        self.send_response(HTTPStatus.OK)
+        kind = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
+        self.send_header("Content-Type", kind)
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        self.dashboard.watch(1)
+        last = b""
+        try:
+            while not self.dashboard.closed:
+                picture = self.dashboard.next_picture(last)
+                if picture:
+                    last = picture
+                    head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\n"
+                    head += f"Content-Length: {len(picture)}\r\n\r\n"
+                    self.wfile.write(head.encode() + picture + b"\r\n")
+        except OSError:
+            return  # the watcher has gone
+        finally:
+            self.dashboard.watch(-1)
 
-        def log_message(self, format: str, *arguments: object) -> None:
-            """Requests are not logged."""
-
-    return Handler
-
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Requests are not logged."""

@@ -12,10 +12,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -262,36 +263,38 @@ class Pipeline:
             return False
         return True
 
-    def _capture(self) -> None:
+    @contextmanager
+    def _stage(self, before: StageQueue[Any] | None, *after: StageQueue[Any]) -> Iterator[None]:
+        """A stage's loop: a failure ends the run, the queues behind it are told of its end."""
         try:
+            yield
+        except Closed:
+            pass
+        except Exception as error:  # noqa: BLE001 - raised again by run()
+            self._error = error
+            if before is not None:
+                before.abort()
+        finally:
+            for items in after:
+                items.end()
+
+    def _capture(self) -> None:
+        with self._stage(None, self._frames):
             while not self._stopping.is_set():
                 frame = self._source.read()
                 if frame is None or (self._seconds is not None and frame.time_s >= self._seconds):
                     break
                 self._frames.put(frame)
-        except Closed:
-            pass
-        except Exception as error:  # noqa: BLE001 - raised again by run()
-            self._error = error
-        finally:
-            self._frames.end()
 
     def _follow(self) -> None:
-        try:
+        with self._stage(self._frames, self._tracks):
             while True:
                 frame = self._frames.get()
                 track = self._tracker.update(frame)
                 self._tracks.put((frame, track))
-        except Closed:
-            pass
-        except Exception as error:  # noqa: BLE001 - raised again by run()
-            self._error = error
-            self._frames.abort()
-        finally:
-            self._tracks.end()
 
     def _judge(self) -> None:
-        try:
+        with self._stage(self._tracks, *self._inputs):
             while True:
                 frame, track = self._tracks.get()
                 times = dict(track.times_ms)
@@ -304,14 +307,6 @@ class Pipeline:
                 seen = Observation(frame, track, measures, state, times)
                 for items in self._inputs:
                     self._offer(items, seen)
-        except Closed:
-            pass
-        except Exception as error:  # noqa: BLE001 - raised again by run()
-            self._error = error
-            self._tracks.abort()
-        finally:
-            for items in self._inputs:
-                items.end()
 
     @staticmethod
     def _offer(items: StageQueue[Observation], seen: Observation) -> None:

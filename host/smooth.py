@@ -39,12 +39,11 @@ class OneEuro:
             speed = (given - self._values) / (step * unit)
             self._speed = self._speed + _share(SPEED_CUTOFF_HZ, step) * (speed - self._speed)
             cutoff = self.cutoff_hz + self.beta * np.abs(self._speed)
-            share = 1 / (1 + 1 / (2 * math.pi * cutoff * step))
-            self._values = self._values + share * (given - self._values)
+            self._values = self._values + _share(cutoff, step) * (given - self._values)
         self._time_s = time_s
         return self._values
 
 
-def _share(cutoff_hz: float, step_s: float) -> float:
-    """Weight of the new value in a first-order low pass."""
-    return 1 / (1 + 1 / (2 * math.pi * cutoff_hz * step_s))
+def _share(cutoff_hz: npt.ArrayLike, step_s: float) -> Values:
+    """Weight of the new value in a first-order low pass, for one cutoff or for each."""
+    return 1 / (1 + 1 / (2 * math.pi * np.asarray(cutoff_hz, np.float64) * step_s))

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from host.errors import UserError
+from host.json_file import read_object
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,12 +125,4 @@ def read_thresholds(path: Path) -> Thresholds:
     Raises:
         UserError: the file is missing or no JSON object, a name unknown or a value not possible.
     """
-    try:
-        content = json.loads(path.read_text())
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise UserError(f"{path} is no JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path} holds no JSON object of thresholds")
-    return Thresholds().changed(**content)
+    return Thresholds().changed(**read_object(path, "thresholds"))
