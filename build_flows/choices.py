@@ -144,10 +144,10 @@ def least_cycles(op: CustomOp) -> int:
 
     Between two frames the units behind a padding wait while it writes the last row of one and the
     first of the next before the next row of pixels. So that this takes no longer than a row does
-    otherwise, padding must be as many times faster.
+    otherwise, padding must be as many times faster, unless it has all lanes already.
     """
     cycles = int(op.get_exp_cycles())
-    if op.onnx_node.op_type == PADDING:
+    if op.onnx_node.op_type == PADDING and op.get_nodeattr("SIMD") < channels_of(op, "SIMD"):
         top, _, bottom, _ = op.get_nodeattr("Padding")
         return cycles * (top + 1 + bottom)
     return cycles
