@@ -15,6 +15,7 @@ from tests.rtl.test_weight_port import AXIL
 HASH = 0xC0FFEE42
 EVENTS = ("busy", "frame_in", "frame_out", "frame_drop", "short_frame", "long_frame", "underrun",
           "weights_error", "full", "empty", "blocked")  # fmt: skip
+UNCONNECTED = ("m_axil_bresp", "m_axil_rresp")  #: the memory's; our registers have no such input
 TESTS = (
     "identity", "counters", "one_moment", "errors_and_interrupt", "soft_reset", "the_weight_port",
 )  # fmt: skip
@@ -33,7 +34,7 @@ def ports() -> dict[str, tuple[str, int]]:
 @pytest.fixture(scope="module")
 def simulator(tmp_path_factory, object_cache) -> Simulator:
     folder = tmp_path_factory.mktemp("registers")
-    wires = {name: name for name in ports() if name not in ("m_axil_bresp", "m_axil_rresp")}
+    wires = {name: name for name in ports() if name not in UNCONNECTED}
     body = module_instance(control_registers.MODULE, "u_dut", {"CONFIG_HASH": HASH}, wires)
     listed = ", ".join(f"{d} wire logic [{w - 1}:0] {n}" for n, (d, w) in ports().items())
     (folder / "registers.sv").write_text(f"module registers ({listed});\n{body}endmodule\n")
