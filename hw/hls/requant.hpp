@@ -9,8 +9,8 @@ namespace requant {
 
 /// Scale and bias of one channel.
 template <int SCALE_WIDTH, int BIAS_WIDTH> struct parameter {
-  ap_int<SCALE_WIDTH> scale;
-  ap_int<BIAS_WIDTH> bias;
+  lanes::integer<SCALE_WIDTH, true> scale;
+  lanes::integer<BIAS_WIDTH, true> bias;
 };
 
 constexpr int SUM_WIDTH = 48;
@@ -19,10 +19,11 @@ constexpr int SUM_WIDTH = 48;
 template <int OUT_WIDTH, bool OUT_SIGNED, int SHIFT, typename Acc, typename Parameter>
 lanes::integer<OUT_WIDTH, OUT_SIGNED> apply(const Acc &acc, const Parameter &parameter) {
 #pragma HLS inline
-  const ap_int<SUM_WIDTH> high = (ap_int<SUM_WIDTH>(1) << (OUT_WIDTH - OUT_SIGNED)) - 1;
-  const ap_int<SUM_WIDTH> low = OUT_SIGNED ? ap_int<SUM_WIDTH>(-high - 1) : ap_int<SUM_WIDTH>(0);
-  const ap_int<SUM_WIDTH> sum = acc * parameter.scale + parameter.bias;
-  const ap_int<SUM_WIDTH> shifted = sum >> SHIFT;
+  using Sum = lanes::integer<SUM_WIDTH, true>;
+  const Sum high = (Sum(1) << (OUT_WIDTH - OUT_SIGNED)) - 1;
+  const Sum low = OUT_SIGNED ? Sum(-high - 1) : Sum(0);
+  const Sum sum = lanes::multiply(acc, parameter.scale) + parameter.bias;
+  const Sum shifted = sum >> SHIFT;
   return shifted > high ? high : shifted < low ? low : shifted;
 }
 
@@ -30,7 +31,7 @@ lanes::integer<OUT_WIDTH, OUT_SIGNED> apply(const Acc &acc, const Parameter &par
 /// CHANNELS, or a single one without PER_CHANNEL.
 template <int CHANNELS, int PE, int ACC_WIDTH, bool ACC_SIGNED, int OUT_WIDTH, bool OUT_SIGNED,
           int SHIFT, bool PER_CHANNEL, int WORDS, typename Parameter, int ENTRIES>
-void run(hls::stream<ap_uint<PE * ACC_WIDTH>> &in, hls::stream<ap_uint<PE * OUT_WIDTH>> &out,
+void run(hls::stream<lanes::word<PE, ACC_WIDTH>> &in, hls::stream<lanes::word<PE, OUT_WIDTH>> &out,
          const Parameter (&parameters)[ENTRIES]) {
   static_assert(PE >= 1 && CHANNELS % PE == 0, "PE must divide CHANNELS");
   static_assert(ACC_WIDTH + !ACC_SIGNED <= 27, "an accumulator with sign must fit 27 bits");
@@ -40,8 +41,8 @@ void run(hls::stream<ap_uint<PE * ACC_WIDTH>> &in, hls::stream<ap_uint<PE * OUT_
   int fold = 0; // 0..CHANNELS/PE-1
   for (int i = 0; i < WORDS; i++) {
 #pragma HLS pipeline II = 1
-    const ap_uint<PE *ACC_WIDTH> word = in.read();
-    ap_uint<PE * OUT_WIDTH> result;
+    const lanes::word<PE, ACC_WIDTH> word = in.read();
+    lanes::word<PE, OUT_WIDTH> result;
     for (int lane = 0; lane < PE; lane++) {
 #pragma HLS unroll
       const Parameter &parameter = parameters[PER_CHANNEL ? fold * PE + lane : 0];

@@ -1,25 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// One stream to COPIES streams; see docs/kernels/stream_fork.md.
+// One stream to several; see docs/kernels/stream_fork.md.
 //
 // A write to one output waits for room in it, so outputs of unequal speed need streams of some depth.
 #pragma once
 
-#include <ap_int.h>
 #include <hls_stream.h>
 
 namespace stream_fork {
 
-/// Copies WORDS words.
-template <int WIDTH, int COPIES, int WORDS>
-void run(hls::stream<ap_uint<WIDTH>> &in, hls::stream<ap_uint<WIDTH>> (&out)[COPIES]) {
-  static_assert(WIDTH >= 1, "WIDTH must be at least 1");
+/// Copies WORDS words to every output.
+template <int WORDS, typename Word, typename... Outputs>
+void run(hls::stream<Word> &in, Outputs &...out) {
+  static_assert(sizeof...(Outputs) >= 1, "a fork needs an output");
   for (int i = 0; i < WORDS; i++) {
 #pragma HLS pipeline II = 1
-    const ap_uint<WIDTH> word = in.read();
-    for (int copy = 0; copy < COPIES; copy++) {
-#pragma HLS unroll
-      out[copy].write(word);
-    }
+    const Word word = in.read();
+    (out.write(word), ...);
   }
 }
 
