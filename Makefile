@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 CONFIG ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo build accelerator explore bitstream overlay-package bench report test test-slow lint clean
+.PHONY: help setup demo build accelerator explore bitstream overlay-package bench report hls-sim hls-ip test test-slow lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -42,6 +42,14 @@ bitstream: $(STAMP) ## with Vivado: overlays/CONFIG for the KV260; CONFIG=name, 
 overlay-package: CONFIG := kv260_1x
 overlay-package: $(STAMP) ## tarball of an overlay with host/ for the board
 	$(RUN) -m build_flows overlay-package --config $(CONFIG)
+
+hls-sim: $(STAMP) ## the C++ of both widths compiled and compared on 3 faces each
+	$(RUN) -m build_flows hls-sim --config demo
+	$(RUN) -m build_flows hls-sim --config kv260_1x
+
+hls-ip: CONFIG := kv260_1x
+hls-ip: $(STAMP) ## with Vitis HLS: the C++ of CONFIG=name as an IP for Vivado
+	$(RUN) -m build_flows hls-ip --config $(CONFIG)
 
 bench: $(STAMP) ## speed of this machine: build/bench/this.json, 6 minutes
 	@mkdir -p build/bench

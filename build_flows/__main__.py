@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from build_flows import bitstream as vivado
-from build_flows import overlay
+from build_flows import hls, overlay
 from build_flows.budget import RESOURCES, budget_of
 from build_flows.choices import space_of
 from build_flows.config import ROOT, load_config, relative
@@ -38,7 +39,8 @@ from build_flows.simulate import write_trace
 from build_flows.simulated_board import simulate_board
 from build_flows.steps import STEPS
 from build_flows.synthesise import synthesise_design
-from build_flows.verify import Golden
+from build_flows.verify import Golden, compare
+from host.backends.csim import CsimBackend
 from host.errors import FAILURES, UserError
 
 STEP_NAMES = [step.name for step in STEPS]
@@ -202,6 +204,45 @@ def bitstream(config: str, clk_mhz: float | None, out_of_context: bool, overlays
     )
     if not out_of_context:
         click.echo(f"overlay: {relative(overlays / cfg.name)}")
+
+
+@cli.command("hls-sim")
+@click.option("--config", required=True, help="Config whose C++ is run.")
+@click.option("--frames", type=click.IntRange(min=1), default=3, show_default=True,
+              help="Golden images, in a circle.")
+@one_line_errors
+def hls_sim(config: str, frames: int) -> None:
+    """Build until hls, compile the C++ with g++ and compare every output of golden images."""
+    cfg = load_config(config)
+    out = ROOT / "build" / cfg.name
+    with spinner() as report:
+        run_steps(STEPS, cfg, out, "hls", report, _print_step)
+        report("compiling")
+        backend = CsimBackend(out)
+        sent = Golden.load(cfg).repeated(frames)
+        begin = time.perf_counter()
+        found = backend.accumulate(sent.images)
+        seconds = time.perf_counter() - begin
+    compare("accumulators", found, sent.accumulators, "C++ simulation")
+    outputs = found.shape[1]
+    click.echo(
+        f"{cfg.name}: bit-exact: {outputs}/{outputs} outputs in {frames} frames, "
+        f"{seconds / frames * 1e3:.0f} ms a frame, compiled in {backend.compile_seconds:.0f} s"
+    )
+
+
+@cli.command("hls-ip")
+@click.option("--config", required=True, help="Config whose C++ becomes an IP.")
+@one_line_errors
+def hls_ip(config: str) -> None:
+    """Build until hls, then simulate, synthesise and export the C++ with Vitis HLS."""
+    cfg = load_config(config)
+    out = ROOT / "build" / cfg.name
+    with spinner() as report:
+        run_steps(STEPS, cfg, out, "hls", report, _print_step)
+        report(f"vitis_hls, see {relative(out / 'hls' / hls.LOG)}")
+        archive = hls.run_vitis(out / "hls")
+    click.echo(relative(archive))
 
 
 @cli.command()

@@ -55,7 +55,7 @@ class Step:
     run: Callable[[ModelWrapper, Job], ModelWrapper]
     reads: Callable[[Job], Iterable[Path]] = lambda _: ()
     integer: bool = True
-    """Whether the model behind this step is the integer graph and is verified."""
+    """Whether this step gives a new integer graph, which is then verified."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _sources() -> bytes:
     """Hash of the program; of what is running, should its files be edited meanwhile."""
     folders = (ROOT / name for name in ("build_flows", "hw", "host"))
     files = (path for folder in folders for path in folder.rglob("*"))
-    return hash_of(sorted(path for path in files if path.suffix in (".py", ".sv", ".cpp")))
+    return hash_of(sorted(path for path in files if path.suffix in (".py", ".sv", ".cpp", ".hpp")))
 
 
 def hash_of(files: Iterable[Path]) -> bytes:

@@ -68,7 +68,7 @@ def write_report(model: ModelWrapper, job: Job, simulated: Path) -> None:
         "git": git_hash(),
     }
     (folder / "report.json").write_text(json.dumps(report, indent=1))
-    settings = host_settings(model, cfg, affine, f"{simulated.name}/{SIMULATOR}")
+    settings = host_settings(model, cfg) | {"simulator": f"{simulated.name}/{SIMULATOR}"}
     (folder / "settings.json").write_text(json.dumps(settings, indent=1))
     rows = activities(model, Design.read(job.of("stitch") / "design").streams, flows, cycles)
     write_table(rows, folder / "activity.csv")
@@ -98,10 +98,9 @@ def publish(folder: Path, out: Path) -> None:
             write_bytes(out / name, (folder / name).read_bytes())
 
 
-def host_settings(
-    model: ModelWrapper, cfg: BuildConfig, affine: dict[str, Any], simulator: str
-) -> dict[str, Any]:
-    """What the host must know of the accelerator; the simulator's path is relative to the file."""
+def host_settings(model: ModelWrapper, cfg: BuildConfig) -> dict[str, Any]:
+    """What the host must know of the accelerator."""
+    affine = json.loads(model.get_metadata_prop(OUTPUT_AFFINE))
     first = getCustomOp(model.find_consumer(model.graph.input[0].name))
     last = getCustomOp(model.find_producer(model.graph.output[0].name))
     return {
@@ -117,7 +116,6 @@ def host_settings(
             **affine,
         },
         "clk_mhz": cfg.clk_mhz,
-        "simulator": simulator,
     }
 
 

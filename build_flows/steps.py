@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import json
+
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 
 from build_flows import (
     folding,
     generate,
+    hls,
     mapping,
     report,
     simulate,
@@ -47,6 +50,15 @@ def _size(model: ModelWrapper, job: Job) -> ModelWrapper:
     return sizing.size_fifos(model, job.cfg, job.golden, job.folder, job.cache)
 
 
+def _hls(model: ModelWrapper, job: Job) -> ModelWrapper:
+    """Beside the RTL, so the model stays as it is."""
+    hls.write_network(model, job.folder)
+    hls.write_scripts(job.folder, job.cfg, job.golden)
+    settings = report.host_settings(model, job.cfg)
+    (job.folder / "settings.json").write_text(json.dumps(settings, indent=1))
+    return model
+
+
 def _generate(model: ModelWrapper, job: Job) -> ModelWrapper:
     return generate.generate(model, job.cfg, job.folder)
 
@@ -72,6 +84,7 @@ STEPS = [
     Step("map", _map),
     Step("fold", _fold, reads=lambda job: [job.cfg.folding]),
     Step("size", _size),
+    Step("hls", _hls, integer=False),
     Step("generate", _generate),
     Step("stitch", _stitch),
     Step("simulate", _simulate),

@@ -53,3 +53,8 @@ def prepare_verilator(object_cache: str | None = None) -> None:
 def find_vivado() -> str | None:
     """Path of the vivado on PATH, if there is one."""
     return shutil.which("vivado")
+
+
+def find_vitis_hls() -> str | None:
+    """Path of the vitis_hls on PATH, if there is one."""
+    return shutil.which("vitis_hls")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ways to run the network: ``cpu`` and ``gpu`` (onnxruntime), ``sim``, ``fpga`` (the KV260).
+"""Ways to run the network: ``cpu`` and ``gpu`` (onnxruntime), ``sim``, ``csim``, ``fpga`` (KV260).
 
 What a backend needs beyond numpy is imported when it is opened.
 """
@@ -21,14 +21,14 @@ MONITOR_MODEL = ROOT / "model" / "zoo" / "pfld_1x_fp32.onnx"
 follow the eyelids."""
 
 DEFAULT_BUILD = ROOT / "build" / "demo"
-"""The build whose simulator ``sim`` runs unless told otherwise."""
+"""The build that ``sim`` and ``csim`` run unless told otherwise."""
 
 DEFAULT_OVERLAY = ROOT / "overlays" / "kv260_1x"
 """The overlay that ``fpga`` loads unless told otherwise."""
 
-BACKENDS = ("auto", "gpu", "cpu", "sim", "fpga")
+BACKENDS = ("auto", "gpu", "cpu", "sim", "csim", "fpga")
 
-BUILT = ("sim", "fpga")
+BUILT = ("sim", "csim", "fpga")
 """Those that run a build of the hardware flow; the others run a model file."""
 
 AUTOMATIC = ("fpga", "gpu", "cpu")
@@ -58,8 +58,8 @@ def open_backend(
     Args:
         name: one of BACKENDS; ``auto`` is the first of AUTOMATIC that this machine has.
         model: ONNX file for ``cpu`` and ``gpu``; None is ``default``.
-        build: folder with settings.json for ``sim`` and ``fpga``; None is DEFAULT_BUILD for
-            ``sim``, DEFAULT_OVERLAY for ``fpga``.
+        build: folder of the build for ``sim`` and ``csim``, of the overlay for ``fpga``; None is
+            DEFAULT_BUILD or DEFAULT_OVERLAY.
         threads: of ``cpu``; 0 is one a core.
         default: what ``cpu`` and ``gpu`` run without ``model``.
 
@@ -76,7 +76,7 @@ def open_backend(
         )
     if build is not None and name not in BUILT:
         raise UserError(
-            f"--build {build} is for the backends sim and fpga; {name} runs its --model"
+            f"--build {build} is for the backends {', '.join(BUILT)}; {name} runs its --model"
         )
     if name == "fpga":
         from host.backends.fpga import open_board
@@ -92,6 +92,10 @@ def open_backend(
         from host.backends.cpu import CpuBackend
 
         return CpuBackend(model or default, threads)
+    if name == "csim":
+        from host.backends.csim import CsimBackend
+
+        return CsimBackend(build or DEFAULT_BUILD)
     from host.backends.sim import SimBackend
 
     return SimBackend(build or DEFAULT_BUILD)

@@ -37,7 +37,8 @@ class Settings:
     bias: npt.NDArray[np.float64]
     """Landmark coordinate at accumulator 0, (2 x points,)."""
     clk_mhz: float
-    simulator: Path
+    simulator: Path | None
+    """Program with the simulated RTL; None if the folder has none."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,10 @@ class SimBackend:
             UserError: settings.json or the simulator is missing or not usable.
         """
         self.settings = read_settings(build)
-        self.model = str(self.settings.simulator)
+        program = self.settings.simulator
+        if program is None or not os.access(program, os.X_OK) or not program.is_file():
+            raise UserError(f"{program} is missing or not executable; build again")
+        self.model = str(program)
         self.input_size = self.settings.input_size
         self.details: Mapping[str, object] = {}
 
@@ -127,12 +131,9 @@ def read_settings(build: Path) -> Settings:
     if found != FORMAT:
         raise UserError(f"{path} has format {found}; this host reads {FORMAT}, build again")
     try:
-        settings = _parse(content, build)
+        return _parse(content, build)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is not as expected: {error!r}; build again") from error
-    if not os.access(settings.simulator, os.X_OK) or not settings.simulator.is_file():
-        raise UserError(f"{settings.simulator} is missing or not executable; build again")
-    return settings
 
 
 def _parse(content: dict[str, Any], build: Path) -> Settings:
@@ -152,7 +153,7 @@ def _parse(content: dict[str, Any], build: Path) -> Settings:
         scale=scale,
         bias=bias,
         clk_mhz=float(content["clk_mhz"]),
-        simulator=(build / content["simulator"]).resolve(),
+        simulator=(build / content["simulator"]).resolve() if "simulator" in content else None,
     )
 
 

@@ -13,7 +13,7 @@ template <int IN, int OUT, int WIDTH, int LANES>
 void run(hls::stream<lanes::word<IN, WIDTH>> &in, hls::stream<lanes::word<OUT, WIDTH>> &out) {
   static_assert(IN >= 1 && OUT >= 1 && WIDTH >= 1, "IN, OUT and WIDTH must be at least 1");
   static_assert(LANES % IN == 0 && LANES % OUT == 0, "LANES must be whole words of both sides");
-  lanes::integer<WIDTH, false> held[IN + OUT];
+  lanes::integer<WIDTH, false> held[IN + OUT] = {};
 #pragma HLS array_partition variable = held type = complete
   int count = 0; // lanes held, 0..IN+OUT-1
   for (int i = 0; i < (IN < OUT ? LANES / IN : LANES / OUT); i++) {

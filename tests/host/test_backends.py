@@ -63,7 +63,7 @@ class Silent:
 def test_arguments_of_the_other_backend_are_refused():
     with pytest.raises(UserError, match=r"--model m\.onnx is for the backends cpu and gpu; sim"):
         open_backend("sim", model=Path("m.onnx"))
-    with pytest.raises(UserError, match="--build b is for the backends sim and fpga; cpu runs"):
+    with pytest.raises(UserError, match="--build b is for the backends sim, csim, fpga; cpu runs"):
         open_backend("cpu", build=Path("b"))
 
 

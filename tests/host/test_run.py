@@ -160,7 +160,7 @@ def test_bad_backends_end_in_one_line(capsys, tmp_path, make_build):
         (["--model", text], "is no ONNX model that onnxruntime runs"),
         (["--backend", "sim", "--build", tmp_path], "make it with: python -m build_flows build"),
         (["--backend", "sim", "--model", text], "is for the backends cpu and gpu"),
-        (["--build", tmp_path], "is for the backends sim and fpga"),
+        (["--build", tmp_path], "is for the backends sim, csim, fpga"),
     ):
         assert message in fails(capsys, *arguments, "--json")
 
