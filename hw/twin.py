@@ -102,7 +102,7 @@ def twin_of(op: CustomOp, constants: Sequence[IntArray] = ()) -> Twin:
     if isinstance(op, KernelOp):
         op.rtl_parameters()  # refuses illegal attributes
     kernel, sizes, table = TWINS[kind]
-    data = len(op.onnx_node.input) - len(constants)
+    data = _data_inputs(op, constants)
     return Twin(
         kernel,
         sizes(op),
@@ -114,6 +114,13 @@ def twin_of(op: CustomOp, constants: Sequence[IntArray] = ()) -> Twin:
         table(op, constants) if table else None,
         outputs_first=kind == "StreamConcat",
     )
+
+
+def _data_inputs(op: CustomOp, constants: Sequence[IntArray]) -> int:
+    """Inputs that are streams here; weights are a table."""
+    if isinstance(op, KernelOp):
+        return sum(port.startswith("s_axis") for port in op.rtl_ports()[0])
+    return len(op.onnx_node.input) - len(constants)
 
 
 def headers(twins: Iterable[Twin]) -> list[Path]:

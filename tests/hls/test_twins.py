@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The HLS twins against the goldens of the operators, compiled by g++ with the cases of the RTL."""
+"""The HLS twins, compiled by g++, on the words of the RTL's tests, in both kinds of words."""
 
-import importlib.util
-import re
+from __future__ import annotations
+
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from hw.generate import hls_config
+from host.errors import UserError
+from hw.twin import twin_of
+from tests.hls.compiled import MODES, Vectors, check_words, compile_cases, compile_file
+from tests.hls.finn_cases import FINN_CASES, MVAU_CASES, finn_op, mvau_vectors, window_case
 from tests.rtl import (
+    test_dense,
     test_depthwise,
     test_global_acc_pool,
     test_requant,
@@ -18,77 +22,104 @@ from tests.rtl import (
     test_stream_concat,
     test_stream_fork,
 )
-from tests.rtl.harness import Case, Stimuli
+from tests.rtl.harness import FRAMES, Case, Stimuli
 
-HERE = Path(__file__).parent
-TWINS = HERE.parents[1] / "hw" / "hls"
+pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not on PATH")
 MODULES = (
-    test_depthwise, test_global_acc_pool, test_requant, test_stream_add, test_stream_concat,
-    test_stream_fork,
+    test_dense, test_depthwise, test_global_acc_pool, test_requant, test_stream_add,
+    test_stream_concat, test_stream_fork,
 )  # fmt: skip
-EVERY = 3  #: of the cases of each kernel one in so many, to keep compile time down
-CASES = [
-    pytest.param(case, id=f"{case.op.rtl_module}-{case}")
-    for module in MODULES
-    for case in module.CASES[::EVERY]
+
+
+def vectors_of(case: Case) -> Vectors:
+    """The words of a case of the RTL; those of weights are in the twin's table."""
+    stimuli, (names, _) = Stimuli(case), case.op.rtl_ports()
+    data = [port.words for name, port in zip(names, stimuli.inputs, strict=True) if "axis" in name]
+    outputs = [port.words for port in stimuli.outputs]
+    return Vectors(twin_of(case.op, case.constants), FRAMES, data, outputs)
+
+
+KERNELS = {
+    **{module.CASES[0].op.rtl_module: [(str(case), vectors_of, case) for case in module.CASES]
+       for module in MODULES},
+    "mvau": [(str(case), mvau_vectors, case) for case in MVAU_CASES],
+    **{name: [(case.name, type(case).vectors, case) for case in cases]
+       for name, cases in FINN_CASES.items()},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_every_word_of_every_case(kernel: str, mode: str, tmp_path: Path) -> None:
+    cases = [(name, make(case)) for name, make, case in KERNELS[kernel]]
+    program = compile_cases([vectors.twin for _, vectors in cases], tmp_path, *MODES[mode])
+    for index, (name, vectors) in enumerate(cases):
+        try:
+            check_words(program, index, vectors, tmp_path)
+        except AssertionError as error:
+            raise AssertionError(f"{kernel}, {name}: {error}") from error
+
+
+ILLEGAL = [
+    ("stream_add", "PE", 0, "PE and WIDTH must be at least 1"),
+    ("stream_concat", "BEATS_0", 0, "every input must give a word of each pixel"),
+    ("global_acc_pool", "ACC_WIDTH", 9, "ACC_WIDTH must hold the sum"),
+    ("requant", "ACC_WIDTH", 28, "an accumulator with sign must fit 27 bits"),
+    ("requant", "SHIFT", 48, "SHIFT must be 0..47"),
+    ("requant", "WORDS", 1, "WORDS must be whole pixels"),
+    ("depthwise", "TAPS", 0, "TAPS and PIXELS must be at least 1"),
+    ("depthwise", "WEIGHT_WIDTH", 19, "WEIGHT_WIDTH must be 2..18"),
+    ("dense", "SHARE", 3, "one or two pixels SHARE a weight"),
+    ("dense", "SIMD", 3, "SIMD must divide MW"),
+    ("dense", "ACT_WIDTH", 9, "two pixels share a multiplier with inputs and weights of up to 8"),
+    ("dense", "PIXELS", 0, "PIXELS must be at least 1"),
+    ("dense", "MH", 8, "weights must have an entry for each fold"),
+    ("window", "K_HEIGHT", 5, "a window must fit the frame"),
+    ("window", "STRIDE_X", 0, "strides must be at least 1"),
+    ("padding", "TOP", -1, "padding cannot be negative"),
+    ("width_converter", "LANES", 7, "LANES must be whole words of both sides"),
 ]
 
 
-@pytest.fixture(scope="module")
-def vendor_headers() -> Path:
-    """Folder of ap_int.h and hls_stream.h, which the package hls4ml carries."""
-    package = importlib.util.find_spec("hls4ml")
-    if package is None or not package.submodule_search_locations:
-        pytest.skip("the Python package hls4ml, which carries ap_int.h, is not installed")
-    if shutil.which("g++") is None:
-        pytest.skip("g++ is not on PATH")
-    return Path(package.submodule_search_locations[0]) / "templates" / "vivado" / "ap_types"
+STREAMS = {  # kernel -> words of its streams by the names of its sizes
+    "stream_add": ["PE, WIDTH", "PE, WIDTH", "PE, WIDTH + 1"],
+    "stream_concat": ["1, 8", "1, 8", "1, 8"],
+    "global_acc_pool": ["PE, IN_WIDTH", "PE, ACC_WIDTH"],
+    "requant": ["PE, ACC_WIDTH", "PE, OUT_WIDTH"],
+    "depthwise": ["PE, ACT_WIDTH", "PE, ACC_WIDTH"],
+    "dense": ["SIMD, ACT_WIDTH", "PE, ACC_WIDTH"],
+    "window": ["SIMD, ACT_WIDTH"] * 2,
+    "padding": ["SIMD, ACT_WIDTH"] * 2,
+    "width_converter": ["IN, WIDTH", "OUT, WIDTH"],
+}
+LANES = {"dense": "[PE * SIMD]", "depthwise": "[PE]", "requant": ""}  # of a table's entry
 
 
-def compile_bench(case: Case, folder: Path, headers: Path, config: str, *options: str) -> None:
-    """Compile the test bench of the case's kernel with the text ``config`` of config.hpp."""
-    (folder / "config.hpp").write_text(config)
-    if case.op.rtl_module == "requant":
-        pairs = zip(*(constant.tolist() for constant in case.constants), strict=True)
-        (folder / "parameters.inc").write_text("".join(f"{{{s}, {b}}},\n" for s, b in pairs))
-    bench = HERE / f"{case.op.rtl_module}_tb.cpp"
-    subprocess.run(
-        ["g++", "-std=c++17", "-O0", "-Wall", "-Wno-unknown-pragmas", "-isystem", str(headers),
-         f"-I{TWINS}", f"-I{HERE}", f"-I{folder}", *options, str(bench)],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_words(case: Case, tmp_path: Path, vendor_headers: Path) -> None:
-    stimuli = Stimuli(case)
-    program = tmp_path / "bench"
-    compile_bench(case, tmp_path, vendor_headers, hls_config(case.op), "-o", str(program))
-    for port in stimuli.inputs:
-        (tmp_path / f"{port.net}.txt").write_text("".join(f"{word:x}\n" for word in port.words))
-    subprocess.run([program], cwd=tmp_path, check=True)
-    for port in stimuli.outputs:
-        words = (tmp_path / f"{port.net}.txt").read_text().split()
-        assert [int(word, 16) for word in words] == port.words
-        assert words
-
-
-@pytest.mark.parametrize(
-    ("case", "change", "message"),
-    [
-        (test_stream_add.CASES[0], ("PE", 0), "PE and WIDTH must be at least 1"),
-        (test_stream_fork.CASES[0], ("WIDTH", 0), "WIDTH must be at least 1"),
-        (test_stream_concat.CASES[0], ("PE", 5), "PE must divide all CHANNELS"),
-        (test_global_acc_pool.CASES[0], ("ACC_WIDTH", 9), "ACC_WIDTH must hold the sum"),
-        (test_requant.CASES[0], ("ACC_WIDTH", 28), "an accumulator with sign must fit 27 bits"),
-        (test_depthwise.CASES[0], ("WORDS", 10), "WORDS must be whole windows"),
-    ],
-)
-def test_illegal_parameters(
-    case: Case, change: tuple[str, int], message: str, tmp_path: Path, vendor_headers: Path
+@pytest.mark.parametrize(("kernel", "name", "value", "message"), ILLEGAL)
+def test_illegal_sizes_are_told(
+    kernel: str, name: str, value: int, message: str, tmp_path: Path
 ) -> None:
-    name, value = change
-    config = re.sub(rf"(?<= {name} = )\d+", str(value), hls_config(case.op))
+    _, make, case = KERNELS[kernel][0]
+    twin = make(case).twin
+    sizes = {**twin.sizes, name: value}
+    constants = "".join(f"constexpr int {key} = {size};\n" for key, size in sizes.items())
+    streams = [f"hls::stream<lanes::word<{word}>> s{i};\n" for i, word in enumerate(STREAMS[kernel])]
+    names = [f"s{i}" for i in range(len(streams))]
+    if twin.table:
+        element, rows = twin.table.element, len(twin.table.rows)
+        streams.append(f"const {element} table[{rows}]{LANES[kernel]} = {{}};\n")
+    call = twin.call(names, (), "table", named=True)
+    text = f'#include "{kernel}.hpp"\n{constants}{"".join(streams)}void f() {{ {call} }}\n'
+    (tmp_path / "bench.cpp").write_text(text)
     with pytest.raises(subprocess.CalledProcessError) as failure:
-        compile_bench(case, tmp_path, vendor_headers, config, "-fsyntax-only")
+        compile_file(tmp_path, "-fsyntax-only", "-DLANES_NATIVE")
     assert f"static assertion failed: {message}" in failure.value.stderr
+
+
+def test_operators_and_settings_without_twin_are_refused() -> None:
+    with pytest.raises(UserError, match="no HLS twin of VVAU_rtl; there are Dense, MVAU_rtl"):
+        twin_of(finn_op("VVAU_rtl"))
+    op = window_case((5, 5), 1, 1, (2, 2)).op
+    op.set_nodeattr("Dilation", [2, 2])
+    with pytest.raises(UserError, match=r"Dilation=\[2, 2\] of .* has no HLS twin; use \[1, 1\]"):
+        twin_of(op)
