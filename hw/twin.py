@@ -136,20 +136,21 @@ def top(twin: Twin) -> str:
     """
     names_in, names_out = _ports("s_axis", twin.inputs), _ports("m_axis", twin.outputs)
     ports = dict(zip([*names_in, *names_out], [*twin.inputs, *twin.outputs], strict=True))
-    arguments = ",\n    ".join(f"hls::stream<{word.cpp}> &{name}" for name, word in ports.items())
-    pragmas = "".join(f"#pragma HLS interface axis port = {name}\n" for name in ports)
-    sizes = "".join(f"constexpr int {name} = {value};\n" for name, value in twin.sizes.items())
-    table = pragma = ""
+    arguments = ",\n    ".join(f"hls::stream<{word.cpp}> &{port}" for port, word in ports.items())
+    pragmas = "".join(f"#pragma HLS interface axis port = {port}\n" for port in ports)
+    sizes = "".join(f"constexpr int {key} = {value};\n" for key, value in twin.sizes.items())
+    table = pragma = name = ""
     if twin.table:
-        table = twin.table.declaration(twin.table.name, f"{twin.table.name}.inc")
-        pragma = twin.table.pragma(twin.table.name, twin.outputs[0].lanes)
+        name = twin.table.name
+        table = twin.table.declaration(name, f"{name}.inc")
+        pragma = twin.table.pragma(name, twin.outputs[0].lanes)
     return (
         "// SPDX-License-Identifier: Apache-2.0\n"
         f"// Top function of {twin.kernel}, written by hw/twin.py.\n"
         f'#include "lanes.hpp"\n#include "{twin.kernel}.hpp"\n\n{sizes}\n{table}\n'
         f"void {twin.kernel}_top(\n    {arguments}) {{\n{pragmas}"
         f"#pragma HLS interface ap_ctrl_none port = return\n{pragma}"
-        f"  {twin.call(names_in, names_out, twin.table.name if twin.table else '', named=True)}\n}}\n"
+        f"  {twin.call(names_in, names_out, name, named=True)}\n}}\n"
     )
 
 

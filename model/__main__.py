@@ -295,6 +295,8 @@ def export(
 @click.option("--anchor", type=FILE, help="ONNX file of a foreign network to measure too.")
 @click.option("--compare", "twin", type=FILE,
               help="Another file of the network: how far it is off, on the worst face too.")
+@click.option("--csim", type=FOLDER, metavar="BUILD",
+              help="Build folder whose C++ must give the same integers on every face.")
 @click.option("--detector/--no-detector", default=False, help="Also with detected boxes.")
 @click.option("--errors", type=FILE, help="CSV to write the error of each face to.")
 @click.option("--picture", type=FILE, help="PNG to write, faces with true and found points.")
@@ -309,6 +311,7 @@ def evaluate(
     arithmetic: str,
     anchor: Path | None,
     twin: Path | None,
+    csim: Path | None,
     detector: bool,
     errors: Path | None,
     picture: Path | None,
@@ -324,6 +327,7 @@ def evaluate(
     from model.evaluate import (
         collect_faces,
         compare,
+        cross_check,
         draw_faces,
         errors_of,
         evaluate_all,
@@ -337,6 +341,8 @@ def evaluate(
     result = evaluate_all(predictor, others, faces, detector)
     if twin:
         result["compared"] = compare(predictor, open_predictor(twin), faces)
+    if csim:
+        result["csim_exact_faces"] = cross_check(weights, csim, faces)
     if errors:
         write_errors(errors, faces, errors_of(predictor, faces))
     if picture:
@@ -365,6 +371,8 @@ def print_figures(result: dict[str, object], indent: str = "") -> None:
             print_figures({**value, "arithmetic": key}, indent + "  ")
     if anchor := result.get("anchor"):
         print_figures(anchor, indent)
+    if count := result.get("csim_exact_faces"):
+        click.echo(f"C++ model: all integers equal on {count} faces")
     if other := result.get("compared"):
         print_figures(other, indent)
         mean, worst = other["difference"], other["largest"]

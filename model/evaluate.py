@@ -17,14 +17,16 @@ import numpy as np
 import numpy.typing as npt
 
 from host.atomic import write_text
+from host.backends.csim import CsimBackend
 from host.detect import FaceDetector
-from host.errors import UserError
+from host.errors import UserError, VerifyError
 from host.preprocess import Transform, crop_square, square_around_box, square_around_landmarks
 from model.config import PROCEDURAL
 from model.data.records import ATTRIBUTES, Listing, Record, read_picture
 from model.data.registry import as_98, is_68, measured_faces
 from model.data.scheme68 import OUTER_CORNERS_68, to_68
 from model.images import EVALUATION_SEED, labelled_images
+from model.integer import integer_network
 from model.landmarks import OUTER_CORNERS
 from model.metrics import Metrics, image_errors, summarise
 from model.predictors import Predictor
@@ -113,6 +115,23 @@ def _distance(one: Transform, other: Transform) -> float:
 
 def _belongs(square: Transform, true: Transform) -> bool:
     return _distance(square, true) < true.side / 3 and 0.5 < square.side / true.side < 2
+
+
+def cross_check(weights: Path, build: Path, faces: Faces) -> int:
+    """Faces on which the C++ of ``build`` gives the integers of the QONNX file: all of them.
+
+    VerifyError at the first other integer. UserError for a checkpoint.
+    """
+    if weights.suffix != ".onnx":
+        raise UserError(f"{weights} is a checkpoint; --csim compares a QONNX file, .onnx")
+    found = CsimBackend(build).accumulate(faces.stack)
+    expected = integer_network(weights).run(faces.stack).accumulators
+    wrong = np.argwhere(found != expected)
+    if len(wrong):
+        face, output = (int(v) for v in wrong[0])
+        values = found[face, output].item(), expected[face, output].item()
+        raise VerifyError("accumulators", (face, output), *values, "C++ simulation")
+    return len(found)
 
 
 def errors_of(predictor: Predictor, faces: Faces, images: Images | None = None) -> Errors:

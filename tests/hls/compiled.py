@@ -58,7 +58,7 @@ def _case(index: int, twin: Twin, folder: Path) -> str:
     inputs, outputs = _streams("in", twin.inputs), _streams("out", twin.outputs)
     words = {**inputs, **outputs}
     lines = [f"hls::stream<{word.cpp}> {name};" for name, word in words.items()]
-    lines += [f'bench::read<{_sizes(word)}>("{name}.txt", {name});' for name, word in inputs.items()]
+    lines += [f'bench::read<{_sizes(w)}>("{name}.txt", {name});' for name, w in inputs.items()]
     lines += ["while (frames-- > 0)", f"  {twin.kernel}_top({', '.join(words)});"]
     lines += [f'bench::write<{_sizes(w)}>("{name}.txt", {name});' for name, w in outputs.items()]
     lines += [f"if (!{name}.empty()) std::exit(2);" for name in inputs]

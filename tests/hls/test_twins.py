@@ -103,12 +103,12 @@ def test_illegal_sizes_are_told(
     twin = make(case).twin
     sizes = {**twin.sizes, name: value}
     constants = "".join(f"constexpr int {key} = {size};\n" for key, size in sizes.items())
-    streams = [f"hls::stream<lanes::word<{word}>> s{i};\n" for i, word in enumerate(STREAMS[kernel])]
-    names = [f"s{i}" for i in range(len(streams))]
+    words = {f"s{i}": word for i, word in enumerate(STREAMS[kernel])}
+    streams = [f"hls::stream<lanes::word<{word}>> {key};\n" for key, word in words.items()]
     if twin.table:
         element, rows = twin.table.element, len(twin.table.rows)
         streams.append(f"const {element} table[{rows}]{LANES[kernel]} = {{}};\n")
-    call = twin.call(names, (), "table", named=True)
+    call = twin.call([*words], (), "table", named=True)
     text = f'#include "{kernel}.hpp"\n{constants}{"".join(streams)}void f() {{ {call} }}\n'
     (tmp_path / "bench.cpp").write_text(text)
     with pytest.raises(subprocess.CalledProcessError) as failure:
