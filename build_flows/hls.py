@@ -35,6 +35,7 @@ OLDEST = "2022.2"  #: Vitis HLS; older ones lack pragmas that are used here
 GOLDEN_FRAMES = 3  #: in the test bench
 GOLDEN = ("golden_images.txt", "golden_accumulators.txt")
 LOG = "vitis.log"
+WRITTEN = "// SPDX-License-Identifier: Apache-2.0\n// Written by build_flows/hls.py.\n"
 TABLES = "tables"
 MIN_DEPTH = 2  #: of a stream, for full rate
 
@@ -116,8 +117,8 @@ def run_vitis(folder: Path) -> Path:
     vitis = find_vitis_hls()
     if vitis is None:
         raise UserError(
-            f"vitis_hls is not on PATH: install Vitis HLS {OLDEST} or later; the C++ and the script "
-            f"are in {relative(folder)}, all that is left is: vitis_hls -f {SCRIPT.name}"
+            f"vitis_hls is not on PATH: install Vitis HLS {OLDEST} or later; the C++ and the "
+            f"script are in {relative(folder)}, all that is left is: vitis_hls -f {SCRIPT.name}"
         )
     command, archive = (vitis, "-f", SCRIPT.name), folder / f"{TOP}.zip"
     archive.unlink(missing_ok=True)
@@ -173,9 +174,8 @@ def _header(model: ModelWrapper, network: Network) -> str:
     }
     constants = "".join(f"constexpr int {name} = {value};\n" for name, value in values.items())
     return (
-        f"// SPDX-License-Identifier: Apache-2.0\n// Written by build_flows/hls.py.\n#pragma once\n\n"
-        f'#include "lanes.hpp"\n#include <hls_stream.h>\n\n{constants}\n'
-        f"/// One frame: INPUT_WORDS words of unsigned bytes to OUTPUT_WORDS words of accumulators.\n"
+        f'{WRITTEN}#pragma once\n\n#include "lanes.hpp"\n#include <hls_stream.h>\n\n{constants}\n'
+        "/// One frame: INPUT_WORDS words of bytes to OUTPUT_WORDS words of accumulators.\n"
         f"void {TOP}({_ports(network)});\n"
     )
 
@@ -190,8 +190,7 @@ def _source(network: Network) -> str:
     )
     body = "\n".join(_lines(network))
     return (
-        f"// SPDX-License-Identifier: Apache-2.0\n// Written by build_flows/hls.py.\n"
-        f'#include "{TOP}.hpp"\n{includes}\n{tables}\n'
+        f'{WRITTEN}#include "{TOP}.hpp"\n{includes}\n{tables}\n'
         f"void {TOP}({_ports(network)}) {{\n{body}\n}}\n"
     )
 

@@ -156,7 +156,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         help=f"ONNX file for cpu and gpu (default {_short(DEFAULT_MODEL)} for a picture, "
         f"{_short(MONITOR_MODEL)} to watch)")  # fmt: skip
     add("--build", type=Path, metavar="DIR",
-        help=f"folder for sim, csim, fpga (default {_short(DEFAULT_BUILD)}; fpga: an overlay)")  # fmt: skip
+        help=f"folder for sim, csim, fpga (default {_short(DEFAULT_BUILD)}, not fpga)")  # fmt: skip
     add("--threads", type=int, default=0, metavar="N", help="of cpu (default: one a core)")
     add_options(parser)
     return parser.parse_args(arguments)

@@ -23,6 +23,7 @@ from hw.ops.weight_stream import mvau_weight_lanes
 HLS_FOLDER = Path(__file__).parent / "hls"
 Sizes = dict[str, int]
 WEIGHTS, PARAMETERS = "weights", "parameters"
+PREFIX = "Twin"  #: of our operators in FINN's HLS domain, see hw/hls_backend.py
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def twin_of(op: CustomOp, constants: Sequence[IntArray] = ()) -> Twin:
 
     UserError for an operator or a setting that has no twin.
     """
-    kind = op.onnx_node.op_type.removesuffix("_hls")
+    kind = op.onnx_node.op_type.removeprefix(PREFIX).removesuffix("_hls")
     if kind not in TWINS:
         known = ", ".join(TWINS)
         raise UserError(f"{op.onnx_node.name}: no HLS twin of {kind}; there are {known}")

@@ -28,6 +28,7 @@ SOURCES = ("accelerator.cpp", "frames.cpp")
 COMPILE = (
     "g++", "-std=c++17", "-O2", "-DLANES_NATIVE", "-Wno-unknown-pragmas", "-shared", "-fPIC",
 )  # fmt: skip
+TEXT = (".cpp", ".hpp", ".inc")
 HEADERS = ("templates", "vivado", "ap_types")  #: of the vendor, in the package hls4ml
 
 
@@ -86,7 +87,7 @@ def provide_library(folder: Path, cache: Path) -> Path:
     """
     command = [*COMPILE, "-isystem", str(vendor_headers()), *SOURCES]
     digest = hashlib.sha256("\0".join(command).encode())
-    for path in sorted(path for path in folder.rglob("*") if path.suffix in (".cpp", ".hpp", ".inc")):
+    for path in sorted(path for path in folder.rglob("*") if path.suffix in TEXT):
         digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
     library = cache / f"csim-{digest.hexdigest()[:16]}.so"
     if not library.is_file():
@@ -100,7 +101,7 @@ def vendor_headers() -> Path:
     """Folder of ap_int.h and hls_stream.h in the package hls4ml; UserError if there is none."""
     package = importlib.util.find_spec("hls4ml")
     if package is None or not package.submodule_search_locations:
-        raise UserError("the package hls4ml, which carries hls_stream.h, is missing; pip install it")
+        raise UserError("the package hls4ml, which carries hls_stream.h, is missing; install it")
     return Path(package.submodule_search_locations[0]).joinpath(*HEADERS)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 REFUSED = {
     "dynamic memory": r"\b(new|delete|malloc|calloc|realloc|free)\b",
-    "a container or stream of the standard library": r"\bstd::(vector|string|map|cout|cerr|function)\b",
+    "the standard library": r"\bstd::(vector|string|map|cout|cerr|function)\b",
     "a loop without bound": r"\b(while|do)\b|for \(\s*;|for \([^;]*;\s*;",
     "a system call": r"\b(printf|fopen|fread|fwrite|exit|abort|system|getenv|time)\s*\(",
     "an exception or run-time type": r"\b(throw|try|catch|virtual|dynamic_cast|typeid)\b",
@@ -61,7 +61,7 @@ def _reached(name: str, calls: Mapping[str, set[str]]) -> set[str]:
 
 
 def directions(header: str) -> tuple[list[str], str | None]:
-    """Of the streams of ``run`` in a kernel's header "read" or "write"; of a pack at the end too."""
+    """How ``run`` of a kernel uses its streams, "read" or "write", and a pack at the end."""
     code = without_comments(header)
     arguments = re.findall(r"\bvoid run\(([^{]*)\) \{", code)[-1]
     streams = re.findall(r"hls::stream<(?:[^<>]|<[^<>]*>)*> &(\w+)", arguments)
