@@ -16,7 +16,6 @@ from pathlib import Path
 
 from host.errors import UserError
 from hw.ops.base import IntArray, KernelOp
-from hw.ops.stream_concat import StreamConcat
 
 RTL_FOLDER = Path(__file__).parent / "rtl"
 SIGNALS = ("tdata", "tvalid", "tready")
@@ -72,16 +71,6 @@ def declaration(net: str, width: int) -> str:
     """Declaration of the three signals of ``net``, ``width`` bits of data."""
     _check_identifier(net)
     return f"  logic [{width - 1}:0] {net}_tdata;\n  logic {net}_tvalid, {net}_tready;\n"
-
-
-def hls_config(op: KernelOp) -> str:
-    """Text of config.hpp for the HLS twin of ``op``: its parameters, and WORDS words a frame."""
-    parameters = op.rtl_parameters() | {"WORDS": op.get_exp_cycles()}
-    lines = {name: f"constexpr int {name} = {value};" for name, value in parameters.items()}
-    if isinstance(op, StreamConcat):
-        channels = ", ".join(map(str, op.channels_per_input))
-        lines["CHANNELS"] = f"using CHANNELS = std::integer_sequence<int, {channels}>;"
-    return "#pragma once\n" + "".join(f"{line}\n" for line in lines.values())
 
 
 def literal(value: int | str) -> str:

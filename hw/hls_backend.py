@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 from finn.custom_op.fpgadataflow.hlsbackend import HLSBackend
+from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import add_op_to_domain, getCustomOp
 from qonnx.transformation.base import Transformation
@@ -109,7 +110,12 @@ class PreferHls(Transformation):
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
         """Change the nodes; weights become part of their units."""
         for node in model.graph.node:
-            if node.domain == "hw.ops" and node.op_type in BACKENDS:
-                if getCustomOp(node).get_nodeattr("preferred_impl_style") == "hls":
-                    node.op_type, node.domain = BACKENDS[node.op_type].__name__, DOMAIN
+            if _prefers_hls(node):
+                node.op_type, node.domain = BACKENDS[node.op_type].__name__, DOMAIN
         return model, False
+
+
+def _prefers_hls(node: NodeProto) -> bool:
+    if node.domain != "hw.ops" or node.op_type not in BACKENDS:
+        return False
+    return bool(getCustomOp(node).get_nodeattr("preferred_impl_style") == "hls")
