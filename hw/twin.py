@@ -21,6 +21,7 @@ from hw.ops.base import IntArray, KernelOp
 from hw.ops.weight_stream import mvau_weight_lanes
 
 HLS_FOLDER = Path(__file__).parent / "hls"
+MAX_BITS = 1024  #: of an ap_uint
 Sizes = dict[str, int]
 WEIGHTS, PARAMETERS = "weights", "parameters"
 PREFIX = "Twin"  #: of our operators in FINN's HLS domain, see hw/hls_backend.py
@@ -162,7 +163,13 @@ def _ports(prefix: str, words: Sequence[Word]) -> list[str]:
 
 
 def _word(folded: Sequence[int], datatype: Any) -> Word:
-    return Word(int(folded[-1]), int(datatype.bitwidth()))
+    word = Word(int(folded[-1]), int(datatype.bitwidth()))
+    if word.lanes * word.bits > MAX_BITS:
+        raise UserError(
+            f"a word of {word.lanes} lanes of {word.bits} bits is too wide for ap_uint; "
+            f"fold to at most {MAX_BITS} bits"
+        )
+    return word
 
 
 # -- sizes and tables of each kernel, in the order of its template -----------------------------

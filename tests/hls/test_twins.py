@@ -119,6 +119,8 @@ def test_illegal_sizes_are_told(
 def test_operators_and_settings_without_twin_are_refused() -> None:
     with pytest.raises(UserError, match="no HLS twin of VVAU_rtl; there are Dense, MVAU_rtl"):
         twin_of(finn_op("VVAU_rtl"))
+    with pytest.raises(UserError, match="word of 129 lanes of 8 bits is too wide for ap_uint"):
+        twin_of(window_case((2, 2), 129, 129, (1, 1)).op)
     op = window_case((5, 5), 1, 1, (2, 2)).op
     op.set_nodeattr("Dilation", [2, 2])
     with pytest.raises(UserError, match=r"Dilation=\[2, 2\] of .* has no HLS twin; use \[1, 1\]"):

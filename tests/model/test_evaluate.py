@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from onnx import TensorProto, helper, save_model
 
-from host.errors import UserError
+from host.errors import UserError, VerifyError
 from host.preprocess import square_around_landmarks
 from model.__main__ import main
 from model.checkpoint import save, save_twin
@@ -26,6 +26,7 @@ from model.evaluate import (
     _belongs,
     collect_faces,
     compare,
+    cross_check,
     errors_of,
     point_errors,
     subsets,
@@ -33,6 +34,7 @@ from model.evaluate import (
 )
 from model.export import export_files
 from model.faces import make_faces
+from model.integer import integer_network
 from model.predictors import Predictor, open_anchor, open_predictor
 from model.quantise import post_train
 from model.report import as_markdown
@@ -102,6 +104,30 @@ def test_comparison_of_files(weights: Path) -> None:
         found.append([float(v) for v in line.groups()])
     assert found[0] == [0, 0]
     assert 0 <= found[1][0] <= found[1][1]
+
+
+class OneOff:
+    """The integer graph in place of the C++, wrong in one output of the second face."""
+
+    def __init__(self, build: Path) -> None:
+        self.exact, self.network = build.name == "exact", integer_network(build.parent / "int8.onnx")
+
+    def accumulate(self, images: np.ndarray) -> np.ndarray:
+        found = self.network.run(images).accumulators.copy()
+        found[1, 7] += not self.exact
+        return found
+
+
+def test_cpp_must_give_the_integers_of_the_file(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.evaluate.CsimBackend", OneOff)
+    faces = collect_faces("procedural", None, None, 112, None, 3)
+    assert cross_check(weights / "int8.onnx", weights / "exact", faces) == 3
+    with pytest.raises(VerifyError, match=r"accumulators\[1, 7\] is .* after C\+\+ simulation"):
+        cross_check(weights / "int8.onnx", weights / "off", faces)
+    with pytest.raises(UserError, match="is a checkpoint; --csim compares a QONNX file"):
+        cross_check(weights / "fp32.pt", weights / "exact", faces)
 
 
 def test_68_points_are_measured_after_the_mapping(ibug_root: Path) -> None:
