@@ -46,7 +46,7 @@ def test_the_script_goes_from_simulation_to_the_ip(folder: Path) -> None:
     assert [line.split()[0] for line in lines][-4:] == list(COMMANDS[-4:])
     assert "set_part xck26-sfvc784-2LV-c" in lines
     assert "create_clock -period 4.000 -name default" in lines
-    assert "export_design -format ip_catalog -vendor kria-landmarks -output accelerator.zip" in lines
+    assert lines[-1].endswith("-format ip_catalog -vendor kria-landmarks -output accelerator.zip")
     benches = [line.split()[-1] for line in lines if line.startswith("add_files -tb")]
     assert benches == [
         "frames.cpp", "accelerator_tb.cpp", "golden_images.txt", "golden_accumulators.txt",
@@ -66,7 +66,7 @@ def test_golden_frames_are_a_line_each(folder: Path) -> None:
     assert (folder / "golden_accumulators.txt").read_text() == "-8 -7\n-6 -5\n-4 -3\n"
 
 
-@pytest.mark.parametrize(("does", "reason"), [("exit 0", "left no accel"), ("exit 2", "exit code 2")])
+@pytest.mark.parametrize(("does", "reason"), [("exit 0", "left no acc"), ("exit 2", "exit code 2")])
 def test_a_failing_vitis_is_told(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str, reason: str
 ) -> None:

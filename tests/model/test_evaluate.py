@@ -110,7 +110,8 @@ class OneOff:
     """The integer graph in place of the C++, wrong in one output of the second face."""
 
     def __init__(self, build: Path) -> None:
-        self.exact, self.network = build.name == "exact", integer_network(build.parent / "int8.onnx")
+        self.exact = build.name == "exact"
+        self.network = integer_network(build.parent / "int8.onnx")
 
     def accumulate(self, images: np.ndarray) -> np.ndarray:
         found = self.network.run(images).accumulators.copy()
