@@ -16,8 +16,9 @@ from build_flows.flow import run_steps
 from build_flows.simulate import Simulator
 from build_flows.steps import STEPS
 from build_flows.verify import Golden, compare
-from host.backends import open_backend
+from host.backends import csim, open_backend
 from host.errors import ToolError, VerifyError
+from tests.hls.lint import dataflow, refused
 
 EYE_CORNERS = [60, 72]
 
@@ -76,6 +77,28 @@ def test_stalls_do_not_change_a_word(demo_build, golden, tmp_path, seed):
     run = simulator_of(demo_build).run(golden.images[:2], tmp_path, seed)
     compare("accumulators", run.found, golden.accumulators[:2], f"stalls of seed {seed}")
     assert run.stats["frames"] == 2
+
+
+def test_the_cpp_gives_every_integer(demo_build, golden):
+    found = open_backend("csim", build=demo_build).accumulate(golden.images[:3])
+    compare("accumulators", found, golden.accumulators[:3], "C++ simulation")
+
+
+@pytest.mark.slow
+def test_the_cpp_with_ap_int_words_gives_every_integer(demo_build, golden, monkeypatch, tmp_path):
+    """As Vitis HLS compiles it."""
+    exact = tuple(option for option in csim.COMPILE if option != "-DLANES_NATIVE")
+    monkeypatch.setattr(csim, "COMPILE", exact)
+    (tmp_path / "hls").symlink_to(demo_build / "hls")
+    found = open_backend("csim", build=tmp_path).accumulate(golden.images[:1])
+    compare("accumulators", found, golden.accumulators[:1], "C++ simulation")
+
+
+def test_the_cpp_of_the_network_is_fit_for_vitis_hls(demo_build):
+    text = (demo_build / "hls" / "accelerator.cpp").read_text()
+    headers = {path.stem: path.read_text() for path in (demo_build / "hls").glob("*.hpp")}
+    assert refused(text) == []
+    assert dataflow(text, headers) == []
 
 
 def test_one_wrong_weight_stops_the_simulation_step(demo_build, tmp_path):
