@@ -38,6 +38,7 @@ LOG = "vitis.log"
 WRITTEN = "// SPDX-License-Identifier: Apache-2.0\n// Written by build_flows/hls.py.\n"
 TABLES = "tables"
 MIN_DEPTH = 2  #: of a stream, for full rate
+MORE_PIXELS = 8  #: that a branch holds beyond its RTL: a group more in each of two dense units
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def network_of(model: ModelWrapper) -> Network:
         inputs = [streams[name] for name in node.input if model.get_initializer(name) is None]
         if node.op_type == "Fifo":
             streams[node.output[0]] = inputs[0]
-            depths[inputs[0]] = op.depth
+            depths[inputs[0]] = op.depth + MORE_PIXELS * op.channels // op.pe
             continue
         for name in node.output:
             streams[name] = "m_axis" if name == model.graph.output[0].name else _identifier(name)

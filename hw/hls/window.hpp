@@ -10,7 +10,9 @@ namespace window {
 
 /// Takes a frame of HEIGHT x WIDTH pixels, FOLDS words each; gives for each place of a window of
 /// K_HEIGHT x K_WIDTH pixels its words: tap by tap the folds, or with DEPTHWISE fold by fold the
-/// taps. Rows lie in a circle; those of the next windows are read while a row of windows leaves.
+/// taps. Rows lie in a circle. Windows leave as soon as the words of the first are there, and a word
+/// is read for each that the next windows will need, spread over the time in which a row of windows
+/// leaves: the kernel holds no more of a frame than its RTL.
 template <int HEIGHT, int WIDTH, int FOLDS, int K_HEIGHT, int K_WIDTH, int STRIDE_Y, int STRIDE_X,
           bool DEPTHWISE, int SIMD, int ACT_WIDTH>
 void run(hls::stream<lanes::word<SIMD, ACT_WIDTH>> &in,
@@ -22,17 +24,22 @@ void run(hls::stream<lanes::word<SIMD, ACT_WIDTH>> &in,
   constexpr int ROWS = (HEIGHT - K_HEIGHT) / STRIDE_Y + 1;
   constexpr int COLUMNS = (WIDTH - K_WIDTH) / STRIDE_X + 1;
   constexpr int ROW_WORDS = WIDTH * FOLDS; // of the frame
-  constexpr int FIRST = K_HEIGHT * ROW_WORDS, NEXT = STRIDE_Y * ROW_WORDS;
-  constexpr int LEAVING = COLUMNS * K_HEIGHT * K_WIDTH * FOLDS;
-  constexpr int STEPS = LEAVING > NEXT ? LEAVING : NEXT; // for a row of windows
+  constexpr int TAPS = K_HEIGHT * K_WIDTH;
+  constexpr int NEXT = STRIDE_Y * ROW_WORDS;             // read for a row of windows
+  constexpr int LEAVING = COLUMNS * TAPS * FOLDS;        // written for it
+  constexpr int STEPS = LEAVING > NEXT ? LEAVING : NEXT; // it takes
+  constexpr bool IN_TIME = 1LL * TAPS * NEXT >= 1LL * STRIDE_X * STEPS; // within a row
+  constexpr int FIRST = IN_TIME ? (K_HEIGHT - 1) * ROW_WORDS + K_WIDTH * FOLDS
+                                : K_HEIGHT * ROW_WORDS; // read before the first window
   constexpr int HELD = K_HEIGHT + STRIDE_Y;              // rows in the circle
   lanes::word<SIMD, ACT_WIDTH> rows[HELD][ROW_WORDS];
 #pragma HLS dependence variable = rows type = inter dependent = false
-  int taken = 0;                                // words of the frame, 0..HEIGHT*ROW_WORDS
-  int row_in = 0, word_in = 0;                  // where the next one goes
-  int step = -FIRST;                            // -FIRST..STEPS-1
-  int top = 0;                                  // row of the circle at the window's top
-  int column = 0, fold = 0, y = 0, x = 0;       // of the word that leaves
+  int taken = 0;                          // words of the frame, 0..HEIGHT*ROW_WORDS
+  int row_in = 0, word_in = 0;            // where the next one goes
+  int step = -FIRST;                      // -FIRST..STEPS-1
+  int due = 0;                            // NEXT * step modulo STEPS: a word is due at its overflow
+  int top = 0;                            // row of the circle at the window's top
+  int column = 0, fold = 0, y = 0, x = 0; // of the word that leaves
   for (int i = 0; i < FIRST + ROWS * STEPS; i++) {
 #pragma HLS pipeline II = 1
     if (step >= 0 && step < LEAVING) {
@@ -51,7 +58,13 @@ void run(hls::stream<lanes::word<SIMD, ACT_WIDTH>> &in,
       if (taps_end && last_fold)
         column = column == COLUMNS - 1 ? 0 : column + 1;
     }
-    if (step < NEXT && taken < HEIGHT * ROW_WORDS) {
+    bool read = step < 0;
+    if (!read) {
+      due += NEXT;
+      read = due >= STEPS;
+      due = read ? due - STEPS : due;
+    }
+    if (read && taken < HEIGHT * ROW_WORDS) {
       rows[row_in][word_in] = in.read();
       taken++;
       if (++word_in == ROW_WORDS) {

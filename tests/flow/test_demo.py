@@ -19,6 +19,7 @@ from build_flows.verify import Golden, compare
 from host.backends import csim, open_backend
 from host.errors import ToolError, VerifyError
 from tests.hls.lint import dataflow, refused
+from tests.hls.threads import compile_threads, run_threads
 
 EYE_CORNERS = [60, 72]
 
@@ -92,6 +93,14 @@ def test_the_cpp_with_ap_int_words_gives_every_integer(demo_build, golden, monke
     (tmp_path / "hls").symlink_to(demo_build / "hls")
     found = open_backend("csim", build=tmp_path).accumulate(golden.images[:1])
     compare("accumulators", found, golden.accumulators[:1], "C++ simulation")
+
+
+def test_the_streams_of_the_cpp_are_deep_enough(demo_build, golden, tmp_path):
+    """Every unit a thread, every stream as deep as its pragma says: nothing stands still."""
+    program = compile_threads(demo_build / "hls", tmp_path)
+    code, text = run_threads(program, golden.images[0].tobytes())
+    assert code == 0, text
+    assert [int(line) for line in text.split()] == golden.accumulators[0].tolist()
 
 
 def test_the_cpp_of_the_network_is_fit_for_vitis_hls(demo_build):

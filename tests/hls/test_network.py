@@ -48,9 +48,9 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_fifo_is_the_depth_of_its_stream(folder: Path) -> None:
     text = (folder / "accelerator.cpp").read_text()
-    assert network_of(residual()).depths == {"t_b": 5}
+    assert network_of(residual()).depths == {"t_b": 5 + 8 * 2}
     assert "#pragma HLS stream variable = t_a depth = 2\n" in text
-    assert "#pragma HLS stream variable = t_b depth = 7\n" in text
+    assert "#pragma HLS stream variable = t_b depth = 23\n" in text
     assert "stream_add::run<2, 8, 0, 12>(t_a, t_b, m_axis);" in text
 
 
