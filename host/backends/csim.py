@@ -51,7 +51,7 @@ class CsimBackend:
         self.details: Mapping[str, object] = {}
         begin = time.perf_counter()
         library = provide_library(folder, build / "cache")
-        self.compile_seconds = time.perf_counter() - begin
+        self.load_seconds = time.perf_counter() - begin
         self._frames = _function(library)
 
     def infer(self, images: Images) -> Landmarks:

@@ -9,8 +9,10 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from qonnx.core.modelwrapper import ModelWrapper
 
+from build_flows.__main__ import cli
 from build_flows.config import load_config
 from build_flows.flow import run_steps
 from build_flows.simulate import Simulator
@@ -80,9 +82,17 @@ def test_stalls_do_not_change_a_word(demo_build, golden, tmp_path, seed):
     assert run.stats["frames"] == 2
 
 
-def test_the_cpp_gives_every_integer(demo_build, golden):
-    found = open_backend("csim", build=demo_build).accumulate(golden.images[:3])
-    compare("accumulators", found, golden.accumulators[:3], "C++ simulation")
+def test_hls_sim_tells_that_every_output_of_the_cpp_is_exact(demo_build):
+    result = CliRunner().invoke(cli, ["hls-sim", "--config", "demo"])
+    assert "demo: bit-exact: 196/196 outputs in 3 frames, " in result.stdout
+
+
+def test_hls_ip_without_vitis_hls_ends_in_one_line(demo_build, monkeypatch):
+    monkeypatch.setattr("build_flows.hls.find_vitis_hls", lambda: None)
+    result = CliRunner().invoke(cli, ["hls-ip", "--config", "demo"])
+    assert result.exit_code == 1
+    assert "vitis_hls is not on PATH: install Vitis HLS 2022.2 or later" in str(result.exception)
+    assert (demo_build / "hls" / "vitis.tcl").is_file()
 
 
 @pytest.mark.slow
