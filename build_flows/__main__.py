@@ -227,7 +227,7 @@ def hls_sim(config: str, frames: int) -> None:
     outputs = found.shape[1]
     click.echo(
         f"{cfg.name}: bit-exact: {outputs}/{outputs} outputs in {frames} frames, "
-        f"{seconds / frames * 1e3:.0f} ms a frame, compiled or found in {backend.load_seconds:.0f} s"
+        f"{seconds / frames * 1e3:.0f} ms a frame, library after {backend.load_seconds:.0f} s"
     )
 
 

@@ -91,7 +91,7 @@ def test_hls_ip_without_vitis_hls_ends_in_one_line(demo_build, monkeypatch):
     monkeypatch.setattr("build_flows.hls.find_vitis_hls", lambda: None)
     result = CliRunner().invoke(cli, ["hls-ip", "--config", "demo"])
     assert result.exit_code == 1
-    assert "vitis_hls is not on PATH: install Vitis HLS 2022.2 or later" in str(result.exception)
+    assert "vitis_hls is not on PATH: install Vitis HLS 2022.2 or later" in result.output
     assert (demo_build / "hls" / "vitis.tcl").is_file()
 
 

@@ -155,7 +155,7 @@ def test_bad_backends_end_in_one_line(capsys, tmp_path, make_build):
     text = tmp_path / "text.onnx"
     text.write_text("no\nmodel\n")
     for arguments, message in (
-        (["--backend", "tpu"], "unknown backend 'tpu'; use auto, gpu, cpu, sim, fpga"),
+        (["--backend", "tpu"], "unknown backend 'tpu'; use auto, gpu, cpu, sim, csim, fpga"),
         (["--model", tmp_path / "no.onnx"], "cannot read the model"),
         (["--model", text], "is no ONNX model that onnxruntime runs"),
         (["--backend", "sim", "--build", tmp_path], "make it with: python -m build_flows build"),
