@@ -48,6 +48,8 @@ class TrainConfig:
     """Decay of the weights' moving average, which is what is measured and shipped."""
     loss: str = "wing"
     """Of a point: wing, adaptive_wing or squared."""
+    lid_weight: float = 0.0
+    """Weight of a term for the openings of the eyes."""
     pose_weight: float = 1.0
     """Weight of the auxiliary branch's term; with 0 the branch is left out, it costs 12 %."""
     angle_weights: bool = False
@@ -82,7 +84,7 @@ class TrainConfig:
 
     def _check_least(self) -> None:
         least = {"faces": 2, "held_out": 1, "epochs": 1, "batch": 2, "threads": 1, "seed": 0}
-        least |= {"held_back": 0, "pose_weight": 0, "augmentation": 0, "decay": 0}
+        least |= {"held_back": 0, "pose_weight": 0, "lid_weight": 0, "augmentation": 0, "decay": 0}
         for name, value in least.items():
             if getattr(self, name) < value:
                 raise UserError(f"{name}={getattr(self, name)} is too small; use {value} or more")
@@ -126,6 +128,7 @@ CONFIGS = {
         rate=2e-3,
         decay=1e-3,
         average=0.999,
+        lid_weight=0.25,
         pose_weight=0.0,
         size_weights=True,
         calm=0.2,
@@ -150,6 +153,7 @@ CONFIGS = {
         batch=32,
         rate=2e-4,
         average=0.998,
+        lid_weight=0.25,
         pose_weight=0.0,
         size_weights=True,
         augmentation=0.5,

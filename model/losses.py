@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from model.config import TrainConfig
 
 
+UPPER_LIDS, LOWER_LIDS = [61, 62, 63, 69, 70, 71], [67, 66, 65, 75, 74, 73]  #: opposite points
+
+
 def wing(distance: Tensor, width: float = 10.0, bend: float = 2.0) -> Tensor:
     """Wing loss of absolute differences in pixels: logarithmic below ``width``, linear above.
 
@@ -71,6 +74,18 @@ def point_loss(kind: str, predicted: Tensor, true: Tensor, mask: Tensor, size: i
     return (terms.mean(2) * known).sum(1) / known.sum(1).clamp_min(1)
 
 
+def lid_loss(predicted: Tensor, true: Tensor, mask: Tensor, size: int) -> Tensor:
+    """Wing loss (B,) of the way from each lower lid to the upper one, in x and y.
+
+    Whether an eye is shut hangs on differences of points that are small beside the points' errors.
+    Landmarks (B, 98, 2) are fractions, mask (B, 98) bool; a face without a known pair has loss 0.
+    """
+    known = (mask[:, UPPER_LIDS] & mask[:, LOWER_LIDS]).to(predicted.dtype)
+    opened = [points[:, UPPER_LIDS] - points[:, LOWER_LIDS] for points in (predicted, true)]
+    terms = wing((opened[0] - opened[1]).abs() * size).mean(2)
+    return (terms * known).sum(1) / known.sum(1).clamp_min(1)
+
+
 def angle_error(predicted: Tensor, true: Tensor) -> Tensor:
     """Sum over the angles of one minus the cosine of the error (B,); 0 where ``true`` is nan."""
     errors = 1 - torch.cos(predicted - torch.nan_to_num(true))
@@ -102,9 +117,13 @@ def size_weights(landmarks: Tensor, mask: Tensor, usual: float = 0.5) -> Tensor:
 def face_losses(config: TrainConfig, found: Tensor, faces: Batch, size: int) -> Tensor:
     """Weighted loss of each face (B,): landmarks ``found`` (B, 98, 2) against those of ``faces``.
 
-    Takes the kind of loss and the weighting by size from ``config``. size: pixels of the crop.
+    Takes the kind of loss, the lids' term and the weighting by size from ``config``. size: pixels
+    of the crop.
     """
-    terms = point_loss(config.loss, found, faces.landmarks, faces.mask, size) * faces.weights
+    terms = point_loss(config.loss, found, faces.landmarks, faces.mask, size)
+    if config.lid_weight:
+        terms = terms + config.lid_weight * lid_loss(found, faces.landmarks, faces.mask, size)
+    terms = terms * faces.weights
     if config.size_weights:
         terms = terms * size_weights(faces.landmarks, faces.mask)
     return terms

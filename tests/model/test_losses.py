@@ -11,6 +11,7 @@ from model.losses import (
     adaptive_wing,
     angle_error,
     attribute_weights,
+    lid_loss,
     point_loss,
     size_weights,
     wing,
@@ -47,6 +48,17 @@ def test_unknown_loss():
     zeros = torch.zeros(1, 98, 2)
     with pytest.raises(UserError, match="loss 'l1' is unknown; use one of wing"):
         point_loss("l1", zeros, zeros, torch.ones(1, 98, dtype=torch.bool), 112)
+
+
+def test_lids_too_far_apart_cost_and_a_shifted_eye_does_not():
+    true, mask = torch.rand(2, 98, 2), torch.ones(2, 98, dtype=torch.bool)
+    found = true + 0.3
+    torch.testing.assert_close(lid_loss(found, true, mask, 100), torch.zeros(2), atol=1e-3, rtol=0)
+    found[0, [61, 71], 1] -= 0.02  # an upper lid of each eye, by two pixels
+    expected = 2 * wing(torch.tensor(2.0)).item() / 2 / 6
+    np.testing.assert_allclose(lid_loss(found, true, mask, 100), [expected, 0], atol=1e-3)
+    mask[0, 61] = mask[0, 73] = False  # 61 and 67, 71 and 73 are pairs
+    assert lid_loss(found, true, mask, 100)[0] == pytest.approx(0, abs=1e-3)
 
 
 def test_angle_error_ignores_unknown_angles():
