@@ -19,10 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from build_flows import shell
-from build_flows.config import relative, tool_versions
+from build_flows.config import provenance, relative
 from build_flows.flow import hash_of
 from build_flows.overlay import ADDRESSES, REPORTS, settings, write_overlay
-from build_flows.report import git_hash
 from build_flows.simulate import run_tool
 from host.errors import ToolError, UserError
 from host.overlay import BITSTREAM, HARDWARE
@@ -244,13 +243,12 @@ def publish(
 
     ``host`` is the build's settings.json, ``result`` what the run gave.
     """
-    origin = {"git": git_hash(), "versions": tool_versions()}
     files = {name: project.folder / "out" / name for name in (BITSTREAM, HARDWARE)}
     reports = sorted((project.folder / REPORTS).glob("*.*"))
     files |= {f"{REPORTS}/{path.name}": path for path in reports}
     missing = [name for name, path in files.items() if not path.is_file()]
     if missing:
         raise ToolError(("vivado",), project.log(BUILD), f"left no {', '.join(missing)}")
-    values = {"part": project.part, "board": "KV260", "vivado": result, **origin}
+    values = {"part": project.part, "board": "KV260", "vivado": result, **provenance()}
     content = settings(host, design, project.clk_mhz, values)
     write_overlay(folder, content, design, files)

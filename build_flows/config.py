@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -85,3 +86,19 @@ def load_config(name_or_file: str) -> BuildConfig:
         raise UserError(f"{path} lacks {', '.join(missing)}")
     located = {k: ROOT / values[k] for k in ("model", "folding")}
     return BuildConfig(**({"name": path.stem} | values | located))
+
+
+def provenance() -> dict[str, Any]:
+    """``git`` and ``versions`` of what made a file."""
+    return {"git": git_hash(), "versions": tool_versions()}
+
+
+def git_hash() -> str:
+    """Commit of the tree, with ``-dirty`` if files are changed; "unknown" outside of git."""
+    try:
+        command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+        return subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

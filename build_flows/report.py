@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +17,7 @@ from qonnx.custom_op.registry import getCustomOp
 from build_flows import synthesise
 from build_flows.activity import Flow, activities, draw, write_table
 from build_flows.budget import RESOURCES, SHELL, budget_of
-from build_flows.config import ROOT, BuildConfig, tool_versions
+from build_flows.config import BuildConfig, provenance
 from build_flows.cost import kernel_name, unit_cost
 from build_flows.flow import Job
 from build_flows.folding import has_weights
@@ -64,8 +63,7 @@ def write_report(model: ModelWrapper, job: Job, simulated: Path) -> None:
         "budget": budget(kernels, cfg.part),
         "fifos": json.loads((job.of("size") / FIFO_TABLE).read_text()),
         "synthesis": synthesise.by_kernel(job.out),
-        "versions": tool_versions(),
-        "git": git_hash(),
+        **provenance(),
     }
     (folder / "report.json").write_text(json.dumps(report, indent=1))
     settings = host_settings(model, cfg) | {"simulator": f"{simulated.name}/{SIMULATOR}"}
@@ -154,17 +152,6 @@ def _costs(model: ModelWrapper, part: str) -> Iterator[tuple[str, Resources]]:
         yield memory.rtl_module, memory.resources()
     if memories:
         yield weight_port.MODULE, weight_port.resources()
-
-
-def git_hash() -> str:
-    """Commit of the tree, with ``-dirty`` if files are changed; "unknown" outside of git."""
-    try:
-        command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-        return subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, check=True
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
 
 
 def draw_face(

@@ -8,9 +8,8 @@ import shutil
 from pathlib import Path
 
 from build_flows import shell
-from build_flows.config import tool_versions
+from build_flows.config import provenance
 from build_flows.overlay import settings, write_overlay
-from build_flows.report import git_hash
 from build_flows.simulate import SIMULATOR
 
 OVERLAY = "overlay"
@@ -30,7 +29,7 @@ def simulate_board(build: Path) -> tuple[Path, Path]:
     ports = shell.package(design, folder / "rtl")
     shell.provide_simulator(folder / "rtl", ports, folder, build / "cache")
     host = json.loads((build / "settings.json").read_text())
-    origin = {"simulated": True, "git": git_hash(), "versions": tool_versions()}
+    origin = {"simulated": True, **provenance()}
     content = settings(host, design, host["clk_mhz"], origin)
     write_overlay(folder / OVERLAY, content, design, {})
     return folder / SIMULATOR, folder / OVERLAY

@@ -112,6 +112,24 @@ class KernelOp(HWCustomOp):
                 f"{self.onnx_node.name}; use one of {divisors(self.channels)}"
             )
 
+    def check_weights(self, weights: IntArray, expected: tuple[int, ...]) -> None:
+        """Raise UserError unless ``weights`` have the shape ``expected``."""
+        if weights.shape != expected:
+            raise UserError(
+                f"weights of {self.onnx_node.name} have the shape {weights.shape}; "
+                f"its attributes ask for {expected}"
+            )
+
+    def check_accumulators(self, sums: IntArray) -> None:
+        """Raise UserError unless all ``sums`` fit the output's datatype, accDataType."""
+        dtype = self.get_output_datatype()
+        low, high = int(sums.min(initial=0)), int(sums.max(initial=0))
+        if low < dtype.min() or high > dtype.max():
+            raise UserError(
+                f"{self.onnx_node.name}: accumulators of {low}..{high} do not fit "
+                f"accDataType={dtype.name}; widen it"
+            )
+
     # -- shapes and types as FINN asks for them ------------------------------------------------
 
     def get_input_datatype(self, ind: int = 0) -> BaseDataType:

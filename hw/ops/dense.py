@@ -83,28 +83,14 @@ class Dense(KernelOp):
     def golden(self, *inputs: IntArray) -> tuple[IntArray, ...]:
         """The matrix product; UserError if a sum leaves accDataType."""
         data, weights = inputs
-        self._check_weights(weights)
+        self.check_weights(weights, (self.channels, self.outputs))
         acc: IntArray = data @ weights
-        dtype = self.get_output_datatype()
-        low, high = int(acc.min(initial=0)), int(acc.max(initial=0))
-        if low < dtype.min() or high > dtype.max():
-            raise UserError(
-                f"{self.onnx_node.name}: accumulators of {low}..{high} do not fit "
-                f"accDataType={dtype.name}; widen it"
-            )
+        self.check_accumulators(acc)
         return (acc,)
-
-    def _check_weights(self, weights: IntArray) -> None:
-        expected = (self.channels, self.outputs)
-        if weights.shape != expected:
-            raise UserError(
-                f"weights of {self.onnx_node.name} have the shape {weights.shape}; "
-                f"its attributes ask for {expected}"
-            )
 
     def weight_lanes(self, weights: IntArray) -> IntArray:
         """Weights (MW, MH) as the lanes (words, PE*SIMD) of the stream of one pair of pixels."""
-        self._check_weights(weights)
+        self.check_weights(weights, (self.channels, self.outputs))
         return mvau_weight_lanes(weights, self.pe, self.simd)
 
     def weight_words(self, weights: IntArray) -> list[int]:

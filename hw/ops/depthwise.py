@@ -64,13 +64,7 @@ class Depthwise(KernelOp):
         window, weights = inputs
         taps = window.reshape(*self.vectors, self.folds, self.taps, self.pe)
         acc = (taps * self._stream_order(weights)).sum(axis=-2).reshape(*self.vectors, -1)
-        dtype = self.get_output_datatype()
-        low, high = int(acc.min(initial=0)), int(acc.max(initial=0))
-        if low < dtype.min() or high > dtype.max():
-            raise UserError(
-                f"{self.onnx_node.name}: accumulators of {low}..{high} do not fit "
-                f"accDataType={dtype.name}; widen it"
-            )
+        self.check_accumulators(acc)
         return (acc,)
 
     def execute_node(self, context: dict[str, Any], graph: Any) -> None:
@@ -89,12 +83,7 @@ class Depthwise(KernelOp):
 
     def _stream_order(self, weights: IntArray) -> IntArray:
         """Weights (C, 1, KH, KW) as (folds, taps, PE)."""
-        expected = (self.channels, 1, *self.get_nodeattr("Kernel"))
-        if weights.shape != expected:
-            raise UserError(
-                f"weights of {self.onnx_node.name} have the shape {weights.shape}; "
-                f"its attributes ask for {expected}"
-            )
+        self.check_weights(weights, (self.channels, 1, *self.get_nodeattr("Kernel")))
         return weights.reshape(self.folds, self.pe, self.taps).transpose(0, 2, 1)
 
     def weight_lanes(self, weights: IntArray) -> IntArray:
