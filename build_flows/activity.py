@@ -8,11 +8,9 @@ of others came in.
 
 from __future__ import annotations
 
-import csv
-import io
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -21,6 +19,7 @@ from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.sizing import JOINS
 from build_flows.stitch import Stream
+from build_flows.tables import to_csv
 from host.atomic import write_text
 
 PLAIN = ("StreamingDataWidthConverter", "Fifo", "StreamFork")  # not in the picture
@@ -86,11 +85,11 @@ def activities(
 
 def write_table(rows: list[Activity], path: Path) -> None:
     """CSV, one row a unit."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(field.name for field in fields(Activity))
-    writer.writerows([f"{v:.4f}" if isinstance(v, float) else v for v in astuple(r)] for r in rows)
-    write_text(path, text.getvalue())
+    write_text(path, to_csv([_shown(asdict(row)) for row in rows]))
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: f"{v:.4f}" if isinstance(v, float) else v for key, v in row.items()}
 
 
 def draw(rows: list[Activity], cycles: int, path: Path) -> None:

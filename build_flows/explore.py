@@ -7,8 +7,6 @@ fixed part. Results are folding files; see docs/folding.md.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -29,6 +27,7 @@ from build_flows.solve import (
     improved,
     without_limit,
 )
+from build_flows.tables import to_csv, to_markdown
 from host.atomic import replacing, write_text
 from host.errors import UserError
 
@@ -202,18 +201,7 @@ def write_front(points: list[Point], bound: int, explorer: Explorer, folder: Pat
 def write_comparison(rows: list[dict[str, Any]], folder: Path) -> None:
     """Write comparison.csv and comparison.md."""
     write_text(folder / "comparison.csv", to_csv(rows))
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
-    text = "".join("| " + " | ".join(map(str, line)) + " |\n" for line in lines)
-    write_text(folder / "comparison.md", text)
-
-
-def to_csv(rows: list[dict[str, Any]]) -> str:
-    """Rows of the same keys as CSV with a header."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    write_text(folder / "comparison.md", to_markdown(rows))
 
 
 def plot_front(rows: list[dict[str, Any]], path: Path) -> None:

@@ -181,9 +181,9 @@ def _pick(op: KernelOp, *names: str, **others: int) -> Sizes:
 
 
 def _dense(op: Any) -> Sizes:
-    names = ("PIXELS", "MW", "MH", "SIMD", "PE")
-    names += ("ACT_WIDTH", "ACT_SIGNED", "WEIGHT_WIDTH", "ACC_WIDTH")
-    return _pick(op, "SHARE", *names, SHARE=2)
+    sizes = ("SHARE", "PIXELS", "MW", "MH", "SIMD", "PE")
+    widths = ("ACT_WIDTH", "ACT_SIGNED", "WEIGHT_WIDTH", "ACC_WIDTH")
+    return _pick(op, *sizes, *widths, SHARE=2)
 
 
 def _mvau(op: Any) -> Sizes:

@@ -52,3 +52,15 @@ def check_images(images: Images, size: int) -> None:
             f"images are {images.dtype} of shape {images.shape}; "
             f"the network takes uint8 (N, {size}, {size}) with N at least 1"
         )
+
+
+def landmarks_of(
+    accumulators: npt.NDArray[np.int32],
+    scale: npt.NDArray[np.float64],
+    bias: npt.NDArray[np.float64],
+) -> Landmarks:
+    """Accumulators (N, 2 x points) of the hardware as landmarks (N, points, 2).
+
+    landmark = accumulator * scale + bias, both of shape (2 x points,), as fractions of the crop.
+    """
+    return (accumulators * scale + bias).reshape(len(accumulators), -1, 2)

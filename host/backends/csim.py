@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from host.atomic import replacing, write_text
-from host.backends.base import Images, Landmarks, check_images
+from host.backends.base import Images, Landmarks, check_images, landmarks_of
 from host.backends.sim import read_settings
 from host.errors import ToolError, UserError
 
@@ -64,8 +64,7 @@ class CsimBackend:
         """
         accumulators = self.accumulate(images)
         self.details = {"accumulators": accumulators.tolist()}
-        landmarks = accumulators * self.settings.scale + self.settings.bias
-        return landmarks.reshape(len(images), -1, 2)
+        return landmarks_of(accumulators, self.settings.scale, self.settings.bias)
 
     def accumulate(self, images: Images) -> npt.NDArray[np.int32]:
         """Integers of the hardware, (N, 2 x points), for images (N, S, S) uint8."""

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from host.backends.base import Images, Landmarks, check_images
+from host.backends.base import Images, Landmarks, check_images, landmarks_of
 from host.device import Device
 from host.errors import DeviceError, UserError
 from host.overlay import Memory, Overlay, read_overlay
@@ -93,7 +93,7 @@ class FpgaBackend:
         """
         accumulators = self.run(images)
         self.details = {"clk_mhz": self.overlay.clk_mhz, "counters": self.counters()}
-        return self.landmarks(accumulators)
+        return landmarks_of(accumulators, self.overlay.scale, self.overlay.bias)
 
     def run(self, images: Images) -> Accumulators:
         """Return the accumulators (N, outputs) of images (N, S, S), several in flight."""
@@ -135,11 +135,6 @@ class FpgaBackend:
         self._guarded(lambda: self._wait(lambda: ticket in self._done, "no result"))
         self._slots.remove(ticket)
         return self._done.pop(ticket)
-
-    def landmarks(self, accumulators: Accumulators) -> Landmarks:
-        """Turn accumulators (N, outputs) into landmarks (N, points, 2)."""
-        values = accumulators * self.overlay.scale + self.overlay.bias
-        return values.reshape(len(accumulators), -1, 2)
 
     def counters(self) -> dict[str, int]:
         """Counters since the last reset; the cycles all of one moment."""

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from host.backends.base import Images, Landmarks, check_images
+from host.backends.base import Images, Landmarks, check_images, landmarks_of
 from host.errors import ToolError, UserError
 
 FORMAT = 1
@@ -104,8 +104,8 @@ class SimBackend:
             _run(command)
             accumulators = _read_words(command, words, len(images), outputs)
             numbers = _read_stats(command, stats)
-        landmarks = accumulators * self.settings.scale + self.settings.bias
-        return Simulation(accumulators, landmarks.reshape(len(images), -1, 2), numbers)
+        landmarks = landmarks_of(accumulators, self.settings.scale, self.settings.bias)
+        return Simulation(accumulators, landmarks, numbers)
 
     def close(self) -> None:
         """Nothing is held between runs."""

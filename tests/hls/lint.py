@@ -42,7 +42,7 @@ def _recursive(code: str) -> list[str]:
     """Functions that call themselves, through others of the text too."""
     calls: dict[str, set[str]] = {}
     heads = list(FUNCTION.finditer(code))
-    ends = [head.start() for head in heads[1:]] + [len(code)]
+    ends = [*(head.start() for head in heads), len(code)][1:]
     names = {head[1] for head in heads}
     for head, end in zip(heads, ends, strict=True):
         body = code[head.end() : end]

@@ -109,7 +109,8 @@ def test_illegal_sizes_are_told(
         element, rows = twin.table.element, len(twin.table.rows)
         streams.append(f"const {element} table[{rows}]{LANES[kernel]} = {{}};\n")
     call = twin.call([*words], (), "table", named=True)
-    text = f'#include "{kernel}.hpp"\n{constants}{"".join(streams)}void f() {{ {call} }}\n'
+    text = f'#include "lanes.hpp"\n#include "{kernel}.hpp"\n{constants}{"".join(streams)}'
+    text += f"void f() {{ {call} }}\n"
     (tmp_path / "bench.cpp").write_text(text)
     with pytest.raises(subprocess.CalledProcessError) as failure:
         compile_file(tmp_path, "-fsyntax-only", "-DLANES_NATIVE")
