@@ -18,10 +18,10 @@ class Thresholds:
     calibration_s: float = 3.0
     """Time of a frontal face after which the eyes' opening counts as this person's normal one."""
 
-    closed_ratio: float = 0.85
+    closed_ratio: float = 0.7
     """Eye aspect ratio of a closed eye over that of the open one, as the network gives it. Measured
-    with model/zoo/pfld_1x_fp32.onnx on the drawn driver: 0.84. A network that follows the lids
-    better needs a lower value."""
+    with model/zoo/pfld_1x_fp32.onnx: 0.7 on photographs (WFLW), 0.46 on the drawn driver. A network
+    that follows the lids better needs a lower value."""
 
     closed_below: float = 0.3
     """An eye opening below this counts as closed: 0 is closed, 1 the calibrated normal. PERCLOS P80
@@ -48,7 +48,7 @@ class Thresholds:
 
     yawn_mar: float = 0.17
     """Mouth aspect ratio (inner lips) of a yawn. This network gives below 0.1 for a closed mouth
-    and 0.2 to 0.5 for a wide open one; true points would give 0.6 and more."""
+    and 0.25 to 0.5 for a wide open one; true points would give 0.6 and more."""
 
     yawn_s: float = 1.0
     """A mouth open for this long is a yawn; speech opens it for shorter times."""

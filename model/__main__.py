@@ -284,6 +284,20 @@ def export(
 
 
 @main.command()
+@click.option("--weights", type=FILE, required=True, help="FP32 checkpoint of the training.")
+@click.option("--with", "second", type=FILE, required=True, help="One trained on from it.")
+@click.option("--share", type=float, default=0.5, show_default=True, help="Of the second.")
+@click.option("--out", type=FILE, required=True, help="Checkpoint to write.")
+def average(weights: Path, second: Path, share: float, out: Path) -> None:
+    """Mean of the weights of two stages of a training."""
+    from model.checkpoint import average, save
+
+    network = average(weights, second, share)
+    save({"config": network.config(), "state_dict": network.state_dict()}, out)
+    click.echo(f"{out}: {1 - share:g} of {weights}, {share:g} of {second}")
+
+
+@main.command()
 @click.option("--weights", "--model", "weights", type=FILE, required=True,
               help="Checkpoint (.pt) or QONNX file (.onnx).")
 @click.option("--dataset", default="procedural", show_default=True,

@@ -48,6 +48,27 @@ def load_network(path: Path) -> PFLD:
     return network
 
 
+def average(first: Path, second: Path, share: float) -> PFLD:
+    """The FP32 network between two: (1 - share) of the weights in ``first``, share of ``second``.
+
+    One must have been trained on from the other; the mean then keeps much of what each is good at
+    (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022).
+
+    Raises:
+        UserError: share is not from 0 to 1, or the networks differ in more than their weights.
+    """
+    if not 0 <= share <= 1:
+        raise UserError(f"share={share:g}; give a number from 0 to 1")
+    network, other = load_network(first), load_network(second)
+    mine, yours = network.state_dict(), other.state_dict()
+    if network.config() != other.config() or mine.keys() != yours.keys():
+        raise UserError(f"{first} and {second} are not the same network; average stages of one")
+    for name, value in mine.items():
+        if value.is_floating_point():
+            value.lerp_(yours[name], share)
+    return network
+
+
 def read_checkpoint(path: Path) -> dict[str, object]:
     """Content of a checkpoint with the keys config and state_dict; UserError for another file."""
     if not path.is_file():

@@ -12,7 +12,8 @@ from host.thresholds import Thresholds
 from tests.host.drivers import FPS, face
 
 LIMITS = Thresholds()
-OPEN, CLOSED = 0.3, 0.3 * 0.84
+OPEN = 0.3
+CLOSED = OPEN * LIMITS.closed_ratio
 
 
 def play(*parts, measurer=None):

@@ -141,3 +141,40 @@ def test_data_option_is_checked(tmp_path: Path) -> None:
     nothing = run("train", *options)
     assert nothing.exit_code == 1
     assert "nothing to train on; give the folder of a source with --data" in nothing.output
+
+
+def test_the_average_of_two_stages_lies_between_them(checkpoint: Path, tmp_path: Path) -> None:
+    second, out = tmp_path / "second.pt", tmp_path / "mean.pt"
+    later = random_network(**SMALL)
+    with torch.no_grad():
+        for value in later.parameters():
+            value.add_(1.0)
+    torch.save({"config": later.config(), "state_dict": later.state_dict()}, second)
+    both = ("--weights", checkpoint, "--with", second)
+    result = run("average", *both, "--share", 0.25, "--out", out)
+    assert result.exit_code == 0, result.output
+    a, b, mean = (load_network(path).state_dict() for path in (checkpoint, second, out))
+    for name, value in mean.items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, 0.75 * a[name] + 0.25 * b[name])
+        else:
+            assert torch.equal(value, a[name])
+
+
+@pytest.mark.parametrize(
+    ("share", "other", "message"),
+    [
+        (1.5, SMALL, "share=1.5; give a number from 0 to 1"),
+        (0.5, SMALL | {"width": 0.25}, "are not the same network; average stages of one"),
+    ],
+)
+def test_what_has_no_average(
+    checkpoint: Path, tmp_path: Path, share: float, other: dict[str, object], message: str
+) -> None:
+    second, out = tmp_path / "second.pt", tmp_path / "mean.pt"
+    network = random_network(**other)
+    torch.save({"config": network.config(), "state_dict": network.state_dict()}, second)
+    both = ("--weights", checkpoint, "--with", second)
+    result = run("average", *both, "--share", share, "--out", out)
+    assert message in (result.output + str(result.exception))
+    assert not out.exists()
