@@ -132,7 +132,6 @@ def test_a_taken_port_is_named():
         first.close()
 
 
-@pytest.mark.slow
 def test_the_page_works_in_a_browser(watched, tmp_path):
     """Picture moves, curves fill, a threshold change takes effect."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium")
