@@ -28,7 +28,8 @@ def images():
 
 
 def test_an_unknown_backend_is_refused():
-    with pytest.raises(UserError, match="unknown backend 'tpu'; use auto, gpu, cpu, sim, csim"):
+    known = "auto, gpu, cpu, sim, csim, fpga"
+    with pytest.raises(UserError, match=f"unknown backend 'tpu'; use {known}"):
         open_backend("tpu")
 
 
