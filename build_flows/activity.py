@@ -19,8 +19,8 @@ from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.sizing import JOINS
 from build_flows.stitch import Stream
-from build_flows.tables import to_csv
 from host.atomic import write_text
+from host.tables import to_csv
 
 PLAIN = ("StreamingDataWidthConverter", "Fifo", "StreamFork")  # not in the picture
 

@@ -27,9 +27,9 @@ from build_flows.solve import (
     improved,
     without_limit,
 )
-from build_flows.tables import to_csv, to_markdown
 from host.atomic import replacing, write_text
 from host.errors import UserError
+from host.tables import to_csv, to_markdown
 
 SLOWEST_FPS = 60.0  #: where the front begins
 UNBOUNDED = 1 << 40  #: cycles
@@ -201,7 +201,7 @@ def write_front(points: list[Point], bound: int, explorer: Explorer, folder: Pat
 def write_comparison(rows: list[dict[str, Any]], folder: Path) -> None:
     """Write comparison.csv and comparison.md."""
     write_text(folder / "comparison.csv", to_csv(rows))
-    write_text(folder / "comparison.md", to_markdown(rows))
+    write_text(folder / "comparison.md", to_markdown(rows[0], [row.values() for row in rows]))
 
 
 def plot_front(rows: list[dict[str, Any]], path: Path) -> None:

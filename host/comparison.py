@@ -21,6 +21,7 @@ from host.atomic import replacing, write_text
 from host.bench import FORMAT
 from host.errors import FAILURES, UserError
 from host.json_file import read_object
+from host.tables import to_markdown
 
 COLUMNS = ("platform", "network", "FPS", "power", "FPS/W", "accuracy", "origin")
 
@@ -113,10 +114,8 @@ def simulated_row(path: Path) -> Row:
 
 def as_markdown(rows: Sequence[Row]) -> str:
     """The page in Markdown."""
-    lines = ["# Platforms compared", "", NOTE, ""]
-    lines += [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
-    lines += [f"| {' | '.join(row.cells())} |" for row in rows]
-    return "\n".join([*lines, "", "![Frames a second](platforms.png)", ""])
+    table = to_markdown(COLUMNS, [row.cells() for row in rows])
+    return f"# Platforms compared\n\n{NOTE}\n\n{table}\n![Frames a second](platforms.png)\n"
 
 
 NOTE = (

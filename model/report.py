@@ -11,6 +11,7 @@ import matplotlib
 from matplotlib import pyplot
 
 from host.atomic import replacing, write_image, write_text
+from host.tables import to_markdown
 from model.corrupt import CORRUPTIONS, STRENGTHS, corrupt
 from model.evaluate import Faces, draw_faces, errors_of, figures, subsets
 from model.predictors import Predictor
@@ -72,52 +73,48 @@ def corruptions(predictor: Predictor, faces: Faces) -> dict[str, list[float]]:
 def as_markdown(rows: Sequence[Mapping[str, object]], faces: Faces) -> str:
     """The report as text; compression is relative to the first row that is no anchor."""
     first = next((row["bytes"] for row in rows if row["kind"] != "anchor"), 0)
-    lines = [f"# {faces.name}: {len(faces)} faces, grey", "", _line(HEADS), _rule(len(HEADS))]
+    table = []
     for row in rows:
-        numbers = [f"{row[key]:.2f}" for key in FIGURES]
         ours = row["kind"] != "anchor"
         size = [f"{row['bytes'] / 1e6:.2f}", f"{first / row['bytes']:.2f}" if ours else "-"]
-        lines.append(_line([row["method"], *numbers, *size, row["time"]]))
-    lines += ["", "NME: mean distance over that of the outer eye corners.", ""]
-    lines += ["accuracy = 100 - NME; compression: bytes of our first file over these.", ""]
-    lines += _detected_lines(rows) + _subset_lines(rows)
-    heads = [f"{name} {strength}" for name in CORRUPTIONS for strength in STRENGTHS]
-    lines += ["NME % of corrupted pictures (strengths 1 to 3, see model/corrupt.py)", ""]
-    lines += [_line(["method", *heads]), _rule(len(heads) + 1)]
-    for row in rows:
-        values = [f"{v:.2f}" for name in CORRUPTIONS for v in row["corruptions"][name]]
-        lines.append(_line([row["method"], *values]))
-    return "\n".join(lines) + "\n"
+        table.append([row["method"], *_figures(row), *size, row["time"]])
+    parts = [
+        f"# {faces.name}: {len(faces)} faces, grey\n",
+        to_markdown(HEADS, table),
+        "NME: mean distance over that of the outer eye corners.\n",
+        "accuracy = 100 - NME; compression: bytes of our first file over these.\n",
+        *_detected_table(rows),
+        *_subset_table(rows),
+        "NME % of corrupted pictures (strengths 1 to 3, see model/corrupt.py)\n",
+        to_markdown(
+            ["method", *(f"{name} {strength}" for name in CORRUPTIONS for strength in STRENGTHS)],
+            (
+                [row["method"], *(f"{v:.2f}" for n in CORRUPTIONS for v in row["corruptions"][n])]
+                for row in rows
+            ),
+        ),
+    ]
+    return "\n".join(parts)
 
 
-def _detected_lines(rows: Sequence[Mapping[str, object]]) -> list[str]:
+def _figures(row: Mapping[str, object]) -> list[str]:
+    return [f"{row[key]:.2f}" for key in FIGURES]
+
+
+def _detected_table(rows: Sequence[Mapping[str, object]]) -> list[str]:
     if not rows[0]["detected"]:
         return []
-    lines = [f"Crops from the detector's boxes ({rows[0]['detected']['faces']} faces found)", ""]
-    lines += [_line(HEADS[:5]), _rule(5)]
-    for row in rows:
-        lines.append(_line([row["method"], *(f"{row['detected'][key]:.2f}" for key in FIGURES)]))
-    return [*lines, ""]
+    title = f"Crops from the detector's boxes ({rows[0]['detected']['faces']} faces found)\n"
+    return [title, to_markdown(HEADS[:5], ([r["method"], *_figures(r["detected"])] for r in rows))]
 
 
-def _subset_lines(rows: Sequence[Mapping[str, object]]) -> list[str]:
+def _subset_table(rows: Sequence[Mapping[str, object]]) -> list[str]:
     names = list(rows[0]["subsets"])
     if not names:
         return []
-    heads = [f"{name} ({rows[0]['subsets'][name]['faces']})" for name in names]
-    lines = ["NME % of the faces with an attribute (how many)", "", _line(["method", *heads])]
-    lines.append(_rule(len(heads) + 1))
-    for row in rows:
-        lines.append(_line([row["method"], *(f"{row['subsets'][n]['nme']:.2f}" for n in names)]))
-    return [*lines, ""]
-
-
-def _line(cells: Sequence[object]) -> str:
-    return "| " + " | ".join(str(cell) for cell in cells) + " |"
-
-
-def _rule(count: int) -> str:
-    return "|" + "---|" * count
+    heads = ["method", *(f"{name} ({rows[0]['subsets'][name]['faces']})" for name in names)]
+    cells = ([r["method"], *(f"{r['subsets'][n]['nme']:.2f}" for n in names)] for r in rows)
+    return ["NME % of the faces with an attribute (how many)\n", to_markdown(heads, cells)]
 
 
 def draw_robustness(rows: Sequence[Mapping[str, object]], path: Path) -> None:
