@@ -160,7 +160,14 @@ CONFIGS = {
         frozen=True,
     ),
     "quick": TrainConfig(
-        width=0.25, faces=3_000, held_out=200, epochs=6, batch=32, rate=4e-3, average=0.99
+        width=0.25,
+        faces=3_000,
+        held_out=200,
+        epochs=6,
+        batch=32,
+        rate=4e-3,
+        average=0.99,
+        augmentation=0.5,
     ),
     "pfld_025x": TrainConfig(
         width=0.25, faces=6_000, epochs=14, batch=32, rate=4e-3, average=0.99
