@@ -314,6 +314,7 @@ def average(weights: Path, second: Path, share: float, out: Path) -> None:
 @click.option("--detector/--no-detector", default=False, help="Also with detected boxes.")
 @click.option("--errors", type=FILE, help="CSV to write the error of each face to.")
 @click.option("--picture", type=FILE, help="PNG to write, faces with true and found points.")
+@click.option("--crops", type=FILE, help="Npz to write the measured faces to, for host/bench.py.")
 @click.option("--images", type=FILE, help=IMAGES)
 @click.option("--count", default=500, show_default=True, help="Procedural faces.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -329,6 +330,7 @@ def evaluate(
     detector: bool,
     errors: Path | None,
     picture: Path | None,
+    crops: Path | None,
     images: Path | None,
     count: int,
     as_json: bool,
@@ -345,6 +347,7 @@ def evaluate(
         draw_faces,
         errors_of,
         evaluate_all,
+        write_crops,
         write_errors,
     )
     from model.predictors import open_anchor, open_predictor
@@ -363,6 +366,8 @@ def evaluate(
         from host.atomic import write_image
 
         write_image(picture, draw_faces(predictor, faces, 32))
+    if crops:
+        write_crops(crops, faces)
     for problem in faces.problems[:5]:
         click.echo(f"left out: {problem}", err=True)
     if as_json:

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from host.atomic import write_text
+from host.atomic import replacing, write_text
 from host.backends.csim import CsimBackend
 from host.detect import FaceDetector
 from host.errors import UserError, VerifyError
@@ -274,3 +274,21 @@ def write_errors(path: Path, faces: Faces, errors: Errors) -> None:
     """CSV with one row a face: picture, NME in percent."""
     rows = [f"{r.image},{e:.6f}" for r, e in zip(faces.records, errors, strict=True)]
     write_text(path, "\n".join(["image,nme", *rows]) + "\n")
+
+
+def write_crops(path: Path, faces: Faces) -> None:
+    """Npz of images (N, S, S) uint8 and landmarks (N, 98, 2), fractions of the crop.
+
+    UserError when a face has points that are unknown.
+    """
+    landmarks = np.stack(
+        [s.to_crop(as_98(r)) for s, r in zip(faces.squares, faces.records, strict=True)]
+    )
+    partial_faces = int((~np.isfinite(landmarks)).any((1, 2)).sum())
+    if partial_faces:
+        raise UserError(
+            f"{partial_faces} of {len(faces)} faces of {faces.name} have unknown points; "
+            "take a data set or a --list of faces with all 98"
+        )
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, images=faces.stack, landmarks=landmarks)

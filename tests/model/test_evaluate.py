@@ -31,6 +31,7 @@ from model.evaluate import (
     point_errors,
     subsets,
     true_crops,
+    write_crops,
 )
 from model.export import export_files
 from model.faces import make_faces
@@ -249,6 +250,27 @@ def test_command_prints_json(
         found["nme"], abs=1e-3
     )
     assert cv2.imread(str(picture)).shape[0] == 224
+
+
+def test_crops_measure_the_same_outside_of_the_picture(
+    weights: Path, wflw_root: Path, tmp_path: Path
+) -> None:
+    crops = tmp_path / "crops.npz"
+    given = ("--dataset", "wflw", "--root", wflw_root)
+    result = run("evaluate", "--weights", weights / "fp32.pt", *given, "--crops", crops, "--json")
+    assert result.exit_code == 0, result.output
+    again = run("evaluate", "--weights", weights / "fp32.pt", "--images", crops, "--json")
+    found, expected = json.loads(again.stdout), json.loads(result.stdout)
+    assert found["faces"] == expected["faces"] == 1
+    assert found["nme"] == pytest.approx(expected["nme"], abs=1e-3)
+
+
+def test_crops_with_unknown_points_are_refused(tmp_path: Path) -> None:
+    faces = collect_faces("procedural", None, None, 112, None, 2)
+    faces.records[1].points[3] = np.nan
+    with pytest.raises(UserError, match="1 of 2 faces of procedural have unknown points; take a"):
+        write_crops(tmp_path / "crops.npz", faces)
+    assert not list(tmp_path.iterdir())
 
 
 def test_command_needs_a_root(weights: Path) -> None:
