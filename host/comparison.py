@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import html
 import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,7 +161,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     places = range(len(rows))
     kinds = [row.origin.split()[0].strip(":,") for row in rows]
     axes.barh(places, [row.fps for row in rows], color=[colours[kind] for kind in kinds])
-    labels = [f"{row.platform[:46]}\n{row.network}" for row in rows]
+    labels = [f"{textwrap.fill(row.platform, 40)}\n{row.network}" for row in rows]
     axes.set_yticks(places, labels, fontsize=8)
     axes.invert_yaxis()
     axes.set_xscale("log")
