@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 
 def to_csv(rows: Sequence[Mapping[str, object]]) -> str:
@@ -17,8 +17,7 @@ def to_csv(rows: Sequence[Mapping[str, object]]) -> str:
     return text.getvalue()
 
 
-def to_markdown(heads: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
+def to_markdown(heads: Collection[object], rows: Iterable[Iterable[object]]) -> str:
     """Markdown table, each line with its end."""
-    cells = list(heads)
-    lines: list[Iterable[object]] = [cells, ["---"] * len(cells), *rows]
+    lines: list[Iterable[object]] = [heads, ["---"] * len(heads), *rows]
     return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)

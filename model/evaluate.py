@@ -57,6 +57,12 @@ class Faces:
         """Crops (N, S, S)."""
         return np.stack(self.images)
 
+    @property
+    def landmarks(self) -> Points:
+        """True points (N, 98, 2), fractions of the crop, nan where unknown."""
+        pairs = zip(self.squares, self.records, strict=True)
+        return np.stack([square.to_crop(as_98(record)) for square, record in pairs])
+
 
 def true_crops(listing: Listing, size: int) -> Faces:
     """Crops around the true landmarks; faces that cannot be measured become problems.
@@ -257,13 +263,12 @@ def draw_faces(predictor: Predictor, faces: Faces, count: int, columns: int = 8)
     """Grid of faces, BGR: true landmarks green, predicted red."""
     every = max(1, len(faces) // count)
     chosen = list(range(0, len(faces), every))[:count]
-    found = predictor.run(faces.stack[chosen])
+    found, true = predictor.run(faces.stack[chosen]), faces.landmarks[chosen]
     cells = []
-    for index, marks in zip(chosen, found, strict=True):
-        true = faces.squares[index].to_crop(as_98(faces.records[index]))
+    for index, known, marks in zip(chosen, true, found, strict=True):
         large = cv2.resize(faces.images[index], None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
         cell = cv2.cvtColor(large, cv2.COLOR_GRAY2BGR)
-        for points, colour in ((true, (0, 220, 0)), (marks, (40, 40, 255))):
+        for points, colour in ((known, (0, 220, 0)), (marks, (40, 40, 255))):
             for x, y in points[np.isfinite(points).all(1)] * len(cell):
                 cv2.circle(cell, (round(x - 0.5), round(y - 0.5)), 1, colour, -1, cv2.LINE_AA)
         cells.append(cell)
@@ -281,13 +286,11 @@ def write_crops(path: Path, faces: Faces) -> None:
 
     UserError when a face has points that are unknown.
     """
-    landmarks = np.stack(
-        [s.to_crop(as_98(r)) for s, r in zip(faces.squares, faces.records, strict=True)]
-    )
-    partial_faces = int((~np.isfinite(landmarks)).any((1, 2)).sum())
-    if partial_faces:
+    landmarks = faces.landmarks
+    incomplete = int((~np.isfinite(landmarks)).any((1, 2)).sum())
+    if incomplete:
         raise UserError(
-            f"{partial_faces} of {len(faces)} faces of {faces.name} have unknown points; "
+            f"{incomplete} of {len(faces)} faces of {faces.name} have unknown points; "
             "take a data set or a --list of faces with all 98"
         )
     with replacing(path) as partial, partial.open("wb") as file:
