@@ -19,12 +19,16 @@ from qonnx.core.modelwrapper import ModelWrapper
 from rich.console import Console
 from rich.table import Table
 
-from build_flows import bitstream as vivado
-from build_flows import hls, overlay
-from build_flows.budget import RESOURCES, budget_of
-from build_flows.choices import space_of
+from build_flows.board import bitstream as vivado
+from build_flows.board import overlay
+from build_flows.board.simulator import simulate_board
 from build_flows.config import ROOT, load_config, relative
-from build_flows.explore import (
+from build_flows.cpp import network as hls
+from build_flows.design.simulate import write_trace
+from build_flows.design.verify import Golden, compare
+from build_flows.explore.budget import RESOURCES, budget_of
+from build_flows.explore.choices import space_of
+from build_flows.explore.front import (
     Explorer,
     Point,
     comparison,
@@ -35,13 +39,10 @@ from build_flows.explore import (
 )
 from build_flows.flow import StepResult, run_steps
 from build_flows.report import PRODUCTS, publish
-from build_flows.simulate import write_trace
-from build_flows.simulated_board import simulate_board
 from build_flows.steps import STEPS
 from build_flows.synthesise import synthesise_design
-from build_flows.verify import Golden, compare
 from host.backends.csim import CsimBackend
-from host.errors import FAILURES, UserError
+from host.common.errors import FAILURES, UserError
 
 STEP_NAMES = [step.name for step in STEPS]
 console = Console(stderr=True)
@@ -251,7 +252,7 @@ def hls_ip(config: str) -> None:
 def shell(config: str) -> None:
     """Build, then put the accelerator with its shell in Verilator into build/CONFIG/shell.
 
-    With its overlay: what host/backends/fpga.py drives on the board, for host/sim_device.py.
+    With its overlay: what host/backends/fpga.py drives on the board, for host/board/sim_device.py.
     """
     cfg = load_config(config)
     out = ROOT / "build" / cfg.name

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from host.errors import UserError
+from host.common.errors import UserError
 
 Points = npt.NDArray[np.float64]
 

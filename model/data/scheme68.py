@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from model.landmarks import NUM_LANDMARKS, OUTER_CORNERS
+from host.face.landmarks import COUNT, OUTER_CORNERS
 
 Points = npt.NDArray[np.float64]
 
@@ -61,7 +61,7 @@ def _shift(corners: Points) -> Points:
 
 def to_98(points: Points) -> Points:
     """The 98 points that 68 points (N, 68, 2) tell of, (N, 98, 2); the others are nan."""
-    result = np.full((len(points), NUM_LANDMARKS, 2), np.nan)
+    result = np.full((len(points), COUNT, 2), np.nan)
     result[:, PARTNERS] = points + _shift(points[:, list(OUTER_CORNERS_68)])
     return result
 
