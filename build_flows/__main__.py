@@ -97,12 +97,23 @@ def build(config: str, out: Path | None, until: str | None) -> None:
 @click.option("--config", required=True, help="Name in build_flows/configs, or a .toml file.")
 @click.option("--fps", type=click.FloatRange(min=0, min_open=True), help="Only this rate.")
 @click.option("--cycles", type=click.IntRange(min=1), help="Only this many cycles a frame.")
-@click.option("--points", type=click.IntRange(min=2), default=24, show_default=True,
-              help="Searches on the front; some end at the same folding.")
-@click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), default=20.0,
-              show_default=True, help="Of each search, in the solver's deterministic seconds.")
-@click.option("--out", type=click.Path(path_type=Path),
-              help="Folder; default build/CONFIG/explore.")
+@click.option(
+    "--points",
+    type=click.IntRange(min=2),
+    default=24,
+    show_default=True,
+    help="Searches on the front; some end at the same folding.",
+)
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    default=20.0,
+    show_default=True,
+    help="Of each search, in the solver's deterministic seconds.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder; default build/CONFIG/explore."
+)
 @one_line_errors
 def explore(
     config: str, fps: float | None, cycles: int | None, points: int, time_limit: float,
@@ -132,10 +143,16 @@ def explore(
 
 @cli.command()
 @click.option("--config", required=True, help="Config that is built.")
-@click.option("--from", "first", type=click.IntRange(min=0), default=0, show_default=True,
-              help="First cycle.")
-@click.option("--cycles", type=click.IntRange(min=1), default=2000, show_default=True,
-              help="Cycles in the file.")
+@click.option(
+    "--from", "first", type=click.IntRange(min=0), default=0, show_default=True, help="First cycle."
+)
+@click.option(
+    "--cycles",
+    type=click.IntRange(min=1),
+    default=2000,
+    show_default=True,
+    help="Cycles in the file.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Default build/CONFIG/trace.vcd.")
 @one_line_errors
 def trace(config: str, first: int, cycles: int, out: Path | None) -> None:
@@ -174,12 +191,22 @@ def synthesise(config: str) -> None:
 
 @cli.command()
 @click.option("--config", required=True, help="Config that is built.")
-@click.option("--clk-mhz", type=click.FloatRange(min=0, min_open=True),
-              help="Clock of the fabric; default: the config's.")
-@click.option("--out-of-context", is_flag=True,
-              help="Only synthesise the accelerator alone: quicker, no bitstream.")
-@click.option("--overlays", type=click.Path(path_type=Path), default=ROOT / "overlays",
-              help="Folder of all overlays.")
+@click.option(
+    "--clk-mhz",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Clock of the fabric; default: the config's.",
+)
+@click.option(
+    "--out-of-context",
+    is_flag=True,
+    help="Only synthesise the accelerator alone: quicker, no bitstream.",
+)
+@click.option(
+    "--overlays",
+    type=click.Path(path_type=Path),
+    default=ROOT / "overlays",
+    help="Folder of all overlays.",
+)
 @one_line_errors
 def bitstream(config: str, clk_mhz: float | None, out_of_context: bool, overlays: Path) -> None:
     """Build, write the project for Vivado, run it, write overlays/CONFIG.
@@ -209,8 +236,13 @@ def bitstream(config: str, clk_mhz: float | None, out_of_context: bool, overlays
 
 @cli.command("hls-sim")
 @click.option("--config", required=True, help="Config whose C++ is run.")
-@click.option("--frames", type=click.IntRange(min=1), default=3, show_default=True,
-              help="Golden images, in a circle.")
+@click.option(
+    "--frames",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Golden images, in a circle.",
+)
 @one_line_errors
 def hls_sim(config: str, frames: int) -> None:
     """Build until hls, compile the C++ with g++ and compare every output of golden images."""
@@ -266,10 +298,15 @@ def shell(config: str) -> None:
 
 @cli.command("overlay-package")
 @click.option("--config", required=True, help="Config whose overlay is packed.")
-@click.option("--overlays", type=click.Path(path_type=Path), default=ROOT / "overlays",
-              help="Folder of all overlays.")
-@click.option("--out", type=click.Path(path_type=Path),
-              help="Tarball; default build/landmarks-CONFIG.tar.gz.")
+@click.option(
+    "--overlays",
+    type=click.Path(path_type=Path),
+    default=ROOT / "overlays",
+    help="Folder of all overlays.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Tarball; default build/landmarks-CONFIG.tar.gz."
+)
 @one_line_errors
 def overlay_package(config: str, overlays: Path, out: Path | None) -> None:
     """Pack an overlay, host/ and its requirements for the board."""

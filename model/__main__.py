@@ -82,8 +82,9 @@ CACHE = click.option(
 
 
 @main.command()
-@click.option("--config", "name", default="quick", show_default=True,
-              help="Name in model/training/config.py.")
+@click.option(
+    "--config", "name", default="quick", show_default=True, help="Name in model/training/config.py."
+)
 @click.option("--out", type=FOLDER, help="Folder of the results [default: train/CONFIG].")
 @DATA
 @CACHE
@@ -142,8 +143,13 @@ def quantising(weights: str, config: str) -> Callable[[Command], Command]:
         click.option("--weights", type=FILE, required=True, help=weights),
         click.option("--out", type=FILE, required=True, help="Checkpoint of the INT8 twin."),
         click.option("--images", type=FILE, help=IMAGES),
-        click.option("--config", "name", default=config, show_default=True,
-                     help="Configuration whose mix, loss and augmentation are used with --data."),
+        click.option(
+            "--config",
+            "name",
+            default=config,
+            show_default=True,
+            help="Configuration whose mix, loss and augmentation are used with --data.",
+        ),
         DATA,
         CACHE,
     )
@@ -298,19 +304,38 @@ def average(weights: Path, second: Path, share: float, out: Path) -> None:
 
 
 @main.command()
-@click.option("--weights", "--model", "weights", type=FILE, required=True,
-              help="Checkpoint (.pt) or QONNX file (.onnx).")
-@click.option("--dataset", default="procedural", show_default=True,
-              help="wflw, 300w, ytf or procedural.")
+@click.option(
+    "--weights",
+    "--model",
+    "weights",
+    type=FILE,
+    required=True,
+    help="Checkpoint (.pt) or QONNX file (.onnx).",
+)
+@click.option(
+    "--dataset", default="procedural", show_default=True, help="wflw, 300w, ytf or procedural."
+)
 @click.option("--root", type=FOLDER, help="The data set's folder.")
 @click.option("--list", "rows", type=FILE, help="Faces of another list than the test list.")
-@click.option("--arithmetic", default="auto", show_default=True,
-              help="Of a QONNX file: integer (auto), as the hardware, or quantised.")
+@click.option(
+    "--arithmetic",
+    default="auto",
+    show_default=True,
+    help="Of a QONNX file: integer (auto), as the hardware, or quantised.",
+)
 @click.option("--anchor", type=FILE, help="ONNX file of a foreign network to measure too.")
-@click.option("--compare", "twin", type=FILE,
-              help="Another file of the network: how far it is off, on the worst face too.")
-@click.option("--csim", type=FOLDER, metavar="BUILD",
-              help="Build folder whose C++ must give the same integers on every face.")
+@click.option(
+    "--compare",
+    "twin",
+    type=FILE,
+    help="Another file of the network: how far it is off, on the worst face too.",
+)
+@click.option(
+    "--csim",
+    type=FOLDER,
+    metavar="BUILD",
+    help="Build folder whose C++ must give the same integers on every face.",
+)
 @click.option("--detector/--no-detector", default=False, help="Also with detected boxes.")
 @click.option("--errors", type=FILE, help="CSV to write the error of each face to.")
 @click.option("--picture", type=FILE, help="PNG to write, faces with true and found points.")
@@ -399,11 +424,18 @@ def print_figures(result: dict[str, object], indent: str = "") -> None:
 
 
 @main.command()
-@click.option("--method", "methods", multiple=True, required=True, metavar="NAME=FILE[@TIME]",
-              help="A row: checkpoint or QONNX file, and how long it took; the first is FP32.")
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    required=True,
+    metavar="NAME=FILE[@TIME]",
+    help="A row: checkpoint or QONNX file, and how long it took; the first is FP32.",
+)
 @click.option("--anchor", type=FILE, help="ONNX file of a network to compare with.")
-@click.option("--dataset", default="procedural", show_default=True,
-              help="wflw, 300w, ytf or procedural.")
+@click.option(
+    "--dataset", default="procedural", show_default=True, help="wflw, 300w, ytf or procedural."
+)
 @click.option("--root", type=FOLDER, help="The data set's folder.")
 @click.option("--list", "rows", type=FILE, help="Faces of another list than the test list.")
 @click.option("--count", default=500, show_default=True, help="Procedural faces.")

@@ -152,9 +152,7 @@ def _nose(x: Floats, y: Floats) -> Floats:
 def _rotation(head: Head) -> Points:
     """Rotation (3, 3): pitch first, then yaw, then roll."""
     yaw, pitch, roll = np.radians((head.yaw, head.pitch, head.roll))
-    cy, sy, cp, sp, cr, sr = (
-        float(f(a)) for a in (yaw, pitch, roll) for f in (np.cos, np.sin)
-    )
+    cy, sy, cp, sp, cr, sr = (float(f(a)) for a in (yaw, pitch, roll) for f in (np.cos, np.sin))
     around_x = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
     around_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     around_z = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])

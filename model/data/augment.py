@@ -43,9 +43,7 @@ class Batch:
 
     def tensors(self) -> tuple[Tensor, ...]:
         """All of them, in the order of the fields."""
-        return (
-            self.images, self.landmarks, self.mask, self.pose, self.attributes, self.weights
-        )
+        return (self.images, self.landmarks, self.mask, self.pose, self.attributes, self.weights)
 
     def part(self, chosen: slice) -> Batch:
         """Some of the faces."""
@@ -147,9 +145,7 @@ def view(
     )
 
 
-def random_turn(
-    count: int, generator: torch.Generator, strength: float
-) -> tuple[Tensor, Tensor]:
+def random_turn(count: int, generator: torch.Generator, strength: float) -> tuple[Tensor, Tensor]:
     """Matrices (count, 2, 2) that turn, shear and stretch, and their angles (count,)."""
     angle = torch.randn(count, generator=generator).clamp(-2.2, 2.2) * TURN * strength
     cos, sin = angle.cos(), angle.sin()
@@ -168,9 +164,7 @@ def light(images: Tensor, generator: torch.Generator, strength: float = 1.0) -> 
     count = len(images)
     images = images.clamp(1e-3, 1) ** (_uniform(generator, count, -0.45, 0.45) * strength).exp()
     middle = images.mean((2, 3), keepdim=True)
-    images = middle + (images - middle) * (
-        1 + _uniform(generator, count, -0.4, 0.35) * strength
-    )
+    images = middle + (images - middle) * (1 + _uniform(generator, count, -0.4, 0.35) * strength)
     return (images + _uniform(generator, count, -0.13, 0.13) * strength).clamp(0, 1)
 
 

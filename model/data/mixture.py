@@ -52,9 +52,7 @@ class Mixture:
         """Faces that an epoch shows."""
         return len(self.order(0, 0))
 
-    def batch(
-        self, rows: Indices, size: int, generator: torch.Generator, strength: float
-    ) -> Batch:
+    def batch(self, rows: Indices, size: int, generator: torch.Generator, strength: float) -> Batch:
         """The faces of ``rows``, changed at random unless ``strength`` is 0; sorted by part."""
         batches = []
         for number, crops in enumerate(self.parts):
@@ -89,9 +87,7 @@ def load_mixture(
         return collect(config, roots, cache, progress, console.print)
 
 
-def endless(
-    mixture: Mixture, batch: int, size: int, seed: int, strength: float
-) -> Iterator[Batch]:
+def endless(mixture: Mixture, batch: int, size: int, seed: int, strength: float) -> Iterator[Batch]:
     """Batches without end, epoch after epoch in another order."""
     generator = torch.Generator().manual_seed(seed)
     for epoch in itertools.count():
@@ -208,9 +204,7 @@ def procedural(count: int, seed: int, workers: int, cache: Path, progress: Progr
     return from_procedural(procedural_faces(count, seed, workers, cache, progress))
 
 
-def procedural_faces(
-    count: int, seed: int, workers: int, cache: Path, progress: Progress
-) -> Faces:
+def procedural_faces(count: int, seed: int, workers: int, cache: Path, progress: Progress) -> Faces:
     """The same as :class:`model.faces.render.Faces`."""
     task = progress.add_task(f"{count} faces", total=None)
     paths = []

@@ -120,8 +120,9 @@ def _subset_table(rows: Sequence[Mapping[str, object]]) -> list[str]:
 def draw_robustness(rows: Sequence[Mapping[str, object]], path: Path) -> None:
     """PNG with the NME of every method over the strength of each corruption."""
     matplotlib.use("Agg")
-    figure, axes = pyplot.subplots(1, len(CORRUPTIONS), figsize=(13, 3), sharey=True,
-                                   layout="constrained")
+    figure, axes = pyplot.subplots(
+        1, len(CORRUPTIONS), figsize=(13, 3), sharey=True, layout="constrained"
+    )
     for place, name in zip(axes, CORRUPTIONS, strict=True):
         for row in rows:
             values = [row["nme"], *row["corruptions"][name]]

@@ -54,8 +54,9 @@ def project(points: Array, turn: Array, focus: float) -> Array:
 def sample(field: Grey, flat: Array) -> Array:
     """Values of ``field`` at frontal points (N, 2)."""
     at = to_canvas(flat).astype(np.float32)
-    return cv2.remap(field, at[:, 0], at[:, 1], cv2.INTER_LINEAR,
-                     borderMode=cv2.BORDER_REPLICATE)[:, 0]
+    return cv2.remap(field, at[:, 0], at[:, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[
+        :, 0
+    ]
 
 
 def lift(flat: Array, shape: Shape, field: Grey) -> Array:
@@ -65,9 +66,7 @@ def lift(flat: Array, shape: Shape, field: Grey) -> Array:
     return np.concatenate([flat, depth[:, None]], 1)
 
 
-def visible_contour(
-    shape: Shape, field: Grey, flat: Array, turn: Array, focus: float
-) -> Array:
+def visible_contour(shape: Shape, field: Grey, flat: Array, turn: Array, focus: float) -> Array:
     """Contour (33, 2) in the plane: the visible outline where the jaw line is hidden.
 
     Each point may slide on the surface towards the middle of the face, to where it lies farthest

@@ -78,8 +78,9 @@ def smooth_curve(points: Array, steps: int = 4, closed: bool = True) -> Array:
         p = np.concatenate([points[:1], points, points[-1:]])
     t = (np.arange(steps) / steps)[None, :, None]
     a, b, c, d = (p[i : len(p) - 3 + i, None] for i in range(4))
-    curve = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2
-                   + (3 * b - 3 * c + d - a) * t**3)
+    curve = 0.5 * (
+        2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - 3 * c + d - a) * t**3
+    )
     curve = curve.reshape(-1, 2)
     return curve if closed else np.concatenate([curve, points[-1:]])
 
@@ -175,11 +176,13 @@ def _paint_creases(canvas: Canvas, shape: Shape, rng: Rng) -> None:
     depth = min(rng.uniform(0.0, 0.35) + max(shape.smile, 0) * 2, 0.6)
     bag = rng.uniform(0.0, 0.3)
     middle = (shape.eye_inner + 0.5) / 2
-    fold = np.array([
-        [shape.nose_half + 0.01, shape.nose_y - 0.1],
-        [shape.nose_half + 0.08, shape.nose_y + 0.04],
-        [shape.mouth_half + 0.07, shape.mouth_y - 0.03],
-    ])
+    fold = np.array(
+        [
+            [shape.nose_half + 0.01, shape.nose_y - 0.1],
+            [shape.nose_half + 0.08, shape.nose_y + 0.04],
+            [shape.mouth_half + 0.07, shape.mouth_y - 0.03],
+        ]
+    )
     sag = np.array([[middle - 0.14, 0.07], [middle, 0.12], [middle + 0.13, 0.07]])
     for sign in (-1, 1):
         for line, cover in ((fold, depth), (sag, bag)):
@@ -198,15 +201,26 @@ def _paint_beard(canvas: Canvas, points: Array, shape: Shape, look: Look, rng: R
     """Beard along the jaw and moustache above the mouth."""
     if look.beard:
         low = shape.mouth_y + 0.19 + 0.6 * shape.mouth_open
-        upper = [[shape.mouth_half + 0.12, shape.mouth_y - 0.05], [0.13, low],
-                 [-0.13, low], [-shape.mouth_half - 0.12, shape.mouth_y - 0.05]]
+        upper = [
+            [shape.mouth_half + 0.12, shape.mouth_y - 0.05],
+            [0.13, low],
+            [-0.13, low],
+            [-shape.mouth_half - 0.12, shape.mouth_y - 0.05],
+        ]
         outline = np.concatenate([points[5:28] * 1.1, np.array(upper)])
         hair = look.hair * (1 + 0.3 * canvas.noise(rng, 0.03, 0.04))
         blend(canvas.image, look.beard * canvas.area(outline, rng.uniform(0.02, 0.07)), hair)
     if look.moustache:
         top, side = shape.nose_y + 0.06, shape.mouth_half + 0.04
-        outline = np.array([[-0.08, top], [0.08, top], [side, shape.mouth_y],
-                            [0, shape.mouth_y - 0.02], [-side, shape.mouth_y]])
+        outline = np.array(
+            [
+                [-0.08, top],
+                [0.08, top],
+                [side, shape.mouth_y],
+                [0, shape.mouth_y - 0.02],
+                [-side, shape.mouth_y],
+            ]
+        )
         part = canvas.window(outline, 0.1)
         hair = look.hair * (1 + 0.3 * part.noise(rng, 0.03, 0.04))
         blend(part.image, look.moustache * part.area(outline, 0.02), hair)
@@ -257,8 +271,9 @@ def _paint_lids(part: Canvas, eye: Array, look: Look, rng: Rng) -> None:
 def _paint_nostrils(canvas: Canvas, shape: Shape, rng: Rng) -> None:
     """Dark nostrils, the shade below the nose and the creases of its wings."""
     half, y = shape.nose_half, shape.nose_y
-    lip = np.array([[-half, y - 0.01], [half, y - 0.01], [0.5 * half, y + 0.06],
-                    [-0.5 * half, y + 0.06]])
+    lip = np.array(
+        [[-half, y - 0.01], [half, y - 0.01], [0.5 * half, y + 0.06], [-0.5 * half, y + 0.06]]
+    )
     part = canvas.window(lip, 0.2)
     part.image *= 1 - rng.uniform(0.05, 0.4) * part.area(lip, 0.025)
     dark, fold = rng.uniform(0.4, 0.95), rng.uniform(0.05, 0.3)

@@ -130,8 +130,13 @@ def cast_shadow(field: Grey, slope: tuple[float, float]) -> Grey:
         if np.abs(move).max() > 60:
             continue
         matrix = np.array([[1, 0, move[0]], [0, 1, move[1]]], np.float32)
-        ahead = cv2.warpAffine(small, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                               borderMode=cv2.BORDER_REPLICATE)
+        ahead = cv2.warpAffine(
+            small,
+            matrix,
+            size,
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
         depth = np.maximum(depth, ahead - small - height)
     depth = cv2.GaussianBlur(np.clip(depth * 40, 0, 1), (0, 0), 1.2)
     return cv2.resize(depth, CANVAS[::-1])
@@ -212,18 +217,26 @@ def draw_points(
     large = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
     colour = cv2.cvtColor(large, cv2.COLOR_GRAY2BGR)
     for x, y in np.asarray(landmarks) * large.shape[0]:
-        cv2.circle(colour, (round(float(x) - 0.5), round(float(y) - 0.5)), max(1, zoom // 2),
-                   (0, 255, 0), -1, cv2.LINE_AA)
+        cv2.circle(
+            colour,
+            (round(float(x) - 0.5), round(float(y) - 0.5)),
+            max(1, zoom // 2),
+            (0, 255, 0),
+            -1,
+            cv2.LINE_AA,
+        )
     return colour
 
 
-def contact_sheet(faces: Faces, columns: int = 8, zoom: int = 2, points: bool = True
-                  ) -> npt.NDArray[np.uint8]:
+def contact_sheet(
+    faces: Faces, columns: int = 8, zoom: int = 2, points: bool = True
+) -> npt.NDArray[np.uint8]:
     """All pictures of ``faces`` side by side, BGR, with or without their landmarks."""
     empty = np.zeros((0, 2))
-    cells = [draw_points(image, marks if points else empty, zoom)
-             for image, marks in zip(faces.images, faces.landmarks, strict=True)]
+    cells = [
+        draw_points(image, marks if points else empty, zoom)
+        for image, marks in zip(faces.images, faces.landmarks, strict=True)
+    ]
     cells += [np.zeros_like(cells[0])] * (-len(cells) % columns)
     rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]
     return np.vstack(rows)
-

@@ -19,7 +19,7 @@ def background(rng: Rng, side: int) -> Grey:
     image = rng.uniform(0, 0.9) + rng.normal(0, 0.15) * ramp[None]
     image = image + rng.normal(0, 0.15) * ramp[:, None]
     cells = int(rng.choice([3, 6, 12, 30]))
-    image = (image + rng.choice([0.02, 0.1, 0.25]) * noise(rng, (half, half), (cells, cells)))
+    image = image + rng.choice([0.02, 0.1, 0.25]) * noise(rng, (half, half), (cells, cells))
     image = np.ascontiguousarray(image, np.float32)
     for _ in range(rng.integers(0, 9)):
         centre, spread = rng.uniform(0, half, 2), rng.uniform(5, 60)
@@ -28,8 +28,9 @@ def background(rng: Rng, side: int) -> Grey:
     return np.clip(cv2.resize(image, (side, side)), 0, 1.2)
 
 
-def overlay(picture: Grey, points: Array, value: float | Grey, blur: float = 0.7,
-            cover: float = 1.0) -> None:
+def overlay(
+    picture: Grey, points: Array, value: float | Grey, blur: float = 0.7, cover: float = 1.0
+) -> None:
     """Fill a polygon (N, 2) of pixels with ``value``, its edge softened by ``blur`` pixels."""
     if not np.isfinite(points).all():
         return
@@ -39,13 +40,20 @@ def overlay(picture: Grey, points: Array, value: float | Grey, blur: float = 0.7
     picture += np.float32(cover / 255) * soft * (value - picture)
 
 
-def ball(camera: Camera, centre: tuple[float, float, float], radii: tuple[float, float, float]
-         ) -> Array:
+def ball(
+    camera: Camera, centre: tuple[float, float, float], radii: tuple[float, float, float]
+) -> Array:
     """Outline (N, 2) in pixels of an ellipsoid given in head coordinates."""
     t = np.linspace(0, 2 * np.pi, 20, endpoint=False)
     p = np.linspace(-np.pi / 2, np.pi / 2, 9)
-    unit = np.stack([np.outer(np.cos(p), np.cos(t)), np.repeat(np.sin(p)[:, None], 20, 1),
-                     np.outer(np.cos(p), np.sin(t))], 2)
+    unit = np.stack(
+        [
+            np.outer(np.cos(p), np.cos(t)),
+            np.repeat(np.sin(p)[:, None], 20, 1),
+            np.outer(np.cos(p), np.sin(t)),
+        ],
+        2,
+    )
     pixels = camera.project(np.array(centre) + unit * radii).reshape(-1, 2)
     return cv2.convexHull(pixels.astype(np.float32))[:, 0].astype(np.float64)
 
@@ -70,8 +78,9 @@ def paint_behind(
     width = shape.width
     if long:
         length = rng.uniform(0.5, 2.0)
-        curtain = np.array([[-1, -0.6], [-1.05, 0.3], [-1.1, length], [1.1, length], [1.05, 0.3],
-                            [1, -0.6]]) * (width + volume, 1)
+        curtain = np.array(
+            [[-1, -0.6], [-1.05, 0.3], [-1.1, length], [1.1, length], [1.05, 0.3], [1, -0.6]]
+        ) * (width + volume, 1)
         overlay(picture, _plane(camera, smooth_curve(curtain, 3), 0.0), hair, 1.0)
     _paint_neck(picture, camera, shape, look, light, rng)
     skull = ball(camera, (0, -0.25, -0.1), (width * 1.0, shape.crown, 0.95))
@@ -83,8 +92,9 @@ def paint_behind(
     if not (long and rng.random() < 0.6):
         _paint_ears(picture, camera, shape, skin_side * rng.uniform(0.9, 1.4))
     if not bald:
-        crown = ball(camera, (0, -0.45, -0.15), (width + 0.5 * volume, shape.crown - 0.25 + volume,
-                                                 0.85))
+        crown = ball(
+            camera, (0, -0.45, -0.15), (width + 0.5 * volume, shape.crown - 0.25 + volume, 0.85)
+        )
         overlay(picture, crown, hair, 1.0)
 
 
@@ -107,14 +117,26 @@ def _paint_neck(
     neck = np.array([top[0], top[1], top[1] + 1.6 * lean, top[0] + 1.6 * lean])
     level = look.skin * light
     rows = np.arange(picture.shape[0], dtype=np.float32)[:, None]
-    shade = np.clip(0.45 + 0.5 * (rows - top[:, 1].mean() - 0.5 * camera.scale) / camera.scale,
-                    rng.uniform(0.2, 0.6), 1)
+    shade = np.clip(
+        0.45 + 0.5 * (rows - top[:, 1].mean() - 0.5 * camera.scale) / camera.scale,
+        rng.uniform(0.2, 0.6),
+        1,
+    )
     side = np.linspace(-1, 1, picture.shape[1], dtype=np.float32)[None] * rng.normal(0, 0.3)
     overlay(picture, neck, level * np.clip(shade + side, 0.15, 1.2), 1.0)
     base = neck[2:].mean(0) - lean * rng.uniform(0.0, 0.7)
     wide, drop = rng.uniform(1.0, 1.8) * camera.scale, rng.uniform(0.1, 0.6) * camera.scale
-    shoulders = base + np.array([[-0.4 * wide, 0], [0, 0.35 * drop], [0.4 * wide, 0], [wide, drop],
-                                 [wide, 900], [-wide, 900], [-wide, drop]])
+    shoulders = base + np.array(
+        [
+            [-0.4 * wide, 0],
+            [0, 0.35 * drop],
+            [0.4 * wide, 0],
+            [wide, drop],
+            [wide, 900],
+            [-wide, 900],
+            [-wide, drop],
+        ]
+    )
     cloth = rng.uniform(0.02, 1.0) * (1 + 0.15 * noise(rng, picture.shape, (12, 12)))
     overlay(picture, shoulders, cloth.astype(np.float32), 1.0)
 
@@ -124,9 +146,14 @@ def _paint_ears(picture: Grey, camera: Camera, shape: Shape, level: float) -> No
     turn = np.linspace(0, 2 * np.pi, 16, endpoint=False)
     for sign in (-1, 1):
         for size, shade in ((1.0, 1.0), (0.55, 0.55)):
-            ear = np.stack([sign * (shape.width + 0.06 + 0.07 * np.cos(turn) * size),
-                            0.1 + 0.26 * np.sin(turn) * size,
-                            -0.12 - 0.08 * np.cos(turn) * size], 1)
+            ear = np.stack(
+                [
+                    sign * (shape.width + 0.06 + 0.07 * np.cos(turn) * size),
+                    0.1 + 0.26 * np.sin(turn) * size,
+                    -0.12 - 0.08 * np.cos(turn) * size,
+                ],
+                1,
+            )
             overlay(picture, camera.project(ear), level * shade, 1.0)
 
 
@@ -157,8 +184,17 @@ def _paint_locks(picture: Grey, camera: Camera, shape: Shape, level: float, rng:
         inner = shape.width * rng.uniform(0.75, 1.02)
         length = rng.uniform(0.2, 1.9)
         outer = inner + 0.35
-        outline = np.array([[0.2, -0.95], [inner, -0.45], [inner, 0.4 * length],
-                            [inner + 0.1, length], [outer, length], [outer, -0.5], [0.6, -1.1]])
+        outline = np.array(
+            [
+                [0.2, -0.95],
+                [inner, -0.45],
+                [inner, 0.4 * length],
+                [inner + 0.1, length],
+                [outer, length],
+                [outer, -0.5],
+                [0.6, -1.1],
+            ]
+        )
         lock = smooth_curve(outline + rng.normal(0, 0.03, outline.shape), 3) * (sign, 1)
         overlay(picture, _plane(camera, lock, 0.35), strands(picture, level, rng), 1.2)
 
@@ -175,8 +211,9 @@ def _paint_glasses(picture: Grey, camera: Camera, flat: Array, rng: Rng) -> None
     for eye in (LEFT_EYE, RIGHT_EYE):
         centre = flat[list(eye)].mean(0) + np.array([0, 0.03])
         c, s = np.cos(turn), np.sin(turn)
-        rim = centre + np.stack([half_x * np.sign(c) * np.abs(c) ** power,
-                                 half_y * np.sign(s) * np.abs(s) ** power], 1)
+        rim = centre + np.stack(
+            [half_x * np.sign(c) * np.abs(c) ** power, half_y * np.sign(s) * np.abs(s) ** power], 1
+        )
         pixels = _plane(camera, rim, 0.98)
         if dark:
             overlay(picture, pixels, rng.uniform(0, 0.15), cover=rng.uniform(0.6, 1.0))
@@ -184,11 +221,16 @@ def _paint_glasses(picture: Grey, camera: Camera, flat: Array, rng: Rng) -> None
             overlay(picture, pixels, 0.8, cover=rng.uniform(0.05, 0.35))
         cv2.polylines(frame, [fixed(pixels)], True, 255, thick, cv2.LINE_AA, 4)
         sign = np.sign(centre[0])
-        arm = np.array([[centre[0] + sign * half_x, centre[1] - 0.05, 0.95],
-                        [sign * 0.82, centre[1] - 0.05, 0.0]])
+        arm = np.array(
+            [
+                [centre[0] + sign * half_x, centre[1] - 0.05, 0.95],
+                [sign * 0.82, centre[1] - 0.05, 0.0],
+            ]
+        )
         cv2.polylines(frame, [fixed(camera.project(arm))], False, 255, thick, cv2.LINE_AA, 4)
-        bridge = np.array([[centre[0] - sign * half_x, centre[1] - 0.03, 0.98],
-                           [0, centre[1] - 0.06, 1.08]])
+        bridge = np.array(
+            [[centre[0] - sign * half_x, centre[1] - 0.03, 0.98], [0, centre[1] - 0.06, 1.08]]
+        )
         cv2.polylines(frame, [fixed(camera.project(bridge))], False, 255, thick, cv2.LINE_AA, 4)
     picture += (frame / 255.0).astype(np.float32) * (level - picture)
 

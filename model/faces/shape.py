@@ -236,9 +236,7 @@ def _nose(shape: Shape, rng: Rng) -> npt.NDArray[np.float32]:
 
 def rotation(yaw: float, pitch: float, roll: float) -> Array:
     """Head rotation (3, 3) from angles in radians: pitch first, then yaw, then roll."""
-    cy, sy, cp, sp, cr, sr = (
-        f(a) for a in (yaw, pitch, roll) for f in (np.cos, np.sin)
-    )
+    cy, sy, cp, sp, cr, sr = (f(a) for a in (yaw, pitch, roll) for f in (np.cos, np.sin))
     around_x = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
     around_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     around_z = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])

@@ -168,9 +168,7 @@ CONFIGS = {
         average=0.99,
         augmentation=0.5,
     ),
-    "pfld_025x": TrainConfig(
-        width=0.25, faces=6_000, epochs=14, batch=32, rate=4e-3, average=0.99
-    ),
+    "pfld_025x": TrainConfig(width=0.25, faces=6_000, epochs=14, batch=32, rate=4e-3, average=0.99),
     "pfld_1x": TrainConfig(faces=100_000, epochs=60, rate=2e-3),
     "smoke": TrainConfig(width=0.125, faces=256, held_out=32, epochs=4, batch=32),
 }

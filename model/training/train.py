@@ -61,9 +61,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.config, self.epoch = config, 0
         self.device = device or torch.device("cpu")
-        network = PFLD(
-            config.width, COUNT, config.s3, pose_branch=config.pose_weight > 0
-        )
+        network = PFLD(config.width, COUNT, config.s3, pose_branch=config.pose_weight > 0)
         self.network = network.to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network).eval()
         self.forward = parallel.distribute(self.network, self.device)
@@ -204,9 +202,7 @@ class Trainer:
 def make_optimiser(config: TrainConfig, network: PFLD) -> torch.optim.Optimizer:
     """AdamW, which decays filters only, or Adam with the decay of all in the gradient."""
     if config.optimiser == "adam":
-        return torch.optim.Adam(
-            network.parameters(), lr=config.rate, weight_decay=config.decay
-        )
+        return torch.optim.Adam(network.parameters(), lr=config.rate, weight_decay=config.decay)
     filters = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]
     groups = [

@@ -32,9 +32,7 @@ def test_registers_and_gate_leave_room_for_the_dma(tmp_path):
         for name, (direction, width) in test_control_registers.ports().items()
         if name not in test_control_registers.UNCONNECTED
     }
-    gate = {
-        name: kind.replace("put", "put wire") for name, kind in test_frame_gate.PORTS.items()
-    }
+    gate = {name: kind.replace("put", "put wire") for name, kind in test_frame_gate.PORTS.items()}
     name = control_registers.MODULE
     units = [
         unit(name, {"CONFIG_HASH": test_control_registers.HASH}, registers, [name]),

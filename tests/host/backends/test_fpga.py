@@ -181,9 +181,7 @@ def test_the_command_off_the_board():
         "import sys; sys.modules['pynq'] = None; sys.argv = ['run.py', '--backend', 'fpga'];"
         "import runpy; runpy.run_path('host/run.py', run_name='__main__')"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT
-    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.startswith("error: the backend fpga runs on a KV260 with pynq")

@@ -8,8 +8,15 @@ from host.face import landmarks as scheme
 
 def test_groups_cover_every_point_once():
     groups = (
-        scheme.CONTOUR, scheme.LEFT_BROW, scheme.RIGHT_BROW, scheme.NOSE_RIDGE, scheme.NOSE_BASE,
-        scheme.LEFT_EYE, scheme.RIGHT_EYE, scheme.OUTER_LIPS, scheme.INNER_LIPS,
+        scheme.CONTOUR,
+        scheme.LEFT_BROW,
+        scheme.RIGHT_BROW,
+        scheme.NOSE_RIDGE,
+        scheme.NOSE_BASE,
+        scheme.LEFT_EYE,
+        scheme.RIGHT_EYE,
+        scheme.OUTER_LIPS,
+        scheme.INNER_LIPS,
         (scheme.LEFT_PUPIL, scheme.RIGHT_PUPIL),
     )
     assert sorted(i for group in groups for i in group) == list(range(scheme.COUNT))

@@ -216,9 +216,7 @@ def test_anchor_gets_three_equal_channels(anchor: Path) -> None:
 @pytest.mark.parametrize("name", list(CORRUPTIONS))
 def test_corruptions_grow_with_their_strength(name: str) -> None:
     images = smooth_images(4, 112, 2)
-    change = [
-        np.abs(corrupt(images, name, s).astype(int) - images).mean() for s in (1, 2, 3)
-    ]
+    change = [np.abs(corrupt(images, name, s).astype(int) - images).mean() for s in (1, 2, 3)]
     assert 0 < change[0] < change[1] < change[2]
     assert np.array_equal(corrupt(images, name, 2), corrupt(images, name, 2))
 
@@ -231,13 +229,23 @@ def test_unknown_corruptions() -> None:
         corrupt(images, "blur", 4)
 
 
-def test_command_prints_json(
-    weights: Path, wflw_root: Path, anchor: Path, tmp_path: Path
-) -> None:
+def test_command_prints_json(weights: Path, wflw_root: Path, anchor: Path, tmp_path: Path) -> None:
     table, picture = tmp_path / "errors.csv", tmp_path / "faces.png"
     result = run(
-        "evaluate", "--weights", weights / "fp32.pt", "--dataset", "wflw", "--root", wflw_root,
-        "--anchor", anchor, "--errors", table, "--picture", picture, "--json",
+        "evaluate",
+        "--weights",
+        weights / "fp32.pt",
+        "--dataset",
+        "wflw",
+        "--root",
+        wflw_root,
+        "--anchor",
+        anchor,
+        "--errors",
+        table,
+        "--picture",
+        picture,
+        "--json",
     )
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
@@ -281,8 +289,15 @@ def test_command_needs_a_root(weights: Path) -> None:
 
 def test_report(weights: Path, tmp_path: Path) -> None:
     result = run(
-        "report", "--method", f"FP32={weights / 'fp32.pt'}@3 h",
-        "--method", f"PTQ={weights / 'int8.onnx'}", "--count", 4, "--out", tmp_path / "out",
+        "report",
+        "--method",
+        f"FP32={weights / 'fp32.pt'}@3 h",
+        "--method",
+        f"PTQ={weights / 'int8.onnx'}",
+        "--count",
+        4,
+        "--out",
+        tmp_path / "out",
     )
     assert result.exit_code == 0, result.output
     lines = (tmp_path / "out" / "report.md").read_text().splitlines()
@@ -300,11 +315,19 @@ def test_report_compares_sizes_with_our_first_file_and_adds_detected_boxes() -> 
     corruptions = {name: [7.0, 8.0, 9.0] for name in CORRUPTIONS}
     rows = [
         {
-            "method": name, "kind": kind, **figures, "bytes": size, "time": "-", "subsets": {},
-            "corruptions": corruptions, "detected": {**figures, "nme": 5.5, "faces": 2},
+            "method": name,
+            "kind": kind,
+            **figures,
+            "bytes": size,
+            "time": "-",
+            "subsets": {},
+            "corruptions": corruptions,
+            "detected": {**figures, "nme": 5.5, "faces": 2},
         }
         for name, kind, size in (
-            ("other", "anchor", 3_000_000), ("FP32", "fp32", 4_000_000), ("PTQ", "integer", 10**6)
+            ("other", "anchor", 3_000_000),
+            ("FP32", "fp32", 4_000_000),
+            ("PTQ", "integer", 10**6),
         )
     ]
     lines = as_markdown(rows, Faces("faces")).splitlines()

@@ -288,6 +288,7 @@ def test_offsets_beyond_int16_stay_float32(model: ModelWrapper, tmp_path: Path) 
     expected = integer_network(far)
     pack(far).save(str(tmp_path / "far.onnx"))
     found = integer_network(tmp_path / "far.onnx")
-    bias = [next(s for s in n.steps if isinstance(s, Requantise)).params.bias
-            for n in (expected, found)]
+    bias = [
+        next(s for s in n.steps if isinstance(s, Requantise)).params.bias for n in (expected, found)
+    ]
     assert np.array_equal(*bias)

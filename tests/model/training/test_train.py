@@ -161,7 +161,10 @@ def test_two_processes_equal_one(tmp_path):
     for command, name in (([sys.executable], "one.pt"), (launch, "two.pt")):
         done = subprocess.run(
             [*command, str(script), str(tmp_path / name)],
-            capture_output=True, text=True, timeout=300, env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env={**os.environ, **environment},
         )
         assert done.returncode == 0, done.stderr[-2000:]
         found.append(torch.load(tmp_path / name, weights_only=True))
