@@ -129,11 +129,11 @@ def explore(
         run_steps(STEPS, cfg, build, "map", report, _print_step)
         mapped = ModelWrapper(str(build / "map" / "model.onnx"))
         report("costs of all choices")
-        space = space_of(mapped, cfg.part)
+        space = space_of(mapped)
         explorer = Explorer(space, budget_of(cfg.part), cfg.clk_mhz, time_limit, report)
         if fps or cycles:
             found = [explorer.smallest(cycles or explorer.cycles_for(fps))]
-            write_folding(found[0], folder)
+            write_folding(found[0], folder, space.layers)
         else:
             found, bound = explorer.front(points)
             write_front(found, bound, explorer, folder)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from host.common.errors import UserError
-from hw.ops.base import Resources
+from hw.ops.unit import Resources
 
 MODULE = "weight_port"
 SOURCES = ("stream_fork", MODULE)  #: modules of hw/rtl, in order

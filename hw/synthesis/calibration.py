@@ -11,8 +11,9 @@ import numpy as np
 from onnx import helper
 
 from hw import ops
-from hw.ops.base import IntArray, KernelOp
+from hw.ops.base import KernelOp
 from hw.ops.requant import quantise_affine
+from hw.ops.unit import IntArray
 
 # Lanes, channels and depths as the width-1.0 network uses them
 FIFOS = (

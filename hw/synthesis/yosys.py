@@ -27,7 +27,8 @@ from pathlib import Path
 from host.common.atomic import write_text
 from host.common.errors import ToolError, UserError
 from hw.generate import instance, sources
-from hw.ops.base import IntArray, KernelOp
+from hw.ops.base import KernelOp
+from hw.ops.unit import IntArray
 from hw.ops.weight_port import CHAIN_BITS
 from hw.synthesis import netlist
 from hw.synthesis.netlist import Count
