@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from rich.console import Console
 from rich.progress import Progress
 
+from host.common.arrays import IntArray
 from host.common.errors import UserError
 from model.data.augment import Batch, augment, join, view
 from model.data.crops import Crops, cached_crops, from_procedural
@@ -22,7 +22,6 @@ from model.faces.cache import make_chunks, read_chunks
 from model.faces.render import Faces
 
 HELD_OUT_SEED = 1_000_000  #: added to the seed for the faces that are only measured
-Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +66,7 @@ class Mixture:
     parts: tuple[Crops, ...]
     repeats: tuple[float, ...]
 
-    def order(self, seed: int, epoch: int) -> Indices:
+    def order(self, seed: int, epoch: int) -> IntArray:
         """Random order of an epoch: rows (part, face). A fraction of a repeat is a random part."""
         rng = np.random.default_rng((seed, epoch))
         rows = []
@@ -83,7 +82,9 @@ class Mixture:
         """Faces that an epoch shows."""
         return len(self.order(0, 0))
 
-    def batch(self, rows: Indices, size: int, generator: torch.Generator, strength: float) -> Batch:
+    def batch(
+        self, rows: IntArray, size: int, generator: torch.Generator, strength: float
+    ) -> Batch:
         """The faces of ``rows``, changed at random unless ``strength`` is 0; sorted by part."""
         batches = []
         for number, crops in enumerate(self.parts):
@@ -142,7 +143,7 @@ def _plain(
     return view(batch, framed, size)
 
 
-def as_batch(crops: Crops, chosen: Indices) -> Batch:
+def as_batch(crops: Crops, chosen: IntArray) -> Batch:
     """Faces of ``crops`` as they are, pictures (B, 1, S, S) in 0..1."""
     part = crops.part(chosen)
     return Batch(
