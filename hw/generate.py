@@ -16,16 +16,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
+from host.common.arrays import IntArray
 from host.common.errors import UserError
 
 RTL_FOLDER = Path(__file__).parent / "rtl"
 SIGNALS = ("tdata", "tvalid", "tready")
 INT_BITS = 32  #: decimal literals of SystemVerilog are at least this wide, with sign
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-IntArray = npt.NDArray[np.int64]
 
 
 class Module(Protocol):

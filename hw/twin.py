@@ -14,8 +14,9 @@ from pathlib import Path
 from onnx import NodeProto
 from qonnx.custom_op.base import CustomOp
 
+from host.common.arrays import IntArray
 from host.common.errors import UserError
-from hw.ops.unit import IntArray, Sizes, Stream, Table
+from hw.ops.unit import Sizes, Stream, Table
 from hw.units import unit_of
 
 HLS_FOLDER = Path(__file__).parent / "hls"

@@ -16,8 +16,9 @@ from pathlib import Path
 from qonnx.core.modelwrapper import ModelWrapper
 
 from build_flows.graph.edit import constants_of, streams_of
+from host.common.arrays import IntArray
 from hw.generate import declaration, instance, module_instance
-from hw.ops.unit import IntArray, Unit
+from hw.ops.unit import Unit
 from hw.ops.weight_port import CHAIN_BITS, MODULE
 from hw.ops.weight_stream import WeightStream
 from hw.units import ends_of, units_of

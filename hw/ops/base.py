@@ -21,9 +21,10 @@ from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.base import CustomOp
 
+from host.common.arrays import IntArray
 from host.common.errors import UserError
 from hw import generate
-from hw.ops.unit import ANY_STYLE, IntArray, Sizes, Stream, Unit
+from hw.ops.unit import ANY_STYLE, Sizes, Stream, Unit
 
 RAM_STYLE = ("s", False, "auto", set(ANY_STYLE))  # of weights
 EXACT_FLOAT32 = 1 << 24  # FINN's executor carries integers in float32

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
+from host.common.arrays import IntArray
 from host.common.errors import UserError
 from hw.ops.base import RAM_STYLE, KernelOp, check_weight_type, divisors
 from hw.ops.fifo import lut_memory_luts
-from hw.ops.unit import IntArray, Resources, Sizes, Table
+from hw.ops.unit import Resources, Sizes, Table
 from hw.ops.weight_stream import mvau_weight_lanes, weight_table
 
 MAX_BITS = 8  #: of an input and of a weight: four products fit 18 bits with sign

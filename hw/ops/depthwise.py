@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
+from host.common.arrays import IntArray
 from host.common.errors import UserError
 from hw.ops.base import RAM_STYLE, KernelOp, check_weight_type
 from hw.ops.cost import output_fifo_cost
-from hw.ops.unit import IntArray, Resources, Sizes, Table
+from hw.ops.unit import Resources, Sizes, Table
 from hw.ops.weight_stream import weight_table
 
 MAX_ACT_BITS, MAX_WEIGHT_BITS, MAX_ACC_BITS = 27, 18, 48  #: operands of a DSP48E2, signed

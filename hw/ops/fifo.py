@@ -9,9 +9,10 @@ from typing import Any
 
 from qonnx.core.datatype import BaseDataType
 
+from host.common.arrays import IntArray
 from host.common.errors import UserError
 from hw.ops.base import KernelOp
-from hw.ops.unit import IntArray, Resources
+from hw.ops.unit import Resources
 
 STYLES = ("srl", "distributed", "block", "ultra")
 MIN_DEPTH = 2

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
+from host.common.arrays import IntArray
 from hw.ops.base import KernelOp
-from hw.ops.unit import IntArray, Resources, Sizes
+from hw.ops.unit import Resources, Sizes
 
 
 class GlobalAccPool(KernelOp):

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from qonnx.core.datatype import BaseDataType, DataType
 
+from host.common.arrays import IntArray
 from host.common.errors import UserError
 from hw.ops.base import KernelOp
-from hw.ops.unit import IntArray, Resources, Sizes
+from hw.ops.unit import Resources, Sizes
 
 SLACK_PIXELS = 4  #: what the pipelines of a branch hold besides its windows
 

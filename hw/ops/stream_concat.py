@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
+from host.common.arrays import IntArray
 from host.common.errors import UserError
 from hw.ops.base import KernelOp, divisors
-from hw.ops.unit import IntArray, Resources, Sizes
+from hw.ops.unit import Resources, Sizes
 
 CHANNEL_BITS = 16  #: width of one entry of the SystemVerilog parameter CHANNELS
 

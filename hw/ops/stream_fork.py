@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from qonnx.core.datatype import BaseDataType
 
+from host.common.arrays import IntArray
 from hw.ops.base import KernelOp
-from hw.ops.unit import IntArray, Resources, Sizes
+from hw.ops.unit import Resources, Sizes
 
 
 class StreamFork(KernelOp):

@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from onnx import NodeProto
 from qonnx.core.datatype import BaseDataType
 from qonnx.core.modelwrapper import ModelWrapper
 
+from host.common.arrays import IntArray
 from hw.ops.layers import layer_of
 
-IntArray = npt.NDArray[np.int64]
 Sizes = dict[str, int]
 RAM_STYLES = ("distributed", "block", "ultra")
 ANY_STYLE = ("auto", "block", "distributed", "ultra")  #: of a memory in a folding file

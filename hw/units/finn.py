@@ -15,9 +15,10 @@ from typing import Any, ClassVar
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.base import CustomOp
 
+from host.common.arrays import IntArray
 from hw.finn.environment import prepare_finn
 from hw.generate import RTL_FOLDER, place
-from hw.ops.unit import IntArray, Stream, Unit
+from hw.ops.unit import Stream, Unit
 
 ORIGIN = "estimated by our formula for FINN's unit"
 REPLACED = ("add_multi.sv",)  #: files for which hw/rtl has one of the same module name

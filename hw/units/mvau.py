@@ -10,10 +10,11 @@ from typing import ClassVar
 import numpy as np
 from onnx import NodeProto, helper
 
+from host.common.arrays import IntArray
 from hw.ops.dense import Dense
 from hw.ops.fifo import lut_memory_luts
 from hw.ops.layers import set_layer
-from hw.ops.unit import IntArray, Resources, Sizes, Stream, Table
+from hw.ops.unit import Resources, Sizes, Stream, Table
 from hw.ops.weight_stream import mvau_weight_lanes, weight_table
 from hw.units.finn import ORIGIN, FinnUnit
 

@@ -21,10 +21,10 @@ from cocotb_tools.runner import get_results, get_runner
 from finn.util.settings import get_settings
 from onnx import helper
 
+from host.common.arrays import IntArray
 from hw.finn.environment import prepare_finn, prepare_verilator
 from hw.generate import instance, sources
 from hw.ops.base import KernelOp, pack
-from hw.ops.unit import IntArray
 
 FRAMES = 3  #: in the stimuli
 FRAMES_CHECKED = (

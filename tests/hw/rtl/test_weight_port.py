@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from qonnx.core.datatype import DataType
 
+from host.common.arrays import IntArray
 from host.common.errors import UserError
 from hw.generate import RTL_FOLDER, instance, module_instance, sources
 from hw.ops import WeightStream, weight_port
-from hw.ops.unit import IntArray
 from hw.ops.weight_port import address, checksum, from_slices, slices_per_word, to_slices
 from tests.hw.rtl.harness import Simulator, random_integers
 
