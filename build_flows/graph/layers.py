@@ -19,8 +19,7 @@ def keep_layers(model: ModelWrapper, *transformations: Transformation) -> ModelW
     names = [layer_of(node) for node in nodes_of(model, *WEIGHTED)]
     model = apply_all(model, *transformations)
     for node, name in zip(nodes_of(model, *WEIGHTED), names, strict=False):
-        if name:
-            set_layer(node, name)
+        set_layer(node, name)
     return model
 
 

@@ -81,7 +81,7 @@ def move_scales(model: ModelWrapper) -> ModelWrapper:
     No scale crosses a quantiser, so each move is needed once, in the order of the data: to both
     branches of a fork, through convolutions, behind sums, pools and the concatenation.
     """
-    return apply_all(
+    return keep_layers(
         model,
         reorder.MoveMulPastFork(),
         reorder.MoveScalarMulPastConv(),

@@ -25,10 +25,11 @@ def layer_of(node: NodeProto) -> str:
 
 
 def set_layer(node: NodeProto, layer: str) -> None:
-    """Name the layer of a node."""
+    """Name the layer of a node; "" takes its name away."""
     kept = [entry for entry in node.metadata_props if entry.key != KEY]
     del node.metadata_props[:]
-    node.metadata_props.extend([*kept, StringStringEntryProto(key=KEY, value=layer)])
+    named = [StringStringEntryProto(key=KEY, value=layer)] if layer else []
+    node.metadata_props.extend([*kept, *named])
 
 
 def weighted_nodes(model: ModelWrapper) -> list[NodeProto]:
@@ -71,5 +72,4 @@ def recorded_layers(model: ModelWrapper) -> list[str]:
 def tag_layers(model: ModelWrapper) -> None:
     """Name the layer of every node with weights whose layer is known."""
     for node, name in zip(weighted_nodes(model), recorded_layers(model), strict=True):
-        if name:
-            set_layer(node, name)
+        set_layer(node, name)
