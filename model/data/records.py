@@ -43,7 +43,7 @@ class Record:
     @property
     def mask(self) -> npt.NDArray[np.bool_]:
         """Which points are known, (98,) or (68,)."""
-        return np.isfinite(self.points).all(1)
+        return np.asarray(np.isfinite(self.points).all(1))
 
 
 @dataclass

@@ -54,9 +54,9 @@ def project(points: Array, turn: Array, focus: float) -> Array:
 def sample(field: Grey, flat: Array) -> Array:
     """Values of ``field`` at frontal points (N, 2)."""
     at = to_canvas(flat).astype(np.float32)
-    return cv2.remap(field, at[:, 0], at[:, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[
-        :, 0
-    ]
+    border = cv2.BORDER_REPLICATE
+    values: Array = cv2.remap(field, at[:, 0], at[:, 1], cv2.INTER_LINEAR, borderMode=border)
+    return values[:, 0]
 
 
 def lift(flat: Array, shape: Shape, field: Grey) -> Array:
@@ -83,4 +83,5 @@ def visible_contour(shape: Shape, field: Grey, flat: Array, turn: Array, focus: 
     outward = (jaw - centre) @ turn[:2, :2].T
     outward /= np.linalg.norm(outward, axis=1, keepdims=True)
     best = ((seen - middle) * outward).sum(-1).argmax(0)
-    return seen[best, np.arange(len(jaw))]
+    outermost: Array = seen[best, np.arange(len(jaw))]
+    return outermost

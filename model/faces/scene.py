@@ -25,7 +25,8 @@ def background(rng: Rng, side: int) -> Grey:
         centre, spread = rng.uniform(0, half, 2), rng.uniform(5, 60)
         fill(image, centre + rng.normal(0, spread, (rng.integers(3, 6), 2)), rng.uniform(0, 1))
     image = cv2.GaussianBlur(image, (0, 0), float(rng.choice([0.5, 2, 5])))
-    return np.clip(cv2.resize(image, (side, side)), 0, 1.2)
+    picture: Grey = np.clip(cv2.resize(image, (side, side)), 0, 1.2)
+    return picture
 
 
 def overlay(
@@ -55,7 +56,8 @@ def ball(
         2,
     )
     pixels = camera.project(np.array(centre) + unit * radii).reshape(-1, 2)
-    return cv2.convexHull(pixels.astype(np.float32))[:, 0].astype(np.float64)
+    outline: Array = cv2.convexHull(pixels.astype(np.float32))[:, 0].astype(np.float64)
+    return outline
 
 
 def strands(picture: Grey, level: float, rng: Rng) -> Grey:
@@ -65,7 +67,8 @@ def strands(picture: Grey, level: float, rng: Rng) -> Grey:
     streaks = noise(rng, picture.shape, cells) * rng.uniform(0.1, 0.35)
     matrix = cv2.getRotationMatrix2D((side / 2, side / 2), rng.normal(0, 20), 1.2)
     streaks = cv2.warpAffine(streaks, matrix, (side, side), borderMode=cv2.BORDER_REFLECT)
-    return level * (1 + streaks)
+    hair: Grey = level * (1 + streaks)
+    return hair
 
 
 def paint_behind(
