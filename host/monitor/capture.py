@@ -10,14 +10,12 @@ from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from host.common.arrays import Image
 from host.common.atomic import IMAGE_SUFFIXES
 from host.common.errors import UserError
 from host.drawn.script import DEMO_S, FPS, SCRIPTS, Event, check_script, draw_frame, head_at
 from host.face.image import ASTRONAUT, load_source, read_image
-
-Image = npt.NDArray[np.uint8]
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".m4v", ".webm", ".mjpg", ".mjpeg", ".ts")
 STREAM_SCHEMES = ("rtsp://", "rtsps://", "http://", "https://", "udp://")
