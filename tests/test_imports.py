@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 ALLOWED = {
     "host": (),
-    "hw": ("host.common",),
+    "hw": ("host.common", "host.board.registers", "host.board.weights"),
     "model": ("host", "hw.ops"),
     "build_flows": ("host", "hw"),
 }

@@ -25,12 +25,8 @@ from hw.registers import PACKAGE
 
 TOP = "landmarks"
 MAIN = MAINS / "shell.cpp"
-KERNELS = (
-    PACKAGE,
-    "fifo",
-    "frame_gate",
-    CONTROL_REGISTERS.module,
-)  #: of hw/rtl, a module after what it has
+KERNELS = (PACKAGE, "fifo", "frame_gate", CONTROL_REGISTERS.module)
+"""Of hw/rtl, a module after what it has."""
 MAX_FRAMES = 16  #: inside the accelerator at once
 STREAM_BITS = (8, 16, 32, 64, 128, 256, 512, 1024)  #: that an AXI DMA engine has
 EVENTS = (
