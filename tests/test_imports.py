@@ -22,8 +22,10 @@ ALLOWED = {
     ),
     "host.comparison": ("host.common", "host.bench"),
     "hw.finn": ("host.common",),
+    "hw.registers": ("host.common", "host.board"),
+    "hw.axi_lite": (),
     "hw.generate": ("host.common",),
-    "hw.ops": ("host.common", "hw.generate"),
+    "hw.ops": ("host.common", "host.board", "hw.registers", "hw.generate"),
     "hw.units": ("host.common", "hw.finn", "hw.generate", "hw.ops"),
     "hw.twin": ("host.common", "hw.ops", "hw.units"),
     "hw.hls_backend": ("hw.ops", "hw.twin"),
@@ -43,14 +45,16 @@ ALLOWED = {
     "build_flows.config": ("host.common",),
     "build_flows.graph": ("host.common", "hw.ops", "hw.units"),
     "build_flows.design": (
-        "host.common", "hw.finn", "hw.generate", "hw.ops", "hw.units", "build_flows.config",
-        "build_flows.graph",
+        "host.common", "host.board", "hw.finn", "hw.registers", "hw.axi_lite", "hw.generate",
+        "hw.ops", "hw.units", "build_flows.config", "build_flows.graph",
     ),
     "build_flows.flow": ("host.common", "build_flows.config", "build_flows.design"),
-    "build_flows.explore": ("host.common", "hw.ops", "hw.units", "build_flows.graph"),
+    "build_flows.explore": (
+        "host.common", "host.board", "hw.ops", "hw.units", "build_flows.graph",
+    ),
     "build_flows.board": (
-        "host.common", "host.board", "hw.finn", "hw.generate", "hw.ops", "build_flows.config",
-        "build_flows.design", "build_flows.flow",
+        "host.common", "host.board", "hw.finn", "hw.registers", "hw.axi_lite", "hw.generate",
+        "build_flows.config", "build_flows.design", "build_flows.flow",
     ),
     "build_flows.cpp": (
         "host.common", "hw.finn", "hw.units", "hw.twin", "build_flows.config",

@@ -22,10 +22,10 @@ from qonnx.core.modelwrapper import ModelWrapper
 from build_flows.explore.budget import RESOURCES, Cost
 from build_flows.graph.edit import apply_all, branch_before
 from build_flows.graph.folding import LAYER, ReplaceDense, Table
+from host.board.registers import MAX_DEPTH
 from hw.ops.base import divisors
 from hw.ops.fifo import MIN_DEPTH, auto_style, memory_cost
 from hw.ops.unit import RAM_STYLES, Resources, Stream, Unit
-from hw.ops.weight_port import MAX_DEPTH
 from hw.ops.weight_stream import WeightStream
 from hw.units import unit_of, units_of
 from hw.units.width_converter import converter_resources
@@ -100,8 +100,9 @@ def space_of(model: ModelWrapper) -> Space:
         held = held_by_branches(ours, unit)
         kind = (_anonymous(unit.onnx_node), *unit.waiting_words(held))
         if kind not in alike:
-            variants = dict(zip(unit.kernels, (unit, replaced.get(unit.name)), strict=False))
-            alike[kind] = tuple(_choices(variants or {"": unit}, held))
+            rivals = [unit, replaced[unit.name]] if unit.kernels else [unit]
+            variants = dict(zip(unit.kernels or ("",), rivals, strict=True))
+            alike[kind] = tuple(_choices(variants, held))
         units[unit.name] = alike[kind]
     layers = {unit.name: unit.layer for unit in units_of(model) if unit.layer}
     return Space(units, tuple(_links(model)), layers)
@@ -111,7 +112,8 @@ def _anonymous(node: NodeProto) -> bytes:
     """Operator and attributes of a node, the same for nodes that differ in name and streams."""
     copy = NodeProto(op_type=node.op_type)
     copy.attribute.extend(node.attribute)
-    return copy.SerializeToString(deterministic=True)
+    text: bytes = copy.SerializeToString(deterministic=True)
+    return text
 
 
 def _choices(kernels: Mapping[str, Unit], held: Sequence[int]) -> Iterator[Choice]:
@@ -191,8 +193,9 @@ def _links(model: ModelWrapper) -> Iterator[Link]:
 
 def table_of(chosen: Mapping[str, Choice], layers: Mapping[str, str]) -> Table:
     """The folding file of a choice for every unit, with the layer of each where it is known."""
-    return {
-        name: ({LAYER: layers[name]} if name in layers else {}) | dict(choice.entry)
-        for name, choice in chosen.items()
-        if choice.entry
-    }
+    table: Table = {}
+    for name, choice in chosen.items():
+        if choice.entry:
+            table[name] = {LAYER: layers[name]} if name in layers else {}
+            table[name] |= dict(choice.entry)
+    return table

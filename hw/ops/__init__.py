@@ -5,6 +5,7 @@ from hw.ops.dense import Dense
 from hw.ops.depthwise import Depthwise
 from hw.ops.fifo import Fifo
 from hw.ops.global_acc_pool import GlobalAccPool
+from hw.ops.grid_peak import GridPeak
 from hw.ops.requant import Requant
 from hw.ops.stream_add import StreamAdd
 from hw.ops.stream_concat import StreamConcat
@@ -16,6 +17,7 @@ __all__ = [
     "Depthwise",
     "Fifo",
     "GlobalAccPool",
+    "GridPeak",
     "Requant",
     "StreamAdd",
     "StreamConcat",
