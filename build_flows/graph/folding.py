@@ -82,22 +82,23 @@ def _check_lanes(window: Unit, unit: Unit) -> None:
 
 def _apply(unit: Unit, attribute: str, value: int | str, where: str) -> None:
     folds, names = unit.folds, unit.options
+    layer = f"layer {unit.layer}: " if unit.layer else ""
     if attribute in folds:
         channels = folds[attribute]
         if not isinstance(value, int) or value < 1 or channels % value:
             raise UserError(
-                f"{attribute}={value} does not divide the {channels} channels of "
-                f"{unit.described}; use one of {divisors(channels)}"
+                f"{layer}{attribute}={value} does not divide the {channels} channels of "
+                f"{unit.name}; use one of {divisors(channels)}"
             )
         unit.set_fold(attribute, value)
     elif attribute == LAYER:
         _check_layer(unit, str(value), where)
     elif attribute not in names:
         known = ", ".join((*folds, *names)) or "no fold"
-        raise UserError(f"{where} sets {attribute} of {unit.described}; it has {known}")
+        raise UserError(f"{layer}{where} sets {attribute} of {unit.name}; it has {known}")
     elif value not in names[attribute]:
         raise UserError(
-            f"{where} sets {attribute}={value} of {unit.described}; "
+            f"{layer}{where} sets {attribute}={value} of {unit.name}; "
             f"use {', '.join(names[attribute])}"
         )
     elif attribute == "ramStyle":

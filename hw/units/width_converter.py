@@ -19,6 +19,11 @@ class WidthConverter(FinnUnit):
     arranges = True
     cpp_kernel = "width_converter"
 
+    @property
+    def cycles(self) -> int:
+        """A word a cycle on the side that has more; FINN says 0."""
+        return max(self.inputs[0].words, self.outputs[0].words)
+
     def resources(self) -> Resources:
         return converter_resources(self.inputs[0].width, self.outputs[0].width)
 

@@ -16,6 +16,7 @@ from tests.hw.hls.finn_cases import FINN_CASES, MVAU_CASES, finn_op, mvau_vector
 from tests.hw.rtl import (
     test_dense,
     test_depthwise,
+    test_fifo,
     test_global_acc_pool,
     test_grid_peak,
     test_requant,
@@ -119,8 +120,10 @@ def test_illegal_sizes_are_told(
 
 
 def test_operators_and_settings_without_twin_are_refused() -> None:
-    with pytest.raises(UserError, match="no HLS twin of VVAU_rtl; there are Dense, MVAU_rtl"):
+    with pytest.raises(UserError, match="there is no unit for VVAU_rtl, only for MVAU_rtl, "):
         twin_of(finn_op("VVAU_rtl"))
+    with pytest.raises(UserError, match="dut: the kernel fifo has no HLS twin"):
+        twin_of(test_fifo.CASES[0].op)
     with pytest.raises(UserError, match="word of 129 lanes of 8 bits is too wide for ap_uint"):
         twin_of(window_case((2, 2), 129, 129, (1, 1)).op)
     op = window_case((5, 5), 1, 1, (2, 2)).op
