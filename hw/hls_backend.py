@@ -18,7 +18,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import add_op_to_domain, getCustomOp
 from qonnx.transformation.base import Transformation
 
-from hw.ops import Dense, Depthwise, GlobalAccPool, Requant, StreamAdd, StreamConcat, StreamFork
+from hw.ops import operators
 from hw.ops.base import KernelOp
 from hw.twin import Twin, headers, twin_of
 
@@ -104,8 +104,7 @@ def _backend_of(kernel: type[KernelOp]) -> type[KernelOp]:
     return operator
 
 
-KERNELS = (Dense, Depthwise, GlobalAccPool, Requant, StreamAdd, StreamConcat, StreamFork)
-BACKENDS = {kernel.__name__: _backend_of(kernel) for kernel in KERNELS}
+BACKENDS = {name: _backend_of(kernel) for name, kernel in operators().items() if kernel.cpp_kernel}
 
 
 class PreferHls(Transformation):

@@ -39,6 +39,7 @@ class KernelOp(Unit, CustomOp):
     rtl_module: ClassVar[str]  #: module name = file name in hw/rtl
     rtl_sources: ClassVar[tuple[str, ...]] = ()  #: further modules in hw/rtl it instantiates
     stream_inputs: ClassVar[int] = 1  #: leading ONNX inputs that are streams
+    replaces: ClassVar[str] = ""  #: operator of the integer graph whose place it takes
     takes_weights: ClassVar[bool] = False  #: whether the last of them are weights, on a memory
 
     # -- to be given by each kernel ------------------------------------------------------------
@@ -69,6 +70,23 @@ class KernelOp(Unit, CustomOp):
     @abstractmethod
     def latency(self) -> int:
         """Clock cycles from the last input word of the first result to that result at the port."""
+
+    # -- in the place of a node ----------------------------------------------------------------
+
+    @classmethod
+    def inputs_for(cls, node: NodeProto) -> list[str]:
+        """Inputs of the operator in the place of ``node``."""
+        return list(node.input)
+
+    @classmethod
+    def attributes_for(cls, model: ModelWrapper, node: NodeProto) -> dict[str, Any]:
+        """Attributes of the operator in the place of ``node``; UserError where it cannot be."""
+        *vectors, channels = model.get_tensor_shape(node.input[0])
+        return {
+            "NumChannels": channels,
+            "numInputVectors": vectors,
+            "inputDataType": model.get_tensor_datatype(node.input[0]).name,
+        }
 
     # -- attributes ----------------------------------------------------------------------------
 

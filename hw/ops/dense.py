@@ -12,7 +12,10 @@ from math import ceil
 from typing import Any
 
 import numpy as np
+from onnx import NodeProto
 from qonnx.core.datatype import BaseDataType, DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
 
 from host.common.arrays import IntArray
 from host.common.errors import UserError
@@ -20,9 +23,11 @@ from hw.ops.base import RAM_STYLE, KernelOp, check_weight_type, divisors
 from hw.ops.fifo import lut_memory_luts
 from hw.ops.unit import Resources, Sizes, Table
 from hw.ops.weight_stream import mvau_weight_lanes, weight_table
+from hw.ops.widths import sum_of_products
 
 MAX_BITS = 8  #: of an input and of a weight: four products fit 18 bits with sign
 MAX_ACC_BITS = 48
+OUTPUT_BITS = 32  #: accumulators leave the accelerator in words the host reads without unpacking
 SPACING = 18  #: bits between the pixels in a DSP
 CHAIN = 4  #: most products summed inside the DSPs
 
@@ -35,6 +40,7 @@ class Dense(KernelOp):
     (1, H, W); MW, MH, SIMD and PE mean what they do in FINN.
     """
 
+    replaces = "MVAU"
     rtl_module = cpp_kernel = "dense"
     stream_inputs = 2
     takes_weights = True
@@ -51,6 +57,24 @@ class Dense(KernelOp):
         }
         del types["NumChannels"]  # MW
         return types
+
+    @classmethod
+    def attributes_for(cls, model: ModelWrapper, node: NodeProto) -> dict[str, Any]:
+        """Accumulators just wide enough, those of the last layer for the host."""
+        old, activation = getCustomOp(node), model.get_tensor_datatype(node.input[0])
+        sums = sum_of_products(model.get_initializer(node.input[1]).T, activation).name
+        inner = model.find_consumers(node.output[0])
+        return {
+            **{name: old.get_nodeattr(name) for name in ("MW", "MH", "weightDataType")},
+            "numInputVectors": model.get_tensor_shape(node.input[0])[:-1],
+            "inputDataType": activation.name,
+            "accDataType": sums if inner else f"INT{OUTPUT_BITS}",
+        }
+
+    @classmethod
+    def inputs_for(cls, node: NodeProto) -> list[str]:
+        """Data and weights."""
+        return list(node.input[:2])
 
     @property
     def channels(self) -> int:

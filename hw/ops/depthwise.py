@@ -12,7 +12,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from onnx import NodeProto
 from qonnx.core.datatype import BaseDataType, DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
 
 from host.common.arrays import IntArray
 from host.common.errors import UserError
@@ -20,6 +23,7 @@ from hw.ops.base import RAM_STYLE, KernelOp, check_weight_type
 from hw.ops.cost import output_fifo_cost
 from hw.ops.unit import Resources, Sizes, Table
 from hw.ops.weight_stream import weight_table
+from hw.ops.widths import sum_of_products
 
 MAX_ACT_BITS, MAX_WEIGHT_BITS, MAX_ACC_BITS = 27, 18, 48  #: operands of a DSP48E2, signed
 ABSTRACT_WINDOWS = ("ConvolutionInputGenerator", "Im2Col")  #: give taps first, all channels last
@@ -33,6 +37,7 @@ class Depthwise(KernelOp):
     ``numInputVectors`` is (1, OH, OW), ``NumChannels`` is C.
     """
 
+    replaces = "VVAU"
     rtl_module = cpp_kernel = "depthwise"
     rtl_sources = ("fifo", "output_fifo")
     stream_inputs = 2
@@ -46,6 +51,25 @@ class Depthwise(KernelOp):
             "accDataType": ("s", True, ""),
             "ramStyle": RAM_STYLE,
         }
+
+    @classmethod
+    def attributes_for(cls, model: ModelWrapper, node: NodeProto) -> dict[str, Any]:
+        """Accumulators just wide enough."""
+        old, common = getCustomOp(node), super().attributes_for(model, node)
+        channels = old.get_nodeattr("Channels")
+        weights = model.get_initializer(node.input[1]).reshape(channels, -1)
+        activation = model.get_tensor_datatype(node.input[0])
+        return common | {
+            "NumChannels": channels,
+            "Kernel": old.get_nodeattr("Kernel"),
+            "weightDataType": old.get_nodeattr("weightDataType"),
+            "accDataType": sum_of_products(weights, activation).name,
+        }
+
+    @classmethod
+    def inputs_for(cls, node: NodeProto) -> list[str]:
+        """Window and weights."""
+        return list(node.input[:2])
 
     @property
     def taps(self) -> int:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from onnx import NodeProto
 from qonnx.core.datatype import BaseDataType, DataType
 
 from host.common.arrays import IntArray
@@ -16,8 +17,14 @@ from hw.ops.unit import Resources, Sizes
 class GlobalAccPool(KernelOp):
     """(N, H, W, C) -> (N, 1, 1, C); the factor 1/(H*W) belongs to the requantisation behind."""
 
+    replaces = "ReduceSum"
     rtl_module = cpp_kernel = "global_acc_pool"
     rtl_sources = ("stream_fork",)
+
+    @classmethod
+    def inputs_for(cls, node: NodeProto) -> list[str]:
+        """The data; the axes are known."""
+        return list(node.input[:1])
 
     @property
     def pixels(self) -> int:

@@ -13,13 +13,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from onnx import NodeProto
 from qonnx.core.datatype import BaseDataType, DataType
+from qonnx.core.modelwrapper import ModelWrapper
 
 from host.common.arrays import F64Array, IntArray
 from host.common.errors import UserError
 from hw.ops.base import KernelOp, pack
 from hw.ops.cost import output_fifo_cost, rom_luts
 from hw.ops.unit import Resources, Sizes, Table
+from hw.ops.widths import signed_bits
 
 SCALE_BITS = 18  #: signed width of a scale: the B operand of a DSP48E2
 BIAS_FRACTION = 6  #: fractional bits of an offset, in output steps
@@ -78,6 +81,7 @@ class Requant(KernelOp):
     ``outputDataType``. ``biasBits`` is the signed width of a bias in the parameter memory.
     """
 
+    replaces = "Requant"  # of the integer graph, whose widths are not known yet
     rtl_module = cpp_kernel = "requant"
     rtl_sources = ("fifo", "output_fifo")
 
@@ -87,6 +91,18 @@ class Requant(KernelOp):
             "outputDataType": ("s", True, ""),
             "perChannel": ("i", False, 1, {0, 1}),
             "biasBits": ("i", False, SUM_BITS),
+        }
+
+    @classmethod
+    def attributes_for(cls, model: ModelWrapper, node: NodeProto) -> dict[str, Any]:
+        """Those of the node, and the widths."""
+        old = cls(node)
+        scale, bias = (model.get_initializer(name) for name in node.input[1:])
+        return super().attributes_for(model, node) | {
+            "shift": old.shift,
+            "outputDataType": old.get_nodeattr("outputDataType"),
+            "perChannel": int(scale.size > 1),
+            "biasBits": signed_bits(bias),
         }
 
     @property

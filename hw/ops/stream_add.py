@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from onnx import NodeProto
 from qonnx.core.datatype import BaseDataType, DataType
+from qonnx.core.modelwrapper import ModelWrapper
 
 from host.common.arrays import IntArray
 from host.common.errors import UserError
@@ -18,10 +21,21 @@ SLACK_PIXELS = 4  #: what the pipelines of a branch hold besides its windows
 class StreamAdd(KernelOp):
     """``a + b`` of two tensors of the same shape and type; the sum never overflows."""
 
+    replaces = "Add"
     rtl_module = cpp_kernel = "stream_add"
     rtl_sources = ("stream_fork",)
     stream_inputs = 2
     joins = True
+
+    @classmethod
+    def attributes_for(cls, model: ModelWrapper, node: NodeProto) -> dict[str, Any]:
+        """As every kernel; UserError unless both inputs have one type."""
+        a, b = (model.get_tensor_datatype(name) for name in node.input)
+        if a != b:
+            raise UserError(
+                f"{node.name} adds {a.name} and {b.name}; share one quantiser between its branches"
+            )
+        return super().attributes_for(model, node)
 
     def golden(self, *inputs: IntArray) -> tuple[IntArray, ...]:
         a, b = inputs

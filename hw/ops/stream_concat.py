@@ -8,7 +8,9 @@ from math import ceil
 from typing import Any
 
 import numpy as np
+from onnx import NodeProto
 from qonnx.core.datatype import BaseDataType
+from qonnx.core.modelwrapper import ModelWrapper
 
 from host.common.arrays import IntArray
 from host.common.errors import UserError
@@ -21,6 +23,7 @@ CHANNEL_BITS = 16  #: width of one entry of the SystemVerilog parameter CHANNELS
 class StreamConcat(KernelOp):
     """Channels of every input one after another; all inputs share type, PE and leading shape."""
 
+    replaces = "Concat"
     rtl_module = cpp_kernel = "stream_concat"
     rtl_sources = ("stream_fork",)
     joins = True
@@ -31,6 +34,13 @@ class StreamConcat(KernelOp):
             "NumChannels": ("i", False, 0),  # given by ChannelsPerInput
             "ChannelsPerInput": ("ints", True, []),
         }
+
+    @classmethod
+    def attributes_for(cls, model: ModelWrapper, node: NodeProto) -> dict[str, Any]:
+        """The channels of each input."""
+        channels = [model.get_tensor_shape(name)[-1] for name in node.input]
+        common = super().attributes_for(model, node)
+        return common | {"NumChannels": 0, "ChannelsPerInput": channels}
 
     @property
     def channels_per_input(self) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from qonnx.custom_op.base import CustomOp
 from qonnx.custom_op.registry import getCustomOp
 
 from host.common.errors import UserError
-from hw import ops
+from hw.ops import operators
 from hw.ops.unit import Unit
 from hw.units.finn import FinnUnit
 from hw.units.mvau import Mvau
@@ -32,7 +32,7 @@ def unit_of(subject: NodeProto | CustomOp) -> Unit:
         return op
     node = op.onnx_node
     if node.op_type not in ADAPTERS:
-        known = ", ".join((*ADAPTERS, *ops.__all__))
+        known = ", ".join((*ADAPTERS, *operators()))
         raise UserError(f"{node.name}: there is no unit for {node.op_type}, only for {known}")
     return ADAPTERS[node.op_type](op)
 

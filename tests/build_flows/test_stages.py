@@ -12,10 +12,11 @@ from qonnx.core.modelwrapper import ModelWrapper
 from build_flows.design.verify import verify
 from build_flows.flow import run_steps
 from build_flows.graph.folding import apply_table, read_table
-from build_flows.graph.mapping import map_to_kernels, signed_bits, sum_of_products
+from build_flows.graph.mapping import map_to_kernels
 from build_flows.graph.streamline import streamline
 from build_flows.steps import STEPS
 from host.common.errors import UserError, VerifyError
+from hw.ops.widths import signed_bits, sum_of_products
 from hw.units import units_of
 from tests.build_flows.conftest import config_of, export_random
 from tests.build_flows.test_flow import write_golden
