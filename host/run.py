@@ -26,12 +26,12 @@ from host.backends import (
     DEFAULT_BUILD,
     DEFAULT_MODEL,
     MONITOR_MODEL,
-    ROOT,
     Backend,
     open_backend,
 )
 from host.common.atomic import check_image_name, write_image, write_text
 from host.common.errors import FAILURES
+from host.common.paths import WORK, relative
 from host.face.crop import Transform, crop_face
 from host.face.detect import Box, FaceDetector
 from host.face.draw import side_by_side
@@ -48,7 +48,7 @@ STDOUT = Path("-")
 ENDED = {True: "nothing was written", False: "the files are complete up to here"}
 """What Ctrl-C leaves behind of a picture and of a recording."""
 
-DEFAULT_OUT = ROOT / "build" / "face.png"
+DEFAULT_OUT = WORK / "build" / "face.png"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,20 +151,20 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         help="JSON to FILE or stdout: one result, or a line for each frame; a picture is then "
         "drawn only with --out")  # fmt: skip
     add("--out", type=Path, metavar="FILE",
-        help=f"annotated picture (default {_short(DEFAULT_OUT)}) or video")  # fmt: skip
+        help=f"annotated picture (default {relative(DEFAULT_OUT)}) or video")  # fmt: skip
     add("--equalise", action="store_true", help="histogram equalisation of the crop")
     add("--model", type=Path, metavar="FILE",
-        help=f"ONNX file for cpu and gpu (default {_short(DEFAULT_MODEL)} for a picture, "
-        f"{_short(MONITOR_MODEL)} to watch)")  # fmt: skip
-    add("--build", type=Path, metavar="DIR",
-        help=f"folder for sim, csim, fpga (default {_short(DEFAULT_BUILD)}, not fpga)")  # fmt: skip
+        help=f"ONNX file for cpu and gpu (default {relative(DEFAULT_MODEL)} for a picture, "
+        f"{relative(MONITOR_MODEL)} to watch)")  # fmt: skip
+    add(
+        "--build",
+        type=Path,
+        metavar="DIR",
+        help=f"folder for sim, csim, fpga (default {relative(DEFAULT_BUILD)}, not fpga)",
+    )
     add("--threads", type=int, default=0, metavar="N", help="of cpu (default: one a core)")
     add_options(parser)
     return parser.parse_args(arguments)
-
-
-def _short(path: Path) -> str:
-    return os.path.relpath(path, ROOT)
 
 
 def run(options: argparse.Namespace) -> None:
