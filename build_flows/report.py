@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
@@ -26,6 +25,7 @@ from build_flows.explore.cost import kernel_name, unit_cost
 from build_flows.flow import Job
 from build_flows.graph.folding import has_weights
 from build_flows.graph.streamline import OUTPUT_AFFINE
+from host.common.arrays import IntArray
 from host.common.atomic import write_bytes, write_image
 from host.face.crop import crop_face
 from host.face.detect import FaceDetector
@@ -154,9 +154,7 @@ def _costs(model: ModelWrapper, part: str) -> Iterator[tuple[str, Resources]]:
         yield weight_port.MODULE, weight_port.resources()
 
 
-def draw_face(
-    accumulators: npt.NDArray[np.int64], affine: dict[str, Any], golden: Golden, path: Path
-) -> None:
+def draw_face(accumulators: IntArray, affine: dict[str, Any], golden: Golden, path: Path) -> None:
     """Landmarks of the first golden image, on the portrait if that is what the image shows.
 
     Networks with other than 98 landmarks have no picture.

@@ -16,11 +16,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from host.common.arrays import Images
+
 if not __package__:  # started as a script: what is imported is the package, not its folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import numpy as np
-import numpy.typing as npt
 
 from host import power
 from host.backends import BACKENDS, MONITOR_MODEL, Backend, open_backend
@@ -46,8 +47,6 @@ BARE_CALLS = 200
 """Calls by which the backend is compared with a bare loop."""
 
 PACKAGES = ("numpy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu", "pynq", "torch")
-
-Images = npt.NDArray[np.uint8]
 
 
 def make_clip() -> list[Images]:

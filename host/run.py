@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from host.common.arrays import Image, Points
+
 if not __package__:  # started as a script: what is imported is the package, not its folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import numpy as np
-import numpy.typing as npt
 
 from host.backends import (
     BACKENDS,
@@ -55,13 +56,13 @@ class Result:
     """Landmarks of one face and how they came about."""
 
     source: str
-    picture: npt.NDArray[np.uint8]
+    picture: Image
     """(H, W, 3) BGR."""
     box: Box
     """The detector's box."""
     crop: Transform
     """The square that the network saw."""
-    landmarks: npt.NDArray[np.float64]
+    landmarks: Points
     """(points, 2), x then y, in pixels of the picture."""
     backend: str
     model: str

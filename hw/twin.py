@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from qonnx.custom_op.base import CustomOp
 
+from host.common.arrays import IntArray
 from host.common.errors import UserError
 from hw.ops import Dense, Depthwise
-from hw.ops.base import IntArray, KernelOp
+from hw.ops.base import KernelOp
 from hw.ops.weight_stream import mvau_weight_lanes
 
 HLS_FOLDER = Path(__file__).parent / "hls"

@@ -17,9 +17,10 @@ import numpy as np
 from build_flows.board.shell import config_hash, output_bits
 from build_flows.design.stitch import Design
 from host.board.overlay import FORMAT, KIND, SETTINGS, WEIGHTS, checksum, read_overlay
+from host.common.arrays import U32Array
 from host.common.atomic import replacing
 from hw.ops import control_registers
-from hw.ops.weight_port import U32Array, to_slices
+from hw.ops.weight_port import to_slices
 
 REPORTS = "reports"
 REQUIREMENTS = "requirements-board.txt"

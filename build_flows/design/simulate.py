@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.design.stitch import TOP, Design, Stream, net_of, source_files
 from build_flows.design.verify import Golden, compare
+from host.common.arrays import Images, IntArray
 from host.common.atomic import replacing
 from host.common.errors import ToolError, UserError
 from hw.finn.environment import prepare_verilator
@@ -52,7 +52,7 @@ VERILATOR = (
 class Run:
     """What a simulation gave."""
 
-    found: npt.NDArray[np.int64]
+    found: IntArray
     """Accumulators (N, outputs)."""
     stats: dict[str, Any]
     """Cycle of the first input word and of each frame's last output, and what the streams did."""
@@ -82,7 +82,7 @@ class Simulator:
 
     def run(
         self,
-        images: npt.NDArray[np.uint8],
+        images: Images,
         folder: Path,
         stall_seed: int | None = None,
         options: Sequence[str] = (),
@@ -134,7 +134,7 @@ def simulate(
 def write_trace(
     model: ModelWrapper,
     design: Path,
-    images: npt.NDArray[np.uint8],
+    images: Images,
     window: range,
     path: Path,
     cache: Path,

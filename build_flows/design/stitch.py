@@ -20,9 +20,10 @@ from qonnx.custom_op.base import CustomOp
 from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.graph.folding import has_weights
+from host.common.arrays import IntArray
 from hw.generate import declaration, instance, module_instance
 from hw.ops import Dense, Depthwise
-from hw.ops.base import IntArray, KernelOp
+from hw.ops.base import KernelOp
 from hw.ops.weight_port import CHAIN_BITS, MODULE
 from hw.ops.weight_stream import WeightStream, mvau_weight_lanes
 

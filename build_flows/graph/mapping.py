@@ -27,6 +27,7 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 
 from build_flows.graph.edit import apply_all, kernel_node
+from host.common.arrays import IntArray
 from host.common.errors import UserError
 
 FINN_KERNELS = ("FMPadding", "ConvolutionInputGenerator")
@@ -187,7 +188,7 @@ class ForkStreams(Transformation):
         return new
 
 
-def signed_bits(values: npt.NDArray[np.int64]) -> int:
+def signed_bits(values: IntArray) -> int:
     """Bits of the narrowest two's complement that holds every value."""
     low, high = int(values.min()), int(values.max())
     return max((-low - 1).bit_length() if low < 0 else 0, high.bit_length() if high > 0 else 0) + 1

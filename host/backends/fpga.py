@@ -15,11 +15,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from host.backends.base import Images, Landmarks, check_images, landmarks_of
+from host.backends.base import check_images, landmarks_of
 from host.board.device import Device
 from host.board.overlay import Memory, Overlay, read_overlay
+from host.common.arrays import Accumulators, Image, Images, Points, U32Array
 from host.common.errors import DeviceError, UserError
 
 log = logging.getLogger(__name__)
@@ -32,8 +32,6 @@ MEMORY_SHIFT = 20  #: of the memory's index in WEIGHT_ADDRESS
 RING = 4  #: frames that are prepared, inside or not yet fetched from their buffer
 TOTALS = ("CYCLES", "BUSY_CYCLES", "FULL_CYCLES", "EMPTY_CYCLES", "BLOCKED_CYCLES")
 COUNTERS = ("FRAMES_IN", "FRAMES_OUT", "FRAMES_DROPPED", "FRAME_CYCLES")
-
-Accumulators = npt.NDArray[np.int32]
 
 
 class FpgaBackend:
@@ -86,7 +84,7 @@ class FpgaBackend:
 
     # -- frames --------------------------------------------------------------------------------
 
-    def infer(self, images: Images) -> Landmarks:
+    def infer(self, images: Images) -> Points:
         """Return landmarks (N, points, 2), fractions 0..1 of the crop; images (N, S, S) uint8.
 
         ``details`` then holds the counters. Raises DeviceError; the frames are then lost.
@@ -107,7 +105,7 @@ class FpgaBackend:
         results += [self.collect(ticket) for ticket in waiting]
         return np.stack(results)
 
-    def submit(self, image: npt.NDArray[np.uint8]) -> int:
+    def submit(self, image: Image) -> int:
         """Begin one frame (S, S) uint8 and return the ticket for ``collect``.
 
         RING frames may be under way; UserError if that many have not been collected.
@@ -365,7 +363,7 @@ def _lock(device: Device) -> socket.socket:
     return lock
 
 
-def _difference(memory: Memory, position: int, found: npt.NDArray[np.uint32]) -> str:
+def _difference(memory: Memory, position: int, found: U32Array) -> str:
     word, part = divmod(position, -(-memory.bits // 32))
     return (
         f"weight memory {memory.name} word {word} slice {part} reads "

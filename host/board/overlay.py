@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from host.board.device import U32Array
+from host.common.arrays import F64Array, U32Array
 from host.common.errors import UserError
 
 KIND = "landmarks overlay"
@@ -54,9 +53,9 @@ class Overlay:
     """Side of the square grey input in pixels; a frame is one byte a pixel, row by row."""
     outputs: int
     """32-bit accumulators of a frame."""
-    scale: npt.NDArray[np.float64]
+    scale: F64Array
     """Landmark coordinate per unit of the accumulator, (outputs,)."""
-    bias: npt.NDArray[np.float64]
+    bias: F64Array
     """Landmark coordinate at accumulator 0, (outputs,)."""
     clk_mhz: float
     """Clock that the implementation met."""

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from host.board.device import Bytes, Channel, U32Array
+from host.board.device import Channel
+from host.common.arrays import Bytes, U32Array
 from host.common.errors import DeviceError, UserError
 
 ACCELERATOR = "landmarks_0"

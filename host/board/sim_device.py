@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from host.board.device import Bytes, Channel, U32Array
+from host.board.device import Channel
+from host.common.arrays import Bytes, U32Array
 from host.common.errors import DeviceError, UserError
 
 PAUSE_CYCLES = 500

@@ -16,11 +16,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from host.common.arrays import Image, Points
 from host.common.errors import UserError
 from host.face.detect import CROP_DOWN, CROP_SCALE, Box
-
-Image = npt.NDArray[np.uint8]
-Points = npt.NDArray[np.float64]
 
 INPUT_SIZE = 112
 """Side of the network's input in pixels."""

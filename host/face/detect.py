@@ -25,8 +25,8 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from host.common.arrays import F64Array, Image
 from host.common.errors import UserError
 
 CROP_SCALE = 1.07
@@ -88,7 +88,7 @@ class FaceDetector:
             )
         self._cascade = cv2.CascadeClassifier(str(path))
 
-    def find(self, image: npt.NDArray[np.uint8]) -> list[Box]:
+    def find(self, image: Image) -> list[Box]:
         """Return all faces, the largest first.
 
         Args:
@@ -105,7 +105,7 @@ class FaceDetector:
         boxes = [Box(*(round(float(value) * factor) for value in row)) for row in found]
         return sorted(boxes, key=lambda box: (-box.width * box.height, box.x, box.y))
 
-    def find_largest(self, image: npt.NDArray[np.uint8]) -> Box:
+    def find_largest(self, image: Image) -> Box:
         """Return the largest face.
 
         Raises:
@@ -139,7 +139,7 @@ class YunetDetector:
         except cv2.error as error:
             raise UserError(f"{model} is no YuNet that OpenCV reads: {error.err}") from error
 
-    def find(self, image: npt.NDArray[np.uint8]) -> list[Box]:
+    def find(self, image: Image) -> list[Box]:
         """Return all faces as boxes of the Haar cascade's kind, the largest first."""
         height, width = image.shape[:2]
         self._net.setInputSize((width, height))
@@ -162,7 +162,7 @@ class MtcnnDetector:
             ) from error
         self._net = MTCNN(keep_all=True)
 
-    def find(self, image: npt.NDArray[np.uint8]) -> list[Box]:
+    def find(self, image: Image) -> list[Box]:
         """Return all faces as boxes of the Haar cascade's kind, the largest first."""
         corners, _ = self._net.detect(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
         if corners is None:
@@ -171,7 +171,7 @@ class MtcnnDetector:
         return _as_haar(rows)
 
 
-def _as_haar(rows: npt.NDArray[np.float64]) -> list[Box]:
+def _as_haar(rows: F64Array) -> list[Box]:
     """Boxes (N, 4) around brows to chin as the squares that the Haar cascade would give."""
     boxes = []
     for x, y, width, height in rows.tolist():

@@ -10,12 +10,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from host.common.arrays import Image
 from host.common.errors import UserError
 from host.face.header import read_header
-
-Image = npt.NDArray[np.uint8]
 
 ASTRONAUT = "astronaut"
 """Name of the built-in source; a file of that name is ``./astronaut``."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Points = npt.NDArray[np.float64]
+from host.common.arrays import Points
 
 TEMPLATE_POINTS = (60, 64, 68, 72, 51, 54, 55, 59, 76, 82, 16)
 """Eye corners, nose ridge's ends, nostrils, corners of the mouth, chin."""

@@ -11,13 +11,11 @@ from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from host.common.arrays import Image
 from host.common.errors import UserError
 from host.drawn.script import DEMO_S, FPS, Event, check_script, draw_frame, head_at
 from host.face.image import READ_SUFFIXES, read_image
-
-Image = npt.NDArray[np.uint8]
 
 FOLDER_FPS = 25.0
 """Pictures of a folder follow each other at this rate unless another one is given."""

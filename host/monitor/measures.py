@@ -13,12 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from host.common.arrays import Points
 from host.face.crop import square_around_landmarks
 from host.face.landmarks import INNER_LIPS, LEFT_EYE, RIGHT_EYE
 from host.face.pose import head_pose
 from host.monitor.thresholds import Thresholds
-
-Points = npt.NDArray[np.float64]
 
 FRONTAL_DEG = 15.0
 """Only faces turned by less than this calibrate the eyes."""

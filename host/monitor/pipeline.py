@@ -19,8 +19,8 @@ from functools import cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from host.common.arrays import Image
 from host.common.errors import FAILURES
 from host.face.draw import Colour, draw_driver
 from host.monitor.capture import Frame, Source
@@ -68,7 +68,7 @@ class Observation:
     """Wall time by stage."""
 
     @cached_property
-    def picture(self) -> npt.NDArray[np.uint8]:
+    def picture(self) -> Image:
         """The annotated frame, drawn once for all sinks."""
         found = self.measures
         parts = [self.state.upper(), f"{found.time_s:.1f} s"]

@@ -16,13 +16,11 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from host.common.arrays import Image
 from host.common.errors import UserError
 from host.face.image import check_pixels
 from host.monitor.capture import FOLDER_FPS, Frame
-
-Image = npt.NDArray[np.uint8]
 
 LIMIT_MS = 2500
 """OpenCV waits this long for a stream to open, and for each frame."""

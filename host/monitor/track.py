@@ -17,9 +17,9 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from host.backends.base import Backend
+from host.common.arrays import F32Array, Image, Points
 from host.common.errors import UserError
 from host.face.crop import (
     Transform,
@@ -31,9 +31,6 @@ from host.face.detect import Box
 from host.face.landmarks import inter_ocular
 from host.monitor.capture import Frame
 from host.monitor.smooth import OneEuro
-
-Image = npt.NDArray[np.uint8]
-Points = npt.NDArray[np.float64]
 
 RECHECK_S = 2.0
 """The detector confirms the face this often."""
@@ -171,7 +168,7 @@ class Tracker:
         self._backend, self._search, self._equalise = backend, search, equalise
         self._filter = OneEuro(CUTOFF_HZ, BETA)
         self._square: Transform | None = None
-        self._likeness: npt.NDArray[np.float32] | None = None
+        self._likeness: F32Array | None = None
         self._asked_s = -np.inf
         self._misses = 0
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from host.common.arrays import U32Array
 from host.common.errors import UserError
 from hw.ops.base import Resources
 
@@ -38,8 +38,6 @@ SLICE_BITS = 32
 WORD_BITS = 20  #: of the word in ADDRESS; the memory's index is above
 MAX_MEMORIES = 1 << (32 - WORD_BITS)
 MAX_DEPTH = 1 << WORD_BITS
-
-U32Array = npt.NDArray[np.uint32]
 
 
 def address(memory: int, word: int = 0) -> int:

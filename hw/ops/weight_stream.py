@@ -15,8 +15,9 @@ import numpy as np
 from onnx import helper
 from qonnx.core.datatype import BaseDataType
 
+from host.common.arrays import IntArray
 from host.common.errors import UserError
-from hw.ops.base import IntArray, KernelOp, Resources, pack
+from hw.ops.base import KernelOp, Resources, pack
 from hw.ops.cost import output_fifo_cost, rom_luts
 from hw.ops.fifo import ULTRA_SHAPE, lut_memory_luts, memory_cost
 from hw.ops.weight_port import CHAIN_BITS, MAX_DEPTH, MAX_MEMORIES, SLICE_BITS, slices_per_word

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from onnx import helper
 
+from host.common.arrays import IntArray
 from hw import ops
-from hw.ops.base import IntArray, KernelOp
+from hw.ops.base import KernelOp
 from hw.ops.requant import quantise_affine
 
 # Lanes, channels and depths as the width-1.0 network uses them

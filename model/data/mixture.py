@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from rich.console import Console
 from rich.progress import Progress
 
+from host.common.arrays import IntArray
 from host.common.errors import UserError
 from model.data.augment import Batch, augment, join, view
 from model.data.crops import Crops, cached_crops, from_procedural
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from model.training.config import TrainConfig
 
 HELD_OUT_SEED = 1_000_000  #: added to the seed for the faces that are only measured
-Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Mixture:
     parts: tuple[Crops, ...]
     repeats: tuple[float, ...]
 
-    def order(self, seed: int, epoch: int) -> Indices:
+    def order(self, seed: int, epoch: int) -> IntArray:
         """Random order of an epoch: rows (part, face). A fraction of a repeat is a random part."""
         rng = np.random.default_rng((seed, epoch))
         rows = []
@@ -52,7 +51,9 @@ class Mixture:
         """Faces that an epoch shows."""
         return len(self.order(0, 0))
 
-    def batch(self, rows: Indices, size: int, generator: torch.Generator, strength: float) -> Batch:
+    def batch(
+        self, rows: IntArray, size: int, generator: torch.Generator, strength: float
+    ) -> Batch:
         """The faces of ``rows``, changed at random unless ``strength`` is 0; sorted by part."""
         batches = []
         for number, crops in enumerate(self.parts):
@@ -111,7 +112,7 @@ def _plain(
     return view(batch, framed, size)
 
 
-def as_batch(crops: Crops, chosen: Indices) -> Batch:
+def as_batch(crops: Crops, chosen: IntArray) -> Batch:
     """Faces of ``crops`` as they are, pictures (B, 1, S, S) in 0..1."""
     part = crops.part(chosen)
     return Batch(

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from host.backends.csim import CsimBackend
+from host.common.arrays import F64Array, Images, Points
 from host.common.atomic import replacing, write_text
 from host.common.errors import UserError, VerifyError
 from host.face.crop import Transform, crop_square, square_around_box, square_around_landmarks
@@ -30,10 +30,6 @@ from model.data.registry import PROCEDURAL, as_98, is_68, measured_faces
 from model.data.scheme68 import OUTER_CORNERS_68, to_68
 from model.evaluation.predictors import Predictor
 from model.export.integer import integer_network
-
-Errors = npt.NDArray[np.float64]
-Images = npt.NDArray[np.uint8]
-Points = npt.NDArray[np.float64]
 
 ROUND = 4  #: digits behind the point in reports
 
@@ -139,7 +135,7 @@ def cross_check(weights: Path, build: Path, faces: Faces) -> int:
     return len(found)
 
 
-def errors_of(predictor: Predictor, faces: Faces, images: Images | None = None) -> Errors:
+def errors_of(predictor: Predictor, faces: Faces, images: Images | None = None) -> F64Array:
     """NME of each face (N,) in percent. images: other crops of them, for example corrupted."""
     found = predictor.run(faces.stack if images is None else images)
     pairs = zip(found, faces.squares, strict=True)
@@ -147,7 +143,7 @@ def errors_of(predictor: Predictor, faces: Faces, images: Images | None = None) 
     return point_errors(placed, faces.records)
 
 
-def point_errors(placed: Points, records: list[Record]) -> Errors:
+def point_errors(placed: Points, records: list[Record]) -> F64Array:
     """NME of landmarks (N, 98, 2) in pixels of the pictures, in percent."""
     errors = np.empty(len(records))
     for scheme68 in (True, False):
@@ -160,7 +156,7 @@ def point_errors(placed: Points, records: list[Record]) -> Errors:
     return errors
 
 
-def figures(errors: Errors) -> dict[str, float]:
+def figures(errors: F64Array) -> dict[str, float]:
     """nme, fr10, auc10 and accuracy in percent, and the number of faces."""
     return {**as_keys(summarise(errors)), "faces": len(errors)}
 
@@ -173,7 +169,7 @@ def as_keys(metrics: Metrics) -> dict[str, float]:
     return {name: round(value, ROUND) for name, value in named.items()}
 
 
-def subsets(errors: Errors, records: list[Record]) -> dict[str, dict[str, float]]:
+def subsets(errors: F64Array, records: list[Record]) -> dict[str, dict[str, float]]:
     """Figures of the faces with each of WFLW's attributes, where there are any."""
     result = {}
     for index, name in enumerate(ATTRIBUTES):
@@ -274,7 +270,7 @@ def draw_faces(predictor: Predictor, faces: Faces, count: int, columns: int = 8)
     return tile(cells, columns)
 
 
-def write_errors(path: Path, faces: Faces, errors: Errors) -> None:
+def write_errors(path: Path, faces: Faces, errors: F64Array) -> None:
     """CSV with one row a face: picture, NME in percent."""
     rows = [f"{r.image},{e:.6f}" for r, e in zip(faces.records, errors, strict=True)]
     write_text(path, "\n".join(["image,nme", *rows]) + "\n")

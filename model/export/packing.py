@@ -19,10 +19,10 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-import numpy.typing as npt
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 
+from host.common.arrays import F64Array
 from hw.ops.requant import BIAS_FRACTION
 from model.export.qonnx import quant_info
 
@@ -51,7 +51,7 @@ def pack(model: ModelWrapper) -> ModelWrapper:
     return model
 
 
-def _offset_step(model: ModelWrapper, node: NodeProto) -> npt.NDArray[np.float64]:
+def _offset_step(model: ModelWrapper, node: NodeProto) -> F64Array:
     """Grid of the offsets of a normalisation: 2**-6 steps of the quantiser behind it."""
     while node.op_type != "Quant":
         node = model.find_consumers(node.output[0])[0]
@@ -59,7 +59,7 @@ def _offset_step(model: ModelWrapper, node: NodeProto) -> npt.NDArray[np.float64
 
 
 def _as_integers(
-    model: ModelWrapper, name: str, step: npt.NDArray[np.float64], kind: type[np.signedinteger]
+    model: ModelWrapper, name: str, step: F64Array, kind: type[np.signedinteger]
 ) -> list[NodeProto]:
     """Store constant ``name`` as integers times ``step``; the nodes that give back its float32.
 

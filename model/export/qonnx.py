@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 from google.protobuf.message import DecodeError
 from onnx import NodeProto
@@ -15,17 +14,16 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.basic import get_by_name
 
+from host.common.arrays import F64Array
 from host.common.errors import UserError
 from hw.ops.constants import fold_constants
-
-Float64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class QuantInfo:
     """Integer grid of a Quant node: ``value = integer * scale`` with low <= integer <= high."""
 
-    scale: Float64
+    scale: F64Array
     low: int
     high: int
 
@@ -63,7 +61,7 @@ def describe(node: NodeProto) -> str:
     return f"{node.op_type} node {node.name or node.output[0]}"
 
 
-def constant(model: ModelWrapper, node: NodeProto, index: int, what: str) -> Float64:
+def constant(model: ModelWrapper, node: NodeProto, index: int, what: str) -> F64Array:
     """Initialiser at input ``index`` of ``node`` as float64; UserError naming ``what`` if none."""
     name = node.input[index] if index < len(node.input) else ""
     value = model.get_initializer(name) if name else None

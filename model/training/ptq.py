@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from host.common.arrays import Images, Points
 from host.common.errors import UserError
 from model.network.pfld import PFLD, ConvNorm, freeze_statistics
 from model.network.quantised import build_twin, learned_quantisers, load_float, set_threshold
@@ -222,7 +222,7 @@ def _parameter_groups(twin: PFLD) -> list[dict[str, object]]:
 
 
 def random_batches(
-    images: npt.NDArray[np.uint8], landmarks: npt.NDArray[np.float64], batch: int, seed: int = 0
+    images: Images, landmarks: Points, batch: int, seed: int = 0
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Endless random batches: images (B, 1, S, S) and landmarks (B, 2 * points)."""
     rng = np.random.default_rng(seed)
@@ -232,6 +232,6 @@ def random_batches(
         yield as_input(images[chosen]), torch.from_numpy(targets)
 
 
-def as_input(images: npt.NDArray[np.uint8]) -> Tensor:
+def as_input(images: Images) -> Tensor:
     """Network input (N, 1, S, S) of grey images (N, S, S)."""
     return torch.from_numpy(images)[:, None].float() / 255
