@@ -35,15 +35,17 @@ def _png(data: bytes) -> Header:
 
 def _jpeg(data: bytes) -> Header | None:
     """Walk from segment to segment up to the scan; the frame header lies before it."""
-    at, size = 2, None
+    at = 2
+    size: tuple[int, int] | None = None
     while True:
         while data[at] != 0xFF or data[at + 1] in (0x00, 0xFF):
             at += 1
         kind = data[at + 1]
         if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
-            size = struct.unpack_from(">HH", data, at + 5)
+            height, width = struct.unpack_from(">HH", data, at + 5)
+            size = width, height
         if kind == 0xDA:
-            return size and Header(size[1], size[0], data.rfind(b"\xff\xd9") > at)
+            return size and Header(*size, data.rfind(b"\xff\xd9") > at)
         at += 2 if 0xD0 <= kind <= 0xD9 else 2 + struct.unpack_from(">H", data, at + 2)[0]
 
 

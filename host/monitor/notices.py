@@ -34,6 +34,8 @@ class Notices:
 
     def _say(self, line: str) -> None:
         self._lines.append(f"{datetime.now():%H:%M:%S} {line}")
+        if sys.stderr is None:
+            return
         try:
             print(" ".join(line.split()), file=sys.stderr, flush=True)
         except (OSError, ValueError):

@@ -50,7 +50,7 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.fps is not None and not 0 < self.fps <= 1000:
-            raise UserError(f"--fps {self.fps:g} is not possible; give a rate above 0, at most 1000")
+            raise UserError(f"--fps {self.fps:g} is not possible; give 1000 or less, above 0")
         if self.give_up_s is not None and not self.give_up_s > 0:
             raise UserError(f"--give-up {self.give_up_s:g} is not possible; give a time above 0")
         if self.rotate not in (0, *TURNS):
@@ -155,9 +155,9 @@ def _open_pipeline(source: str, options: Options) -> Source:
 
 def _open_camera(source: str, options: Options, tell: Tell | None) -> Source:
     device = int(source) if source.isdigit() else source
-    asked = {}
+    asked: dict[int, float] = {}
     if options.size is not None:
-        asked = dict(zip((cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT), options.size))
+        asked[cv2.CAP_PROP_FRAME_WIDTH], asked[cv2.CAP_PROP_FRAME_HEIGHT] = options.size
     if options.fps is not None:
         asked[cv2.CAP_PROP_FPS] = options.fps
 
@@ -166,7 +166,7 @@ def _open_camera(source: str, options: Options, tell: Tell | None) -> Source:
         for what, value in asked.items():
             capture.set(what, value)
         given = [capture.get(what) for what in asked]
-        if tell is not None and capture.isOpened() and given != [float(v) for v in asked.values()]:
+        if tell is not None and capture.isOpened() and given != list(asked.values()):
             tell(f"the camera {source} gives {_listed(given)} instead of {_listed(asked.values())}")
         return capture
 

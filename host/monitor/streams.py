@@ -57,7 +57,7 @@ Opener = Callable[[], Any]
 
 def quiet() -> None:
     """Keep OpenCV and its FFmpeg from writing to stderr; what goes wrong is said in our words."""
-    cv2.setLogLevel(0)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 
