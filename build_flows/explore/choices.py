@@ -33,9 +33,9 @@ from build_flows.graph.folding import (
     foldable,
     has_weights,
 )
+from host.board.registers import MAX_DEPTH
 from hw.ops.base import Resources, divisors
 from hw.ops.fifo import MIN_DEPTH, auto_style, memory_cost
-from hw.ops.weight_port import MAX_DEPTH
 from hw.ops.weight_stream import RAM_STYLES, WeightStream
 
 SLACK_PIXELS = 4  #: what the pipelines of a branch hold besides its windows

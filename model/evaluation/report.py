@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reference's Table IV for our network: accuracy, size and robustness of every method."""
+"""The paper's Table IV for our network: accuracy, size and robustness of every method."""
 
 from __future__ import annotations
 
