@@ -148,8 +148,8 @@ def write_trace(
             replacing(path) as partial:  # fmt: skip
         simulator = provide_simulator(model, design, Path(folder), cache, TRACE)
         options = ("--trace", str(partial.resolve()), "--trace-from", str(window.start))
-        options += ("--trace-cycles", str(len(window)), *PRELOAD)
-        simulator.run(images, Path(folder), options=options)
+        length = ("--trace-cycles", str(len(window)))
+        simulator.run(images, Path(folder), options=(*options, *length, *PRELOAD))
 
 
 def provide_simulator(
