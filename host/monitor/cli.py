@@ -10,7 +10,7 @@ from typing import TextIO
 
 from host.backends import Backend
 from host.common.errors import UserError
-from host.face.detect import open_detector
+from host.face.detect.choice import open_detector
 from host.monitor.capture import Paced, Source, open_source
 from host.monitor.dashboard import Dashboard
 from host.monitor.hooks import CommandHook, GpioHook
@@ -31,8 +31,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--dashboard", metavar="[HOST:]PORT",
         help="serve a web page; beyond the loopback with a token")  # fmt: skip
     add("--report", type=Path, metavar="FILE", help="HTML page about the run")
-    add("--detector", default="haar", metavar="NAME",
-        help="haar (default), a YuNet ONNX file, or mtcnn")  # fmt: skip
     add("--thresholds", type=Path, metavar="FILE", help="JSON with other limits than the defaults")
     add("--alarm", metavar="COMMAND", help="started at each alarm, with the state in DRIVER_STATE")
     add("--gpio", type=Path, metavar="FILE", help="value file of a GPIO or LED: 1 during alarms")
@@ -48,7 +46,7 @@ def monitor(options: argparse.Namespace, backend: Backend) -> None:
     if options.seconds is not None and not options.seconds > 0:
         raise UserError(f"--seconds {options.seconds:g} is not possible; give a time above 0")
     limits = read_thresholds(options.thresholds) if options.thresholds else Thresholds()
-    finder = open_detector(options.detector)
+    finder = open_detector(options.detector, quick=True)
     source = open_source(options.source)
     if (options.window or options.dashboard is not None) and not source.live:
         source = Paced(source)
