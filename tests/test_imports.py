@@ -22,7 +22,9 @@ ALLOWED = {
     ),
     "host.comparison": ("host.common", "host.bench"),
     "hw.finn": ("host.common",),
-    "hw.ops": ("host.common", "hw.finn"),
+    "hw.registers": ("host.common", "host.board"),
+    "hw.axi_lite": (),
+    "hw.ops": ("host.common", "host.board", "hw.finn", "hw.registers"),
     "hw.generate": ("host.common", "hw.ops"),
     "hw.twin": ("host.common", "hw.ops"),
     "hw.hls_backend": ("hw.ops", "hw.twin"),
@@ -43,14 +45,16 @@ ALLOWED = {
     "build_flows.config": ("host.common",),
     "build_flows.graph": ("host.common", "hw.ops"),
     "build_flows.design": (
-        "host.common", "hw.finn", "hw.ops", "hw.generate", "build_flows.config",
-        "build_flows.graph",
+        "host.common", "host.board", "hw.finn", "hw.registers", "hw.axi_lite", "hw.ops",
+        "hw.generate", "build_flows.config", "build_flows.graph",
     ),
     "build_flows.flow": ("host.common", "build_flows.config", "build_flows.design"),
-    "build_flows.explore": ("host.common", "hw.ops", "build_flows.graph", "build_flows.design"),
+    "build_flows.explore": (
+        "host.common", "host.board", "hw.ops", "build_flows.graph", "build_flows.design",
+    ),
     "build_flows.board": (
-        "host.common", "host.board", "hw.finn", "hw.ops", "hw.generate", "build_flows.config",
-        "build_flows.design", "build_flows.flow",
+        "host.common", "host.board", "hw.finn", "hw.registers", "hw.axi_lite", "hw.generate",
+        "build_flows.config", "build_flows.design", "build_flows.flow",
     ),
     "build_flows.cpp": (
         "host.common", "hw.finn", "hw.twin", "build_flows.config", "build_flows.design",

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from host.common.errors import UserError
 from model.data.mixture import MixConfig
@@ -151,7 +152,7 @@ CONFIGS = {
 goes on from the weights of best, the others use procedural faces; quick is the default."""
 
 
-def find_config(name: str, **changes: object) -> TrainConfig:
+def find_config(name: str, **changes: Any) -> TrainConfig:
     """Configuration ``name`` with the fields in ``changes`` that are not None replaced."""
     if name not in CONFIGS:
         raise UserError(f"config {name!r} is unknown; use one of {', '.join(CONFIGS)}")

@@ -42,7 +42,7 @@ CALM = (4.0, {})
 
 
 def test_the_aspect_ratio_is_height_over_width():
-    assert aspect_ratio(face(eyes=0.25)[LEFT_EYE]) == pytest.approx(0.25, abs=0.01)
+    assert aspect_ratio(face(eyes=0.25)[[*LEFT_EYE]]) == pytest.approx(0.25, abs=0.01)
     assert aspect_ratio(np.zeros((8, 2))) == 0
 
 
