@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 import time
 import warnings
@@ -36,6 +35,7 @@ from build_flows.explore.front import (
 from build_flows.flow import Listener, StepResult
 from build_flows.report import PRODUCTS
 from build_flows.steps import STEPS
+from host.common.ending import ended_by_signals
 from host.common.errors import FAILURES, UserError
 from host.common.paths import ROOT, WORK, relative
 
@@ -49,17 +49,15 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
-        former = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            command(*args, **kwargs)
+            with ended_by_signals():
+                command(*args, **kwargs)
         except FAILURES as error:
             sys.exit(f"{type(error).__name__}: {error}")
         except OSError as error:
             sys.exit(f"{error.filename or 'output'}: {error.strerror or error}")
         except KeyboardInterrupt:
             sys.exit("interrupted; finished steps are kept, the same command goes on from there")
-        finally:
-            signal.signal(signal.SIGTERM, former)
 
     return wrapped
 
