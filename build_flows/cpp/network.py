@@ -18,11 +18,12 @@ import numpy.typing as npt
 from qonnx.core.modelwrapper import ModelWrapper
 
 from build_flows.board.bitstream import Template
-from build_flows.config import BuildConfig, relative
+from build_flows.config import BuildConfig
 from build_flows.design.simulate import run_tool
 from build_flows.design.verify import Golden
 from build_flows.graph.edit import constants_of, streams_of
 from host.common.errors import ToolError, UserError
+from host.common.paths import relative
 from hw.finn.environment import find_vitis_hls
 from hw.twin import Twin, headers, twin_of
 from hw.units import ends_of, units_of
