@@ -24,6 +24,7 @@ from build_flows.flow import hash_of
 from host.common.atomic import write_text
 from hw.ops import unit as hardware
 from hw.ops.unit import Resources
+from hw.sources import write_rtl
 from hw.synthesis.netlist import Count
 from hw.synthesis.yosys import Unit, kernel_unit, synthesise, top_module
 from hw.units import units_of
@@ -63,7 +64,7 @@ def out_of_context(model: ModelWrapper, unit: hardware.Unit, cfg: BuildConfig) -
         folder = Path(scratch)
         constants = inner_constants(model, unit)
         body = unit.instance([*inputs], [*outputs], folder, constants)
-        unit.write_rtl(folder, model, cfg.part, 1000.0 / cfg.clk_mhz)
+        write_rtl([unit], folder, model, cfg.part, 1000.0 / cfg.clk_mhz)
         files = {path.name: path.read_bytes() for path in folder.iterdir()}
     text = top_module(unit.name, [*inputs.values()], [*outputs.values()], body)
     return Unit(unit.name, text, files)

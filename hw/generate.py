@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Protocol
 
 from host.common.arrays import IntArray
 from host.common.errors import UserError
 
-RTL_FOLDER = Path(__file__).parent / "rtl"
 SIGNALS = ("tdata", "tvalid", "tready")
 INT_BITS = 32  #: decimal literals of SystemVerilog are at least this wide, with sign
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -80,20 +78,6 @@ def module_instance(
     """Instantiation of any module: parameter -> value, port -> expression."""
     values = {parameter: literal(value) for parameter, value in parameters.items()}
     return f"  {module} #(\n{_named(values)}\n  ) {name} (\n{_named(connections)}\n  );\n"
-
-
-def sources(ops: Iterable[Module]) -> list[Path]:
-    """The files of hw/rtl that ``ops`` need, each once, a module after those it instantiates."""
-    modules = [module for op in ops for module in (*op.rtl_sources, op.rtl_module)]
-    return [RTL_FOLDER / f"{module}.sv" for module in dict.fromkeys(modules)]
-
-
-def place(file: Path, folder: Path, unit: str) -> None:
-    """Copy a source of ``unit`` into ``folder``; UserError if another file has its name there."""
-    target = folder / file.name
-    if target.exists() and target.read_bytes() != file.read_bytes():
-        raise UserError(f"{unit}: two different files are called {file.name}")
-    shutil.copyfile(file, target)
 
 
 def declaration(net: str, width: int) -> str:

@@ -26,10 +26,11 @@ ALLOWED = {
     "hw.axi_lite": (),
     "hw.generate": ("host.common",),
     "hw.ops": ("host.common", "host.board", "hw.registers", "hw.generate"),
-    "hw.units": ("host.common", "hw.finn", "hw.generate", "hw.ops"),
+    "hw.units": ("host.common", "hw.finn", "hw.ops"),
+    "hw.sources": ("host.common", "hw.ops"),
     "hw.twin": ("host.common", "hw.ops", "hw.units"),
     "hw.hls_backend": ("hw.ops", "hw.twin"),
-    "hw.synthesis": ("host.common", "hw.ops", "hw.generate"),
+    "hw.synthesis": ("host.common", "hw.generate", "hw.ops", "hw.sources"),
     "model.network": ("host.common",),
     "model.faces": ("host.common", "host.face"),
     "model.data": ("host.common", "host.face", "model.faces"),
@@ -46,7 +47,7 @@ ALLOWED = {
     "build_flows.graph": ("host.common", "hw.ops", "hw.units"),
     "build_flows.design": (
         "host.common", "host.board", "hw.finn", "hw.registers", "hw.axi_lite", "hw.generate",
-        "hw.ops", "hw.units", "build_flows.config", "build_flows.graph",
+        "hw.ops", "hw.sources", "hw.units", "build_flows.config", "build_flows.graph",
     ),
     "build_flows.sources": ("host.common",),
     "build_flows.flow": (
@@ -57,14 +58,14 @@ ALLOWED = {
     ),
     "build_flows.board": (
         "host.common", "host.board", "hw.finn", "hw.registers", "hw.axi_lite", "hw.generate",
-        "build_flows.design", "build_flows.flow",
+        "hw.sources", "build_flows.design", "build_flows.flow",
     ),
     "build_flows.cpp": (
         "host.common", "hw.finn", "hw.units", "hw.twin", "build_flows.config",
         "build_flows.graph", "build_flows.design", "build_flows.board",
     ),
     "build_flows.synthesise": (
-        "host.common", "hw.ops", "hw.units", "hw.synthesis", "build_flows.config",
+        "host.common", "hw.ops", "hw.sources", "hw.units", "hw.synthesis", "build_flows.config",
         "build_flows.design", "build_flows.flow", "build_flows.explore",
     ),
     "build_flows.report": (

@@ -20,8 +20,9 @@ from build_flows.design.stitch import TOP as CORE
 from host.board.registers import CONTROL_REGISTERS
 from host.common.errors import UserError
 from hw.axi_lite import signals
-from hw.generate import RTL_FOLDER, module_instance
+from hw.generate import module_instance
 from hw.registers import PACKAGE
+from hw.sources import RTL_FOLDER
 
 TOP = "landmarks"
 SHELL = MAIN.with_name("shell.cpp")

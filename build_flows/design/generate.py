@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from qonnx.core.modelwrapper import ModelWrapper
 
 from build_flows.config import BuildConfig
-from hw.generate import RTL_FOLDER, place
 from hw.ops import weight_port
 from hw.ops.weight_stream import WeightStream
+from hw.sources import files_of, write_rtl
 from hw.units import units_of
 
 SUPPORT = (*WeightStream.rtl_sources, *weight_port.SOURCES, WeightStream.rtl_module)
@@ -20,8 +21,7 @@ def generate(model: ModelWrapper, cfg: BuildConfig, folder: Path) -> ModelWrappe
     """Write the RTL of all units of a folded model into ``folder``/rtl."""
     rtl = folder / "rtl"
     rtl.mkdir()
-    for unit in units_of(model):
-        unit.write_rtl(rtl, model, cfg.part, 1000.0 / cfg.clk_mhz)
-    for module in SUPPORT:  # beside the nodes
-        place(RTL_FOLDER / f"{module}.sv", rtl, module)
+    write_rtl(units_of(model), rtl, model, cfg.part, 1000.0 / cfg.clk_mhz)
+    for file in files_of(SUPPORT):  # beside the nodes
+        shutil.copyfile(file, rtl / file.name)
     return model

@@ -266,9 +266,9 @@ class KernelOp(Unit, CustomOp):
         nets = dict(zip([*names_in, *names_out], [*inputs, *outputs], strict=True))
         return generate.instance(self, self.name, nets, folder, constants, {"rst_n": reset})
 
-    def write_rtl(self, folder: Path, model: ModelWrapper, part: str, clk_ns: float) -> None:
-        for file in generate.sources([self]):
-            generate.place(file, folder, self.name)
+    @property
+    def rtl_modules(self) -> tuple[str, ...]:
+        return (*self.rtl_sources, self.rtl_module)
 
     # -- execution -----------------------------------------------------------------------------
 

@@ -277,6 +277,13 @@ class Unit(ABC):
         ``constants`` the node's constant inputs but the weights.
         """
 
-    @abstractmethod
-    def write_rtl(self, folder: Path, model: ModelWrapper, part: str, clk_ns: float) -> None:
-        """Put the sources of its modules into ``folder``; UserError if two differ in one name."""
+    @property
+    def rtl_modules(self) -> tuple[str, ...]:
+        """Modules of hw/rtl in it, one after those that it instantiates."""
+        return ()
+
+    def generated_rtl(
+        self, scratch: Path, model: ModelWrapper, part: str, clk_ns: float
+    ) -> list[Path]:
+        """Sources that are generated for it, in ``scratch`` or in the library they come from."""
+        return []

@@ -7,7 +7,6 @@ a formula that follows the structure of that RTL.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,11 +16,9 @@ from qonnx.custom_op.base import CustomOp
 
 from host.common.arrays import IntArray
 from hw.finn.environment import prepare_finn
-from hw.generate import RTL_FOLDER, place
 from hw.ops.unit import Stream, Unit
 
 ORIGIN = "estimated by our formula for FINN's unit"
-REPLACED = ("add_multi.sv",)  #: files for which hw/rtl has one of the same module name
 SCRATCH = ("code_gen_dir_ipgen", "ipgen_path", "ip_path")  #: attributes with paths
 
 
@@ -117,17 +114,16 @@ class FinnUnit(Unit):
         ports = ",\n".join(f"    .{port}({signal})" for port, signal in connections.items())
         return f"{text}  {self.name} {self.name}_unit (\n{ports}\n  );\n"
 
-    def write_rtl(self, folder: Path, model: ModelWrapper, part: str, clk_ns: float) -> None:
-        """Let FINN generate the unit and take its files; nothing of its scratch folder stays."""
+    def generated_rtl(
+        self, scratch: Path, model: ModelWrapper, part: str, clk_ns: float
+    ) -> list[Path]:
         prepare_finn()
-        with tempfile.TemporaryDirectory() as scratch:
-            self.op.set_nodeattr(SCRATCH[0], scratch)
-            self.op.code_generation_ipgen(model, part, clk_ns)
-            for file in map(Path, self.op.get_rtl_file_list(abspath=True)):
-                ours = RTL_FOLDER / file.name
-                place(ours if file.name in REPLACED else file, folder, self.name)
+        self.op.set_nodeattr(SCRATCH[0], str(scratch))
+        self.op.code_generation_ipgen(model, part, clk_ns)
+        files = [Path(file) for file in self.op.get_rtl_file_list(abspath=True)]
         for attribute in SCRATCH:
             self.op.set_nodeattr(attribute, "")
+        return files
 
 
 def _port(port: str, net: str, data: str) -> dict[str, str]:

@@ -6,7 +6,8 @@ import pytest
 from build_flows.board.shell import MAX_FRAMES
 from build_flows.explore.budget import SHELL
 from host.board.registers import CONTROL_REGISTERS
-from hw.generate import RTL_FOLDER, module_instance
+from hw.generate import module_instance
+from hw.sources import RTL_FOLDER
 from hw.synthesis.yosys import Unit, synthesise
 from tests.hw.rtl import test_control_registers, test_frame_gate
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from build_flows.design.stitch import Design, Memory
-from hw.generate import RTL_FOLDER, write_memory
+from hw.generate import write_memory
 from hw.ops import weight_port
+from hw.sources import RTL_FOLDER
 
 SIDE, OUTPUTS = 4, 4
 A = [5, -7, 300_000, -400_000]

@@ -24,8 +24,9 @@ from onnx import helper
 
 from host.common.arrays import IntArray
 from hw.finn.environment import prepare_finn, prepare_verilator
-from hw.generate import instance, sources
+from hw.generate import instance
 from hw.ops.base import KernelOp, pack
+from hw.sources import sources
 
 FRAMES = 3  #: in the stimuli
 FRAMES_CHECKED = (

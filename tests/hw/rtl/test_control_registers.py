@@ -9,7 +9,8 @@ import pytest
 
 from host.board.registers import CONTROL_REGISTERS, MAGIC, VERSION, WEIGHT_PORT
 from hw.axi_lite import signals
-from hw.generate import RTL_FOLDER, module_instance
+from hw.generate import module_instance
+from hw.sources import RTL_FOLDER
 from tests.hw.rtl.harness import Simulator
 
 HASH = 0xC0FFEE42

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hw.generate import RTL_FOLDER, module_instance
+from hw.generate import module_instance
+from hw.sources import RTL_FOLDER
 from tests.hw.rtl.harness import Simulator
 
 CASES = {

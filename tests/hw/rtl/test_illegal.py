@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from hw.finn.environment import prepare_verilator
-from hw.generate import RTL_FOLDER
+from hw.sources import RTL_FOLDER
 from tests.hw.rtl.harness import VERILATOR_ARGS, finn_rtl
 
 SOURCES = [finn_rtl("mvu_pkg"), *sorted(RTL_FOLDER.glob("*.sv"))]

@@ -17,8 +17,9 @@ from host.board.weights import address, checksum, from_slices, slices_per_word, 
 from host.common.arrays import IntArray
 from host.common.errors import UserError
 from hw.axi_lite import signals
-from hw.generate import RTL_FOLDER, instance, module_instance, sources
+from hw.generate import instance, module_instance
 from hw.ops import WeightStream, weight_port
+from hw.sources import RTL_FOLDER, sources
 from tests.hw.rtl.harness import Simulator, random_integers
 
 STYLES = ("distributed", "block", "ultra")

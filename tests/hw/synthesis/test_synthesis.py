@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hw.finn.environment import prepare_verilator
-from hw.generate import RTL_FOLDER
+from hw.sources import RTL_FOLDER
 from tests.hw.rtl.harness import finn_rtl
 from tests.hw.rtl.test_illegal import LEGAL
 
