@@ -228,8 +228,8 @@ def bitstream(config: str, clk_mhz: float | None, out_of_context: bool, overlays
             host = json.loads((out / "settings.json").read_text())
             vivado.publish(project, host, design, overlays / cfg.name, result)
     click.echo(
-        f"{result['strategy']} at {clock:g} MHz: setup slack {result['setup_slack_ns']} ns, "
-        f"hold slack {result['hold_slack_ns']} ns"
+        f"{result['strategy']} at {result['clk_mhz']} MHz: "
+        f"setup slack {result['setup_slack_ns']} ns, hold slack {result['hold_slack_ns']} ns"
     )
     if not out_of_context:
         click.echo(f"overlay: {relative(overlays / cfg.name)}")
