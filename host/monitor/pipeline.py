@@ -25,8 +25,20 @@ from host.common.errors import FAILURES
 from host.face.draw import Colour, draw_driver
 from host.monitor.capture import Frame, Source
 from host.monitor.measures import Measurer, Measures
+from host.monitor.profile import Profile
 from host.monitor.queues import Closed, StageQueue
-from host.monitor.state import ASLEEP, AWAY, NO_FACE, NORMAL, TIRED, StateMachine
+from host.monitor.state import (
+    ASLEEP,
+    AWAY,
+    EYES_HIDDEN,
+    NO_FACE,
+    NO_PICTURE,
+    NORMAL,
+    NOT_CALIBRATED,
+    TIRED,
+    WRONG_WAY,
+    StateMachine,
+)
 from host.monitor.thresholds import Thresholds
 from host.monitor.track import Track, Tracker, timed
 
@@ -44,9 +56,13 @@ RECENT = 500
 
 STATE_COLOURS: dict[str, Colour] = {
     NORMAL: (110, 170, 70),
+    NOT_CALIBRATED: (180, 110, 160),
     TIRED: (60, 180, 240),
+    EYES_HIDDEN: (150, 80, 120),
+    WRONG_WAY: (120, 100, 90),
     AWAY: (220, 140, 60),
     NO_FACE: (130, 130, 130),
+    NO_PICTURE: (70, 70, 70),
     ASLEEP: (60, 60, 230),
 }
 """BGR colour of each state."""
@@ -160,12 +176,23 @@ class Pipeline:
         sinks: Sequence[Sink],
         thresholds: Thresholds | None = None,
         seconds: float | None = None,
+        profile: Profile | None = None,
     ) -> None:
-        """seconds: time of the source after which to end; None for all of it."""
+        """Put the stages together; ``run`` starts them.
+
+        Args:
+            source: where frames come from.
+            tracker: finds the face in them.
+            sinks: where observations go.
+            thresholds: what decides; the defaults without.
+            seconds: time of the source after which to end; None for all of it.
+            profile: what is known of the driver who is expected.
+        """
         self._source, self._tracker, self._sinks = source, tracker, list(sinks)
         self._seconds = seconds
         limits = Thresholds() if thresholds is None else thresholds
-        self._measurer, self._machine = Measurer(limits), StateMachine(limits)
+        self._measurer, self._machine = Measurer(limits, profile), StateMachine(limits)
+        self._recalibrate = threading.Event()
         self.timings = Timings()
         self.frames = self.faces = 0
         self._frames: StageQueue[Frame] = StageQueue(QUEUE, drop=source.live)
@@ -185,6 +212,15 @@ class Pipeline:
     @thresholds.setter
     def thresholds(self, limits: Thresholds) -> None:
         self._measurer.thresholds = self._machine.thresholds = limits
+
+    def recalibrate(self) -> None:
+        """Learn the present driver anew from the next frame on."""
+        self._recalibrate.set()
+
+    @property
+    def profile(self) -> Profile | None:
+        """What is known of the driver; None before the calibration."""
+        return self._measurer.profile()
 
     def queue_lengths(self) -> dict[str, int]:
         """Most items that each queue ever held."""
@@ -298,8 +334,13 @@ class Pipeline:
             while True:
                 frame, track = self._tracks.get()
                 times = dict(track.times_ms)
+                if self._recalibrate.is_set():
+                    self._recalibrate.clear()
+                    self._measurer.recalibrate()
                 with timed(times, "measures"):
-                    measures = self._measurer.update(frame.time_s, track.landmarks)
+                    measures = self._measurer.update(
+                        frame.time_s, track.landmarks, eyes_visible=track.eyes_visible
+                    )
                     state = self._machine.update(measures)
                 self.frames += 1
                 self.faces += track.landmarks is not None
