@@ -131,12 +131,13 @@ def explore(
         report("costs of all choices")
         space = space_of(mapped, cfg.part)
         explorer = Explorer(space, budget_of(cfg.part), cfg.clk_mhz, time_limit, report)
-        if fps or cycles:
-            found = [explorer.smallest(cycles or explorer.cycles_for(fps))]
+        bound = explorer.cycles_for(fps) if fps else cycles
+        if bound is not None:
+            found = [explorer.smallest(bound)]
             write_folding(found[0], folder)
         else:
-            found, bound = explorer.front(points)
-            write_front(found, bound, explorer, folder)
+            found, least = explorer.front(points)
+            write_front(found, least, explorer, folder)
             write_comparison(comparison(found, explorer, mapped), folder)
     _print_points(found, explorer, folder)
 

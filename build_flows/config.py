@@ -71,8 +71,8 @@ def load_config(name_or_file: str) -> BuildConfig:
     if path.suffix != ".toml":
         path = CONFIGS / f"{name_or_file}.toml"
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml")))
-        raise UserError(f"no config {name_or_file}; known are {known}, or give a .toml file")
+        names = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml")))
+        raise UserError(f"no config {name_or_file}; known are {names}, or give a .toml file")
     try:
         values = tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from qonnx.core.modelwrapper import ModelWrapper
 
@@ -119,11 +120,12 @@ def _run_step(step: Step, job: Job, previous: Path | None) -> StepResult:
     return StepResult(step.name, seconds, resumed=False)
 
 
-def _read_done(folder: Path) -> dict[str, object] | None:
+def _read_done(folder: Path) -> dict[str, Any] | None:
     try:
-        return json.loads((folder / DONE).read_text())
+        found: dict[str, Any] = json.loads((folder / DONE).read_text())
     except (OSError, ValueError):
         return None
+    return found
 
 
 def _fingerprint(step: Step, job: Job, previous: Path | None) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -401,7 +401,7 @@ def evaluate(
         print_figures(result)
 
 
-def print_figures(result: dict[str, object], indent: str = "") -> None:
+def print_figures(result: dict[str, Any], indent: str = "") -> None:
     """Lines of figures: the whole set, subsets, detected boxes, anchor."""
     name = f"{indent}{result.get('arithmetic', '')}".ljust(24)
     click.echo(

@@ -26,6 +26,7 @@ from host.common.arrays import Images, IntArray
 from host.common.atomic import replacing
 from host.common.errors import ToolError, UserError
 from hw.finn.environment import prepare_verilator
+from hw.registers import HEADER
 
 SIMULATOR = "simulator"
 MAINS = Path(__file__).parent / "simulator"
@@ -147,8 +148,8 @@ def write_trace(
             replacing(path) as partial:  # fmt: skip
         simulator = provide_simulator(model, design, Path(folder), cache, TRACE)
         options = ("--trace", str(partial.resolve()), "--trace-from", str(window.start))
-        options += ("--trace-cycles", str(len(window)), *PRELOAD)
-        simulator.run(images, Path(folder), options=options)
+        length = ("--trace-cycles", str(len(window)))
+        simulator.run(images, Path(folder), options=(*options, *length, *PRELOAD))
 
 
 def provide_simulator(
@@ -176,7 +177,7 @@ def provide_program(
     prepare_verilator()
     command = (*VERILATOR, "--top-module", top, "--prefix", f"V{top}", *COMPILE, *flags)
     digest = hashlib.sha256("\0".join((*command, header)).encode())
-    for path in (*sources, main):
+    for path in (*sources, main, HEADER):
         digest.update(path.read_bytes())
     kept = cache / f"{SIMULATOR}-{digest.hexdigest()[:16]}"
     if not kept.is_file():

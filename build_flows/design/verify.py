@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -58,7 +59,7 @@ def verify(model: ModelWrapper, golden: Golden, where: str, images: int = 2) -> 
 
 def compare(
     tensor: str,
-    found: npt.NDArray,
+    found: npt.NDArray[Any],
     expected: IntArray,
     where: str,
     first: int = 0,

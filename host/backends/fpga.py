@@ -19,16 +19,20 @@ import numpy as np
 from host.backends.base import check_images, landmarks_of
 from host.board.device import Device
 from host.board.overlay import Memory, Overlay, read_overlay
+from host.board.registers import (
+    RESET,
+    RESETTING,
+    WEIGHTS_BUSY,
+    WEIGHTS_ERROR,
+    WEIGHTS_RUN,
+    WEIGHTS_RUNNING,
+)  # fmt: skip
+from host.board.weights import address, slices_per_word
 from host.common.arrays import Accumulators, Image, Images, Points, U32Array
 from host.common.errors import DeviceError, UserError
 
 log = logging.getLogger(__name__)
 
-RESET = 1 << 0  #: bit of CONTROL
-RESETTING = 1 << 0  #: bit of STATUS
-RUN = 1 << 0  #: bit of WEIGHT_CONTROL
-WEIGHTS_BUSY, WEIGHTS_RUNNING, WEIGHTS_ERROR = 1 << 0, 1 << 1, 1 << 2  #: bits of WEIGHT_STATUS
-MEMORY_SHIFT = 20  #: of the memory's index in WEIGHT_ADDRESS
 RING = 4  #: frames that are prepared, inside or not yet fetched from their buffer
 TOTALS = ("CYCLES", "BUSY_CYCLES", "FULL_CYCLES", "EMPTY_CYCLES", "BLOCKED_CYCLES")
 COUNTERS = ("FRAMES_IN", "FRAMES_OUT", "FRAMES_DROPPED", "FRAME_CYCLES")
@@ -243,7 +247,7 @@ class FpgaBackend:
         self._write("WEIGHT_STATUS", WEIGHTS_ERROR)
         self._write("WEIGHT_CHECKSUM", 0)
         for index, memory in enumerate(self.overlay.memories):
-            self._write("WEIGHT_ADDRESS", index << MEMORY_SHIFT)
+            self._write("WEIGHT_ADDRESS", address(index))
             self.device.write_many(self._at("WEIGHT_DATA"), memory.slices)
         self._check_weights("written")
         self.verify_weights()
@@ -255,7 +259,7 @@ class FpgaBackend:
         """
         self._write("WEIGHT_CHECKSUM", 0)
         for index, memory in enumerate(self.overlay.memories):
-            self._write("WEIGHT_ADDRESS", index << MEMORY_SHIFT)
+            self._write("WEIGHT_ADDRESS", address(index))
             found = self.device.read_many(self._at("WEIGHT_DATA"), len(memory.slices))
             wrong = np.flatnonzero(found != memory.slices)
             if len(wrong):
@@ -294,7 +298,7 @@ class FpgaBackend:
         self._write("ERRORS", (1 << len(self.overlay.errors)) - 1)
 
     def _start(self) -> None:
-        self._write("WEIGHT_CONTROL", RUN)
+        self._write("WEIGHT_CONTROL", WEIGHTS_RUN)
         self._until("WEIGHT_STATUS", WEIGHTS_RUNNING, WEIGHTS_RUNNING, "the weights do not stream")
 
     def _until(self, register: str, mask: int, value: int, what: str) -> None:
@@ -364,7 +368,7 @@ def _lock(device: Device) -> socket.socket:
 
 
 def _difference(memory: Memory, position: int, found: U32Array) -> str:
-    word, part = divmod(position, -(-memory.bits // 32))
+    word, part = divmod(position, slices_per_word(memory.bits))
     return (
         f"weight memory {memory.name} word {word} slice {part} reads "
         f"{int(found[position]):#010x}, written was {int(memory.slices[position]):#010x}"

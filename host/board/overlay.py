@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from host.board.weights import slices_per_word
 from host.common.arrays import F64Array, U32Array
 from host.common.errors import UserError
 
@@ -123,14 +124,6 @@ def check_files(folder: Path, files: dict[str, str]) -> None:
             raise UserError(f"{folder / name} is damaged: its SHA-256 differs; copy it again")
 
 
-def checksum(slices: U32Array) -> int:
-    """What the register WEIGHT_CHECKSUM has after ``slices``: rotated left by one and added."""
-    total = 0
-    for value in slices.tolist():
-        total = ((total << 1 | total >> 31) + value) & 0xFFFFFFFF
-    return total
-
-
 def _parse(folder: Path, content: dict[str, Any]) -> Overlay:
     height, width, channels = content["input"]["shape"]
     (outputs,) = content["output"]["shape"]
@@ -161,7 +154,7 @@ def _parse(folder: Path, content: dict[str, Any]) -> Overlay:
 
 
 def _memories(rows: list[dict[str, Any]], slices: U32Array) -> tuple[Memory, ...]:
-    sizes = [int(row["words"]) * -(-int(row["bits"]) // 32) for row in rows]
+    sizes = [int(row["words"]) * slices_per_word(int(row["bits"])) for row in rows]
     if sum(sizes) != len(slices):
         raise ValueError(f"{len(slices)} slices in {WEIGHTS}, {sum(sizes)} in the memories")
     parts = np.split(slices.astype(np.uint32), np.cumsum(sizes)[:-1])

@@ -33,7 +33,7 @@ def astronaut() -> Image:
             f"the source '{ASTRONAUT}' comes with scikit-image, which is missing; "
             "pip install scikit-image, or name a picture with --source"
         ) from error
-    rgb = skimage.data.astronaut()  # type: ignore[no-untyped-call]
+    rgb = skimage.data.astronaut()
     return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), np.uint8)
 
 

@@ -57,8 +57,16 @@ class Crops:
 
     def part(self, chosen: IntArray) -> Crops:
         """Some of the faces, by index."""
-        arrays = (self.images, self.landmarks, self.mask, self.pose, self.attributes, self.weights)
-        return Crops(self.name, *(a[chosen] for a in arrays), framed=self.framed)
+        return Crops(
+            self.name,
+            self.images[chosen],
+            self.landmarks[chosen],
+            self.mask[chosen],
+            self.pose[chosen],
+            self.attributes[chosen],
+            self.weights[chosen],
+            framed=self.framed,
+        )
 
 
 def from_procedural(faces: Faces) -> Crops:
@@ -142,7 +150,7 @@ def _write(listing: Listing, images: Path, labels: Path, report: Callable[[int],
     if not kept:
         Listing(listing.name, [], problems).checked()
     marks = np.stack(points)
-    mask = np.isfinite(marks).all(2)
+    mask = np.asarray(np.isfinite(marks).all(2))
     with replacing(images) as partial, partial.open("wb") as file:
         np.save(file, np.stack(pictures))
     with replacing(labels) as partial, partial.open("wb") as file:

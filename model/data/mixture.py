@@ -7,7 +7,6 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,14 +17,46 @@ from host.common.arrays import IntArray
 from host.common.errors import UserError
 from model.data.augment import Batch, augment, join, view
 from model.data.crops import Crops, cached_crops, from_procedural
-from model.data.registry import PROCEDURAL, training_faces
+from model.data.registry import PROCEDURAL, TRAINING, training_faces
 from model.faces.cache import make_chunks, read_chunks
 from model.faces.render import Faces
 
-if TYPE_CHECKING:
-    from model.training.config import TrainConfig
-
 HELD_OUT_SEED = 1_000_000  #: added to the seed for the faces that are only measured
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixConfig:
+    """Which faces are shown, how often, and which are only measured."""
+
+    mix: tuple[tuple[str, float], ...] = ((PROCEDURAL, 1.0),)
+    """Sources of faces, each with the number of times that an epoch goes through it."""
+    faces: int = 20_000
+    """Procedural faces to train on, where they are in the mix."""
+    held_out: int = 500
+    """Procedural faces to measure on after every epoch."""
+    held_back: int = 8
+    """Of the source wflw one face in so many is not trained on but measured; 0 for none."""
+    seed: int = 1
+    """Of faces, initial weights, order and augmentation."""
+    threads: int = 2
+    """Threads of torch, and processes that draw faces."""
+
+    def __post_init__(self) -> None:
+        if not self.mix:
+            raise UserError("the mix is empty; name at least one source")
+        known = [PROCEDURAL, *TRAINING]
+        for source, repeats in self.mix:
+            if source not in known:
+                raise UserError(f"source {source!r} is unknown; use one of {', '.join(known)}")
+            if not 0 < repeats <= 100:
+                raise UserError(f"{source} is repeated {repeats} times; use above 0, up to 100")
+        if self.held_back == 1:
+            raise UserError("held_back=1 leaves nothing to train on; use 0 or 2 and more")
+
+    @property
+    def sources(self) -> list[str]:
+        """Names of the sources in the mix."""
+        return [source for source, _ in self.mix]
 
 
 @dataclass(frozen=True)
@@ -80,7 +111,7 @@ class Mixture:
 
 
 def load_mixture(
-    config: TrainConfig, roots: Mapping[str, Path], cache: Path
+    config: MixConfig, roots: Mapping[str, Path], cache: Path
 ) -> tuple[Mixture, Crops]:
     """As :func:`collect`, with a progress bar and remarks on stderr."""
     console = Console(stderr=True)
@@ -126,7 +157,7 @@ def as_batch(crops: Crops, chosen: IntArray) -> Batch:
 
 
 def collect(
-    config: TrainConfig,
+    config: MixConfig,
     roots: Mapping[str, Path],
     cache: Path,
     progress: Progress,
@@ -166,7 +197,7 @@ def collect(
     return Mixture(tuple(parts), tuple(repeats)), held
 
 
-def check_roots(config: TrainConfig, roots: Mapping[str, Path]) -> None:
+def check_roots(config: MixConfig, roots: Mapping[str, Path]) -> None:
     """Raise UserError for a folder of a source that the configuration does not use."""
     for source in roots:
         if source not in config.sources or source == PROCEDURAL:

@@ -41,7 +41,7 @@ class Record:
     @property
     def mask(self) -> BoolArray:
         """Which points are known, (98,) or (68,)."""
-        return np.isfinite(self.points).all(1)
+        return np.asarray(np.isfinite(self.points).all(1))
 
 
 @dataclass

@@ -17,6 +17,7 @@ numbers, and the clean-up names everything again.
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
@@ -26,7 +27,7 @@ from host.common.arrays import F64Array
 from hw.ops.requant import BIAS_FRACTION
 from model.export.qonnx import quant_info
 
-DEFAULTS = {
+DEFAULTS: dict[str, dict[str, Any]] = {
     "BatchNormalization": {"momentum": 0.9, "training_mode": 0},
     "Conv": {"dilations": [1, 1]},
     "Quant": {"rounding_mode": "ROUND"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -70,7 +71,7 @@ def constant(model: ModelWrapper, node: NodeProto, index: int, what: str) -> F64
     return np.asarray(value, np.float64)
 
 
-def attribute(node: NodeProto, name: str, default: object = None) -> object:
+def attribute(node: NodeProto, name: str, default: Any = None) -> Any:
     """Value of an attribute, ``default`` where it is not given."""
     found = get_by_name(node.attribute, name)
     return default if found is None else onnx.helper.get_attribute_value(found)

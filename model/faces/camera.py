@@ -55,9 +55,9 @@ def project(points: Points, turn: F64Array, focus: float) -> F64Array:
 def sample(field: F32Array, flat: F64Array) -> F64Array:
     """Values of ``field`` at frontal points (N, 2)."""
     at = to_canvas(flat).astype(np.float32)
-    return cv2.remap(field, at[:, 0], at[:, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[
-        :, 0
-    ]
+    border = cv2.BORDER_REPLICATE
+    values: F64Array = cv2.remap(field, at[:, 0], at[:, 1], cv2.INTER_LINEAR, borderMode=border)
+    return values[:, 0]
 
 
 def lift(flat: F64Array, shape: Shape, field: F32Array) -> F64Array:
@@ -86,4 +86,5 @@ def visible_contour(
     outward = (jaw - centre) @ turn[:2, :2].T
     outward /= np.linalg.norm(outward, axis=1, keepdims=True)
     best = ((seen - middle) * outward).sum(-1).argmax(0)
-    return seen[best, np.arange(len(jaw))]
+    outermost: F64Array = seen[best, np.arange(len(jaw))]
+    return outermost

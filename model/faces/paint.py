@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -62,7 +63,8 @@ def draw_look(rng: Rng, shape: Shape) -> Look:
 def noise(rng: Rng, shape: tuple[int, int], cells: tuple[int, int]) -> F32Array:
     """Smooth noise of standard deviation about 1 over ``shape``, ``cells`` lumps a side."""
     coarse = rng.standard_normal((cells[0] + 2, cells[1] + 2), np.float32)
-    return cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_LINEAR)
+    fine: F32Array = cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return fine
 
 
 def to_canvas(points: Points) -> F64Array:
@@ -90,13 +92,13 @@ def fixed(points: Points) -> I32Array:
     return np.round(points * (1 << _FRACTION)).astype(np.int32)
 
 
-def fill(image: npt.NDArray, points: Points, value: float) -> None:
+def fill(image: npt.NDArray[Any], points: Points, value: float) -> None:
     """Fill the polygon ``points`` (N, 2) of pixels in ``image``, anti-aliased if uint8."""
     line = cv2.LINE_AA if image.dtype == np.uint8 else cv2.LINE_8
     cv2.fillPoly(image, [fixed(points)], value, line, _FRACTION)
 
 
-def soften(mask: F32Array, blur: float) -> F32Array:
+def soften(mask: npt.NDArray[Any], blur: float) -> F32Array:
     """``mask`` blurred with a standard deviation of ``blur`` units."""
     return cv2.GaussianBlur(mask, (0, 0), blur * RESOLUTION) if blur * RESOLUTION > 0.3 else mask
 
@@ -141,7 +143,8 @@ class Canvas:
 
     def distance(self, point: F64Array) -> F32Array:
         """Distance of every pixel from ``point``, in units."""
-        return np.hypot(self.x - np.float32(point[0]), self.y - np.float32(point[1]))
+        away: F32Array = np.hypot(self.x - np.float32(point[0]), self.y - np.float32(point[1]))
+        return away
 
     def noise(self, rng: Rng, lump_x: float, lump_y: float) -> F32Array:
         """Smooth noise of standard deviation about 1 with lumps of so many units."""
@@ -321,8 +324,8 @@ def _cave(part: Canvas, inner: F64Array, shape: Shape, look: Look, rng: Rng) -> 
 
 def _paint_hairline(canvas: Canvas, look: Look, rng: Rng) -> None:
     """Hair from the crown down to the hairline and along the temples."""
-    hair = 1 + 0.25 * canvas.noise(rng, 0.035, 0.6) + 0.15 * canvas.noise(rng, 0.02, 1.0)
+    hair: F32Array = 1 + 0.25 * canvas.noise(rng, 0.035, 0.6) + 0.15 * canvas.noise(rng, 0.02, 1.0)
     jags = np.interp(COLUMNS_X, np.linspace(-SIDE, SIDE, 24), rng.standard_normal(24))
     edge = look.hairline + 0.35 * (COLUMNS_X - look.parting) ** 2 + look.fringe * jags
-    cover = np.clip((edge.astype(np.float32)[None] - canvas.y) * rng.uniform(8, 40), 0, 1)
+    cover: F32Array = np.clip((edge.astype(np.float32)[None] - canvas.y) * rng.uniform(8, 40), 0, 1)
     blend(canvas.image, cover, look.hair * hair)

@@ -81,7 +81,8 @@ def draw_pose(rng: Rng) -> F64Array:
     spread = rng.choice([8.0, 22.0, 34.0])
     pitch, roll = rng.normal(0, 11), rng.normal(0, 10)
     limits = np.array([55, 32, 38])
-    return np.radians(np.clip([rng.normal(0, spread), pitch, roll], -limits, limits))
+    angles: F64Array = np.radians(np.clip([rng.normal(0, spread), pitch, roll], -limits, limits))
+    return angles
 
 
 def shade(albedo: F32Array, field: F32Array, turn: F64Array, rng: Rng) -> F32Array:
@@ -96,13 +97,17 @@ def shade(albedo: F32Array, field: F32Array, turn: F64Array, rng: Rng) -> F32Arr
     for power in (1.0, float(rng.choice([0.0, 0.4]))):
         if power:
             total += power * lamp(smooth, dx, dy, length, turn, rng)
-    return albedo * total
+    lit: F32Array = albedo * total
+    return lit
 
 
 def _surroundings(field: F32Array) -> F32Array:
     """Mean height around each point of the height field."""
     small = cv2.resize(field, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-    return cv2.resize(cv2.GaussianBlur(small, (0, 0), 0.03 * RESOLUTION), field.shape[::-1])
+    mean: F32Array = cv2.resize(
+        cv2.GaussianBlur(small, (0, 0), 0.03 * RESOLUTION), field.shape[::-1]
+    )
+    return mean
 
 
 def lamp(
@@ -140,7 +145,8 @@ def cast_shadow(field: F32Array, slope: tuple[float, float]) -> F32Array:
         )
         depth = np.maximum(depth, ahead - small - height)
     depth = cv2.GaussianBlur(np.clip(depth * 40, 0, 1), (0, 0), 1.2)
-    return cv2.resize(depth, CANVAS[::-1])
+    shade: F32Array = cv2.resize(depth, CANVAS[::-1])
+    return shade
 
 
 def mesh_points(shape: Shape, field: F32Array) -> tuple[F64Array, F64Array]:
@@ -212,13 +218,14 @@ def photograph(picture: F32Array, rng: Rng) -> Image:
     small = np.clip((small - low) / max(high - low, 1e-3), 0, 1.6)
     small = black + (white - black) * small ** rng.uniform(0.6, 1.3)
     small += rng.choice([0.003, 0.01, 0.01, 0.03]) * noise(rng, (SIZE, SIZE), (SIZE - 2, SIZE - 2))
-    return np.clip(small * 255 + 0.5, 0, 255).astype(np.uint8)
+    grey: Image = np.clip(small * 255 + 0.5, 0, 255).astype(np.uint8)
+    return grey
 
 
 def draw_points(image: Image, landmarks: Points, zoom: int = 3) -> Image:
     """Picture (zoom*S, zoom*S, 3) BGR with green dots at ``landmarks`` (98, 2), fractions."""
     large = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
-    colour = cv2.cvtColor(large, cv2.COLOR_GRAY2BGR)
+    colour: Image = cv2.cvtColor(large, cv2.COLOR_GRAY2BGR)
     for x, y in np.asarray(landmarks) * large.shape[0]:
         cv2.circle(
             colour,

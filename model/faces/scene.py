@@ -26,7 +26,8 @@ def background(rng: Rng, side: int) -> F32Array:
         centre, spread = rng.uniform(0, half, 2), rng.uniform(5, 60)
         fill(image, centre + rng.normal(0, spread, (rng.integers(3, 6), 2)), rng.uniform(0, 1))
     image = cv2.GaussianBlur(image, (0, 0), float(rng.choice([0.5, 2, 5])))
-    return np.clip(cv2.resize(image, (side, side)), 0, 1.2)
+    picture: F32Array = np.clip(cv2.resize(image, (side, side)), 0, 1.2)
+    return picture
 
 
 def overlay(
@@ -60,7 +61,8 @@ def ball(
         2,
     )
     pixels = camera.project(np.array(centre) + unit * radii).reshape(-1, 2)
-    return cv2.convexHull(pixels.astype(np.float32))[:, 0].astype(np.float64)
+    outline: F64Array = cv2.convexHull(pixels.astype(np.float32))[:, 0].astype(np.float64)
+    return outline
 
 
 def strands(picture: F32Array, level: float, rng: Rng) -> F32Array:
@@ -70,7 +72,8 @@ def strands(picture: F32Array, level: float, rng: Rng) -> F32Array:
     streaks = noise(rng, picture.shape, cells) * rng.uniform(0.1, 0.35)
     matrix = cv2.getRotationMatrix2D((side / 2, side / 2), rng.normal(0, 20), 1.2)
     streaks = cv2.warpAffine(streaks, matrix, (side, side), borderMode=cv2.BORDER_REFLECT)
-    return level * (1 + streaks)
+    hair: F32Array = level * (1 + streaks)
+    return hair
 
 
 def paint_behind(

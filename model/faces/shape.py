@@ -93,7 +93,8 @@ def jaw_half(shape: Shape, y: F64Array) -> F64Array:
     height = np.where(y < 0, shape.crown, full_chin(shape))
     power = np.where(y < 0, 2.4, shape.square)
     inside = np.clip(1 - np.abs(y / height) ** power, 0, 1)
-    return shape.width * inside ** (1 / power)
+    half: F64Array = shape.width * inside ** (1 / power)
+    return half
 
 
 def full_chin(shape: Shape) -> float:
@@ -196,7 +197,8 @@ def height_field(shape: Shape, rng: Rng) -> F32Array:
     x, sx, y, sy, z = (np.array(column)[:, None] for column in zip(*bumps, strict=True))
     over_x = np.exp(-(((COLUMNS_X - x) / sx) ** 2))
     over_y = z * np.exp(-(((ROWS_Y - y) / sy) ** 2))
-    return base + (over_y.T @ over_x).astype(np.float32) + _nose(shape, rng)
+    field: F32Array = base + (over_y.T @ over_x).astype(np.float32) + _nose(shape, rng)
+    return field
 
 
 def _bumps(shape: Shape, rng: Rng) -> list[tuple[float, float, float, float, float]]:
@@ -231,7 +233,8 @@ def _nose(shape: Shape, rng: Rng) -> F32Array:
     drop = 1 / (1 + np.exp((ROWS_Y - shape.nose_y + 0.035) / 0.018))
     wide = rng.uniform(0.06, 0.09) + 0.07 * up**2 * shape.nose_half / 0.18
     across = np.outer(1 / wide, COLUMNS_X).astype(np.float32)
-    return (rise * drop).astype(np.float32)[:, None] * np.exp(-(across * across))
+    ridge: F32Array = (rise * drop).astype(np.float32)[:, None] * np.exp(-(across * across))
+    return ridge
 
 
 def rotation(yaw: float, pitch: float, roll: float) -> F64Array:
@@ -240,4 +243,5 @@ def rotation(yaw: float, pitch: float, roll: float) -> F64Array:
     around_x = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
     around_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     around_z = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
-    return around_z @ around_y @ around_x
+    turn: F64Array = around_z @ around_y @ around_x
+    return turn

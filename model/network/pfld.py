@@ -10,6 +10,7 @@ of them, so that both share one quantiser.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -233,7 +234,7 @@ class PFLD(nn.Module):
             return landmarks, self.pose(middle)
         return landmarks
 
-    def config(self) -> dict[str, float | int | str]:
+    def config(self) -> dict[str, Any]:
         """Arguments that build this network again: ``PFLD(**config)``."""
         return {
             "width": self.width,

@@ -40,7 +40,8 @@ def post_train(network: PFLD, images: Tensor, percentile: float = PERCENTILE) ->
     images: calibration set (N, 1, S, S), bytes over 255; a few hundred are enough.
     """
     network.eval()
-    twin = build_twin(network.config()).eval()
+    twin = build_twin(network.config())
+    twin.eval()
     load_float(twin, network.state_dict())
     calibrate(twin, network, images, percentile)
     correct_bias(twin, network, images)

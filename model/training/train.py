@@ -156,7 +156,7 @@ class Trainer:
         nn.utils.clip_grad_norm_(self.network.parameters(), 30.0)
         self.optimiser.step()
         self._follow(min(self.config.average, (1 + step) / (10 + step)))
-        return loss.item()
+        return float(loss.item())
 
     def loss(self, batch: Batch) -> Tensor:
         """Loss of a batch: that of the points, weighted, plus that of the angles."""
