@@ -18,7 +18,7 @@ STATES = (
 """From the mildest to the most urgent; the most urgent one whose cause is there wins."""
 
 ALARMS = (EYES_HIDDEN, WRONG_WAY, AWAY, NO_FACE, NO_PICTURE, ASLEEP)
-"""States that sound the alarm."""
+"""States that sound the alarm unless the threshold ``alarm_states`` says otherwise."""
 
 
 def causes(measures: Measures, limits: Thresholds) -> list[str]:
