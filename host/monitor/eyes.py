@@ -34,6 +34,10 @@ FALL_S = 600.0
 FLOOR = 0.85
 """It never falls below this share of the highest usual opening of the same person."""
 
+BLINKS_S, BLINK_QUANTILE, BLINK_DIP, BLINK_LEAST = 10.0, 0.03, 0.82, 0.8
+"""An eye with a usual opening below ``eye_least``, but not below BLINK_LEAST of it, is taken for a
+small one when it blinks: after so many seconds its lowest openings lie below BLINK_DIP of it."""
+
 PAIR = 0.7
 """An eye whose usual opening is below this share of the other one's is shut or not seen."""
 
@@ -141,12 +145,18 @@ class Lids:
         if self._quick.total_s >= limits.calibration_s:
             seen = max(seen, self._quick.quantile(QUICK_QUANTILE))
         if self.usual is None:
-            self.usual = seen if limits.eye_least <= seen <= limits.eye_most else None
+            least = limits.eye_least * (BLINK_LEAST if self._blinks(seen) else 1)
+            self.usual = seen if least <= seen <= limits.eye_most else None
         else:
             slowest = self.usual * math.exp(-self._since_s / FALL_S)
-            least = max(slowest, FLOOR * self._best, limits.eye_least)
+            least = max(slowest, FLOOR * self._best)
             self.usual = min(max(seen, least), limits.eye_most)
         self._best = max(self._best, self.usual or 0.0)
+
+    def _blinks(self, usual: float) -> bool:
+        """Whether the eye was seen to close now and then, which a shut one does not."""
+        lowest = self._long.quantile(BLINK_QUANTILE)
+        return self._long.total_s >= BLINKS_S and lowest < BLINK_DIP * usual
 
 
 class Eyes:

@@ -41,6 +41,9 @@ COMPARE_S = 1.0
 DOUBT_S = 6.0
 """What is known of the eyes weighs no more than this after the face was gone."""
 
+BEFORE_S = 2.0
+"""Time constant of the opening before a closure."""
+
 REOPEN_S = 0.1
 """Eyes that seem open for less than this stay closed: noise."""
 
@@ -170,6 +173,7 @@ class Measurer:
         """A face was lost: nothing that lasts goes on."""
         self._closed_since: float | None = None
         self._open_since: float | None = None
+        self._before = self._lowest = 1.0
         self._slept = False
         self._down_since: float | None = None
         for lasting in (self._away, self._hidden, self._tilted, self._uncalibrated):
@@ -288,7 +292,7 @@ class Measurer:
             self._open_since = self._closed_since = None
             return
         limits = self.thresholds
-        self._track_closure(time_s, opening.judged)
+        self._track_closure(time_s, step, opening.judged)
         closed = self._closed_since is not None
         if closed:
             self._last_closure_s = time_s
@@ -299,9 +303,12 @@ class Measurer:
             self._slept = True
             self.microsleeps.add(time_s)
 
-    def _track_closure(self, time_s: float, opening: float) -> None:
+    def _track_closure(self, time_s: float, step: float, opening: float) -> None:
+        """Begin or end a closure; narrowed eyes need not open wide to count as open again."""
         limits = self.thresholds
-        if opening > limits.open_above:
+        self._lowest = min(self._lowest, opening)
+        halfway = max(limits.closed_below, (self._before + self._lowest) / 2)
+        if opening > min(limits.open_above, halfway):
             self._open_since = time_s if self._open_since is None else self._open_since
             if self._closed_since is not None and time_s - self._open_since >= REOPEN_S:
                 if not self._slept:
@@ -311,6 +318,9 @@ class Measurer:
             self._open_since = None
             if self._closed_since is None and opening < limits.closed_below:
                 self._closed_since, self._slept = time_s, False
+        if self._closed_since is None:
+            self._before += min(1.0, step / BEFORE_S) * (opening - self._before)
+            self._lowest = opening
 
     def _closed_for(self, time_s: float) -> float:
         """Seconds of the present closure, up to where the eyes seem to have opened."""

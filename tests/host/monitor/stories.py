@@ -100,6 +100,8 @@ class Wanted:
     within_s: float
     until_s: float
     """Time in the story after which it must have gone."""
+    must: bool = True
+    """False for a state that may come and need not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +143,7 @@ class Told:
         found = []
         for wanted in self.story.wanted:
             after = self.seconds_to(wanted)
-            if after is None or after > wanted.within_s + 1.5 / self.rate:
+            if wanted.must and (after is None or after > wanted.within_s + 1.5 / self.rate):
                 found.append(f"{wanted.state} within {wanted.within_s:g} s: {after}")
         wrong = [(at, state) for at, state in self.states if not self._allowed(at, state)]
         if wrong:
@@ -321,6 +323,11 @@ def scene(seconds: float, **truth: object) -> Scene:
 def wanted(state: str, after_s: float, within_s: float, until_s: float = math.inf) -> Wanted:
     """A state that must come."""
     return Wanted(state=state, after_s=after_s, within_s=within_s, until_s=until_s)
+
+
+def allowed(state: str, after_s: float, until_s: float) -> Wanted:
+    """A state that may come."""
+    return Wanted(state=state, after_s=after_s, within_s=math.inf, until_s=until_s, must=False)
 
 
 def story(name: str, *scenes: Scene, wanted: Sequence[Wanted] = (), **more: object) -> Story:
