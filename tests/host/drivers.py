@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from host.face.detect import Box
+from host.face.detect.faces import Box, Face
 from host.face.pose import TEMPLATE, TEMPLATE_POINTS
 from host.monitor.capture import Frame
 
@@ -60,7 +60,8 @@ class Finder:
         if not len(rows):
             return []
         side = int(columns.max() - columns.min() + 1)
-        return [Box(int(columns.min()), int(rows.min()), side, side)]
+        box = Box(int(columns.min()), int(rows.min()), side, side)
+        return [Face(box=box, score=1.0)]
 
 
 class Backend:
