@@ -22,6 +22,7 @@ from build_flows.design.stitch import inner_constants, weight_memories
 from build_flows.explore.budget import RESOURCES
 from build_flows.flow import hash_of
 from host.common.atomic import write_text
+from host.common.provenance import provenance
 from hw.ops import unit as hardware
 from hw.ops.unit import Resources
 from hw.sources import write_rtl
@@ -86,7 +87,8 @@ def synthesise_design(
         progress(f"{settled} of {len(units)} instances settled")
 
     counts = synthesise([i.unit for i in units], out / "cache", done)
-    result = {"design": _design(out), **summary(units, counts)}
+    origin = {"config": cfg.as_dict(), **provenance()}
+    result = {"design": _design(out), **origin, **summary(units, counts)}
     write_text(out / FILE, json.dumps(result, indent=1))
     return result
 

@@ -12,9 +12,11 @@ from qonnx.core.modelwrapper import ModelWrapper
 from build_flows.build import Build
 from build_flows.design.verify import verify
 from build_flows.graph.folding import apply_table, read_table
+from build_flows.graph.layers import name_layers
 from build_flows.graph.mapping import map_to_kernels
 from build_flows.graph.streamline import streamline
 from host.common.errors import UserError, VerifyError
+from hw.ops.layers import set_layer
 from hw.ops.widths import signed_bits, sum_of_products
 from hw.units import units_of
 from tests.build_flows.conftest import config_of, export_random, write_golden
@@ -95,11 +97,10 @@ def test_every_unit_has_a_layer(mapped, small_build):
     assert layers["StreamAdd_0"] == layers["StreamFork_1"] == "stages_28.1.project"
 
 
-def test_a_file_without_names_has_no_layers(small_build):
-    model = ModelWrapper(str(small_build / "load" / "model.onnx"))
-    for node in model.graph.node:
-        del node.metadata_props[:]
-    mapped = map_to_kernels(streamline(model), PART)
+def test_a_file_without_names_has_no_layers(mapped):
+    for node in mapped.graph.node:
+        set_layer(node, "")
+    name_layers(mapped)
     assert {unit.layer for unit in units_of(mapped)} == {""}
     apply_table(mapped, {"Requant_0": {"layer": "of another name", "PE": 8}}, "f.json")
 
