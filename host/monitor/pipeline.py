@@ -22,6 +22,7 @@ import numpy as np
 
 from host.common.arrays import Image
 from host.common.errors import FAILURES
+from host.common.timing import timed
 from host.face.draw import Colour, draw_driver
 from host.monitor.capture import Frame, Source
 from host.monitor.measures import Measurer, Measures
@@ -29,7 +30,7 @@ from host.monitor.notices import Notices
 from host.monitor.queues import Closed, StageQueue
 from host.monitor.state import ASLEEP, AWAY, NO_FACE, NO_PICTURE, NORMAL, TIRED, StateMachine
 from host.monitor.thresholds import Thresholds
-from host.monitor.track import Track, Tracker, timed
+from host.monitor.track import Track, Tracker
 
 QUEUE = 2
 """Frames that may wait between two stages."""
