@@ -11,8 +11,10 @@ from host.common.errors import UserError
 from host.face.detect.choice import open_detector
 from host.face.image import load_source
 from host.face.landmarker import FaceLandmarks, Landmarker
+from host.monitor.judge import Observation
+from host.monitor.profile import read_profile, write_profile
 from host.monitor.thresholds import Thresholds, read_thresholds
-from host.monitor.watch import Monitor, Observation
+from host.monitor.watch import Monitor
 
 __all__ = [
     "FaceLandmarks",
@@ -24,7 +26,9 @@ __all__ = [
     "load_source",
     "open_backend",
     "open_detector",
+    "read_profile",
     "read_thresholds",
+    "write_profile",
 ]
 
 

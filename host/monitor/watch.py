@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The monitor as an object: a picture and its time in, an observation out, in the caller's thread."""
+"""The monitor as an object: a picture and its time in, an observation out, no thread."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from host.common.arrays import Image
 from host.common.errors import UserError
 from host.face.detect.faces import Detector
 from host.monitor.capture import Frame
-from host.monitor.judge import Judge
-from host.monitor.pipeline import Observation
+from host.monitor.judge import Judge, Observation
+from host.monitor.profile import Profile
 from host.monitor.thresholds import Thresholds
 from host.monitor.track import DirectSearch, Tracker
 
@@ -23,6 +23,7 @@ class Monitor:
         detector: Detector,
         thresholds: Thresholds | None = None,
         equalise: bool = False,
+        profile: Profile | None = None,
     ) -> None:
         """Begin with a driver who is not known.
 
@@ -31,9 +32,10 @@ class Monitor:
             detector: an open detector.
             thresholds: what decides; the defaults without.
             equalise: histogram equalisation of the crops.
+            profile: what is known of the driver who is expected.
         """
         self._tracker = Tracker(backend, DirectSearch(detector), equalise)
-        self._judge = Judge(Thresholds() if thresholds is None else thresholds)
+        self._judge = Judge(Thresholds() if thresholds is None else thresholds, profile)
         self._number = 0
         self._time_s = float("-inf")
 
@@ -49,6 +51,11 @@ class Monitor:
     def recalibrate(self) -> None:
         """Learn the present driver anew from the next frame on."""
         self._judge.recalibrate()
+
+    @property
+    def profile(self) -> Profile | None:
+        """What is known of the driver; None before the calibration."""
+        return self._judge.profile
 
     def update(self, time_s: float, image: Image) -> Observation:
         """Judge the next frame.

@@ -41,7 +41,7 @@ VALUES = st.recursive(
 )
 OBJECTS = st.dictionaries(NAMES, VALUES, max_size=4)
 DEEP = st.integers(1, 100_000).map(lambda depth: "[" * depth)
-CUT = st.tuples(st.integers(0, 9), st.floats(0, 1), st.lists(
+CUT = st.tuples(st.integers(0, 9), st.one_of(st.just(1.0), st.floats(0, 1)), st.lists(
     st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=8))  # fmt: skip
 """Which seed, how much of it, and which bytes become what."""
 

@@ -20,7 +20,10 @@ from host.drawn.script import DEMO, DEMO_S, NORMAL, Event, draw_frame, head_at, 
 from host.face.detect.choice import open_detector
 from host.monitor.capture import LoopSource, SyntheticSource
 from host.monitor.dashboard import Dashboard
+from host.monitor.measures import Measurer
+from host.monitor.person import SPREAD
 from host.monitor.pipeline import Pipeline
+from host.monitor.profile import Profile
 from host.monitor.sinks.lines import as_json
 from host.monitor.thresholds import Thresholds
 from host.monitor.track import DirectSearch, Tracker
@@ -133,6 +136,27 @@ def test_a_signal_during_an_alarm_leaves_all_in_order_within_a_second(tmp_path, 
     assert last > 2
     assert abs(times[-1] - last) < 0.5  # each sink may have lost frames of this live source
     assert took < 1.0 + LOAD_S
+
+
+def test_a_profile_is_kept_from_run_to_run(tmp_path, monkeypatch, tiny_model, capsys):
+    """What was learnt is written at the end, and the next run begins with it."""
+    known = Profile(eye_left=0.3, eye_right=0.32, yaw_deg=1.0, pitch_deg=2.0,
+                    proportions=(0.0,) * len(SPREAD))  # fmt: skip
+    path, begun = tmp_path / "driver.json", []
+    monkeypatch.setattr(Measurer, "profile", lambda _: known)
+    begin = Measurer.__init__
+
+    def spy(self, limits, profile=None):
+        begun.append(profile)
+        begin(self, limits, profile)
+
+    monkeypatch.setattr(Measurer, "__init__", spy)
+    words = ["--source", "synthetic", "--seconds", "0.2", "--model", str(tiny_model), "--profile"]
+    for _ in range(2):
+        assert run.main([*words, str(path)]) == 0
+    assert begun == [None, known]
+    path.write_text("{}")
+    assert "is no profile of format" in fails(capsys, *words, path)
 
 
 def test_two_faces_and_one_that_leaves_and_comes_back():
