@@ -16,6 +16,7 @@ ALLOWED = {
     "host.board": ("host.common",),
     "host.backends": ("host.common", "host.board"),
     "host.monitor": ("host.common", "host.face", "host.drawn", "host.backends"),
+    "host.api": ("host.common", "host.face", "host.backends", "host.monitor"),
     "host.run": ("host.common", "host.face", "host.backends", "host.monitor"),
     "host.bench": (
         "host.common", "host.face", "host.power", "host.drawn", "host.backends", "host.monitor",
