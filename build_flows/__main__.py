@@ -129,12 +129,12 @@ def explore(
         run_steps(STEPS, cfg, build, "map", report, _print_step)
         mapped = ModelWrapper(str(build / "map" / "model.onnx"))
         report("costs of all choices")
-        space = space_of(mapped, cfg.part)
+        space = space_of(mapped)
         explorer = Explorer(space, budget_of(cfg.part), cfg.clk_mhz, time_limit, report)
         bound = explorer.cycles_for(fps) if fps else cycles
         if bound is not None:
             found = [explorer.smallest(bound)]
-            write_folding(found[0], folder)
+            write_folding(found[0], folder, space.layers)
         else:
             found, least = explorer.front(points)
             write_front(found, least, explorer, folder)

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar, Protocol
 
 from host.common.arrays import IntArray
 from host.common.errors import UserError
-from hw.ops.base import KernelOp
 
 RTL_FOLDER = Path(__file__).parent / "rtl"
 SIGNALS = ("tdata", "tvalid", "tready")
@@ -24,8 +25,27 @@ INT_BITS = 32  #: decimal literals of SystemVerilog are at least this wide, with
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
+class Module(Protocol):
+    """What an operator says of its hardware; see :class:`hw.ops.base.KernelOp`."""
+
+    rtl_module: ClassVar[str]
+    rtl_sources: ClassVar[tuple[str, ...]]
+
+    def rtl_parameters(self) -> dict[str, int | str]:
+        """Parameters, memory file names excepted."""
+
+    def rtl_memories(self, *constants: IntArray) -> dict[str, tuple[int, list[int]]]:
+        """File parameter -> bits of a word and words."""
+
+    def rtl_ports(self) -> tuple[list[str], list[str]]:
+        """Stream ports, inputs and outputs."""
+
+    def rtl_wires(self) -> dict[str, str | None]:
+        """Other ports -> expression on one that is left open, None: never."""
+
+
 def instance(
-    op: KernelOp,
+    op: Module,
     name: str,
     nets: Mapping[str, str],
     folder: Path,
@@ -62,10 +82,18 @@ def module_instance(
     return f"  {module} #(\n{_named(values)}\n  ) {name} (\n{_named(connections)}\n  );\n"
 
 
-def sources(ops: Iterable[KernelOp]) -> list[Path]:
+def sources(ops: Iterable[Module]) -> list[Path]:
     """The files of hw/rtl that ``ops`` need, each once, a module after those it instantiates."""
     modules = [module for op in ops for module in (*op.rtl_sources, op.rtl_module)]
     return [RTL_FOLDER / f"{module}.sv" for module in dict.fromkeys(modules)]
+
+
+def place(file: Path, folder: Path, unit: str) -> None:
+    """Copy a source of ``unit`` into ``folder``; UserError if another file has its name there."""
+    target = folder / file.name
+    if target.exists() and target.read_bytes() != file.read_bytes():
+        raise UserError(f"{unit}: two different files are called {file.name}")
+    shutil.copyfile(file, target)
 
 
 def declaration(net: str, width: int) -> str:
@@ -108,7 +136,7 @@ def _check_identifier(name: str) -> None:
         )
 
 
-def _check_nets(op: KernelOp, name: str, nets: Mapping[str, str]) -> None:
+def _check_nets(op: Module, name: str, nets: Mapping[str, str]) -> None:
     inputs, outputs = op.rtl_ports()
     ports = [*inputs, *outputs]
     if set(nets) != set(ports):
@@ -118,7 +146,7 @@ def _check_nets(op: KernelOp, name: str, nets: Mapping[str, str]) -> None:
         )
 
 
-def _wire_connections(op: KernelOp, name: str, wires: Mapping[str, str]) -> dict[str, str]:
+def _wire_connections(op: Module, name: str, wires: Mapping[str, str]) -> dict[str, str]:
     """Port -> expression for clock, reset and the ports of ``op.rtl_wires()``."""
     ports: dict[str, str | None] = {"clk": "clk", "rst_n": "rst_n", **op.rtl_wires()}
     unknown = set(wires) - set(ports)
@@ -132,7 +160,7 @@ def _wire_connections(op: KernelOp, name: str, wires: Mapping[str, str]) -> dict
     return {port: expression for port, expression in ports.items() if expression is not None}
 
 
-def _stream_connections(op: KernelOp, nets: Mapping[str, str]) -> dict[str, str]:
+def _stream_connections(op: Module, nets: Mapping[str, str]) -> dict[str, str]:
     """Port name -> expression; the elements of an array port become one concatenation."""
     inputs, outputs = op.rtl_ports()
     arrays: dict[str, list[str]] = {}

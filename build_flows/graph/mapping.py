@@ -29,19 +29,22 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 
 from build_flows.graph.edit import apply_all, kernel_node
+from build_flows.graph.layers import keep_layers, name_layers
 from host.common.arrays import IntArray
 from host.common.errors import UserError
+from hw.ops.layers import layer_of, set_layer
+from hw.units import units_of
 
-FINN_KERNELS = ("FMPadding", "ConvolutionInputGenerator")
 OUTPUT_BITS = 32  #: accumulators leave the accelerator in words the host reads without unpacking
 
 
 def map_to_kernels(model: ModelWrapper, part: str) -> ModelWrapper:
     """Graph of kernels for ``part``; UserError names a node for which there is none."""
+    model = keep_layers(
+        model, InferQuantizedMatrixVectorActivation(), InferVectorVectorActivation()
+    )
     model = apply_all(
         model,
-        InferQuantizedMatrixVectorActivation(),
-        InferVectorVectorActivation(),
         InferConvInpGen(),
         SortGraph(),
         OurKernels(),
@@ -53,11 +56,11 @@ def map_to_kernels(model: ModelWrapper, part: str) -> ModelWrapper:
         GiveUniqueNodeNames(),
         GiveReadableTensorNames(),
     )
-    for node in model.graph.node:
-        if node.op_type.removesuffix("_rtl") in FINN_KERNELS:
-            getCustomOp(node).set_nodeattr("exec_mode", "cppsim")
-            getCustomOp(node).set_nodeattr("SIMD", 1)  # as every other kernel before folding
-    return model
+    for unit in units_of(model):
+        unit.run_in_python()
+        for attribute in unit.folds:  # FINN begins with all lanes
+            unit.set_fold(attribute, 1)
+    return name_layers(model)
 
 
 class OurKernels(Transformation):
@@ -71,17 +74,22 @@ class OurKernels(Transformation):
             "Add": self._add,
             "ReduceSum": self._pool,
             "Concat": self._concat,
+            "FMPadding": None,  # FINN's are hardware as they are
+            "ConvolutionInputGenerator": None,
         }
         for index, node in enumerate(list(model.graph.node)):
-            if node.op_type not in (*rules, *FINN_KERNELS):
+            if node.op_type not in rules:
                 raise UserError(f"{node.name}: no kernel for the operator {node.op_type}")
-            if node.op_type in rules:
-                new = rules[node.op_type](model, node)
-                model.graph.node.remove(node)
-                model.graph.node.insert(index, new)
-                output = getCustomOp(new).get_output_datatype()
-                model.set_tensor_datatype(new.output[0], output)
+            if (rule := rules[node.op_type]) is not None:
+                self._replace(model, index, node, rule(model, node))
         return model, False
+
+    @staticmethod
+    def _replace(model: ModelWrapper, index: int, node: NodeProto, new: NodeProto) -> None:
+        set_layer(new, layer_of(node))
+        model.graph.node.remove(node)
+        model.graph.node.insert(index, new)
+        model.set_tensor_datatype(new.output[0], getCustomOp(new).get_output_datatype())
 
     @staticmethod
     def _kernel(

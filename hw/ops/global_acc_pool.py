@@ -9,13 +9,14 @@ import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
 from host.common.arrays import IntArray
-from hw.ops.base import KernelOp, Resources
+from hw.ops.base import KernelOp
+from hw.ops.unit import Resources, Sizes
 
 
 class GlobalAccPool(KernelOp):
     """(N, H, W, C) -> (N, 1, 1, C); the factor 1/(H*W) belongs to the requantisation behind."""
 
-    rtl_module = "global_acc_pool"
+    rtl_module = cpp_kernel = "global_acc_pool"
     rtl_sources = ("stream_fork",)
 
     @property
@@ -38,6 +39,9 @@ class GlobalAccPool(KernelOp):
             "SIGNED": int(dtype.signed()),
             "ACC_WIDTH": self.get_output_datatype().bitwidth(),
         }
+
+    def cpp_sizes(self) -> Sizes:
+        return self._cpp("CHANNELS", "PE", "PIXELS", "IN_WIDTH", "SIGNED", "ACC_WIDTH")
 
     def get_output_datatype(self, ind: int = 0) -> BaseDataType:
         """Narrowest type that holds every sum."""

@@ -8,6 +8,7 @@ plus one half, both in units of 2**-shift.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +17,9 @@ from qonnx.core.datatype import BaseDataType, DataType
 
 from host.common.arrays import F64Array, IntArray
 from host.common.errors import UserError
-from hw.ops.base import KernelOp, Resources, pack
+from hw.ops.base import KernelOp, pack
 from hw.ops.cost import output_fifo_cost, rom_luts
+from hw.ops.unit import Resources, Sizes, Table
 
 SCALE_BITS = 18  #: signed width of a scale: the B operand of a DSP48E2
 BIAS_FRACTION = 6  #: fractional bits of an offset, in output steps
@@ -76,7 +78,7 @@ class Requant(KernelOp):
     ``outputDataType``. ``biasBits`` is the signed width of a bias in the parameter memory.
     """
 
-    rtl_module = "requant"
+    rtl_module = cpp_kernel = "requant"
     rtl_sources = ("fifo", "output_fifo")
 
     def get_nodeattr_types(self) -> dict[str, Any]:
@@ -161,6 +163,14 @@ class Requant(KernelOp):
         return {
             "PARAM_FILE": (bits * self.pe, [pack(np.array(fold, object), bits) for fold in folds])
         }
+
+    def cpp_sizes(self) -> Sizes:
+        names = ("CHANNELS", "PE", "ACC_WIDTH", "ACC_SIGNED", "OUT_WIDTH", "OUT_SIGNED", "SHIFT")
+        return self._cpp(*names, "PER_CHANNEL", "WORDS", WORDS=self.get_exp_cycles())
+
+    def cpp_table(self, constants: Sequence[IntArray]) -> Table:
+        element = f"requant::parameter<{SCALE_BITS}, {self.bias_bits}>"
+        return Table("parameters", element, np.stack(constants, axis=1), flat=True)
 
     def latency(self) -> int:
         return 7

@@ -22,9 +22,10 @@ from cocotb_tools.runner import get_results, get_runner
 from finn.util.settings import get_settings
 from onnx import helper
 
-from hw.finn.environment import prepare_verilator
+from host.common.arrays import IntArray
+from hw.finn.environment import prepare_finn, prepare_verilator
 from hw.generate import instance, sources
-from hw.ops.base import IntArray, KernelOp, pack
+from hw.ops.base import KernelOp, pack
 
 FRAMES = 3  #: in the stimuli
 FRAMES_CHECKED = (
@@ -47,6 +48,7 @@ def make_op(
 
 def finn_rtl(module: str) -> Path:
     """The file of a module of FINN's dense unit."""
+    prepare_finn()
     return Path(get_settings().finn_rtllib) / "mvu" / f"{module}.sv"
 
 

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from qonnx.core.datatype import DataType
 
-from hw.ops.base import IntArray, KernelOp, Resources
+from host.common.arrays import IntArray
+from hw.ops.base import KernelOp
+from hw.ops.unit import Resources
 from hw.ops.weight_stream import mvau_weight_words
 from tests.hw.rtl.harness import Case, finn_rtl, make_op, random_integers
 

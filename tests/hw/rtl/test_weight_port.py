@@ -14,11 +14,11 @@ from qonnx.core.datatype import DataType
 from host.board import registers
 from host.board.registers import WEIGHT_PORT
 from host.board.weights import address, checksum, from_slices, slices_per_word, to_slices
+from host.common.arrays import IntArray
 from host.common.errors import UserError
 from hw.axi_lite import signals
 from hw.generate import RTL_FOLDER, instance, module_instance, sources
 from hw.ops import WeightStream, weight_port
-from hw.ops.base import IntArray
 from tests.hw.rtl.harness import Simulator, random_integers
 
 STYLES = ("distributed", "block", "ultra")
