@@ -74,6 +74,7 @@ class OurKernels(Transformation):
             "Add": self._add,
             "ReduceSum": self._pool,
             "Concat": self._concat,
+            "GridPeak": self._grid_peak,
             "FMPadding": None,  # FINN's are hardware as they are
             "ConvolutionInputGenerator": None,
         }
@@ -157,6 +158,11 @@ class OurKernels(Transformation):
 
     def _pool(self, model: ModelWrapper, node: NodeProto) -> NodeProto:
         return self._kernel(model, node, "GlobalAccPool", 1)
+
+    def _grid_peak(self, model: ModelWrapper, node: NodeProto) -> NodeProto:
+        bits = getCustomOp(node).get_nodeattr("stepBits")
+        wanted = "" if model.find_consumers(node.output[0]) else f"INT{OUTPUT_BITS}"
+        return self._kernel(model, node, "GridPeak", 2, stepBits=bits, outputDataType=wanted)
 
     def _concat(self, model: ModelWrapper, node: NodeProto) -> NodeProto:
         shapes = [model.get_tensor_shape(name) for name in node.input]

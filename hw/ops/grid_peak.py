@@ -11,7 +11,7 @@ from qonnx.core.datatype import BaseDataType, DataType
 
 from host.common.arrays import IntArray
 from host.common.errors import UserError
-from hw.ops.base import KernelOp, pack
+from hw.ops.base import KernelOp, divisors, pack
 from hw.ops.cost import rom_luts
 from hw.ops.unit import Resources, Sizes, Table
 
@@ -25,7 +25,8 @@ class GridPeak(KernelOp):
     ONNX inputs: the cells and ``steps`` (P, 2), positive integers. A place is the column of the
     landmark's best cell times its first step plus that cell's x, and the row times the second step
     plus y. The best cell has the largest score, the first in raster order if several have it.
-    ``stepBits`` is the width of a step in the memory.
+    A word carries ``PE`` whole landmarks. ``stepBits`` is the width of a step in the memory,
+    ``outputDataType`` the type of a place, "" for the narrowest.
     """
 
     rtl_module = cpp_kernel = "grid_peak"
@@ -33,8 +34,8 @@ class GridPeak(KernelOp):
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         return super().get_nodeattr_types() | {
-            "PE": ("i", False, PARTS),
             "stepBits": ("i", True, 0),
+            "outputDataType": ("s", False, ""),
         }
 
     @property
@@ -49,21 +50,21 @@ class GridPeak(KernelOp):
         return self.channels // PARTS
 
     @property
-    def lanes(self) -> int:
-        """Landmarks of a word."""
-        return self.pe // PARTS
+    def folds(self) -> dict[str, int]:
+        return {"PE": self.landmarks}
 
     def check_folding(self) -> None:
-        """Raise UserError unless a word carries whole landmarks."""
-        super().check_folding()
-        if self.pe % PARTS or self.channels % PARTS:
+        """Raise UserError unless PE divides the landmarks, of three channels each."""
+        name = self.onnx_node.name
+        if self.channels % PARTS:
             raise UserError(
-                f"PE={self.pe} splits the landmarks of {self.onnx_node.name}, which are {PARTS} of "
-                f"its {self.channels} channels each; use one of {self._folds()}"
+                f"{name} takes {self.channels} channels; each landmark has {PARTS}: score, x, y"
             )
-
-    def _folds(self) -> list[int]:
-        return [PARTS * n for n in range(1, self.landmarks + 1) if self.landmarks % n == 0]
+        if self.pe < 1 or self.landmarks % self.pe:
+            raise UserError(
+                f"PE={self.pe} does not divide the {self.landmarks} landmarks of {name}; use one "
+                f"of {divisors(self.landmarks)}"
+            )
 
     # -- arithmetic ----------------------------------------------------------------------------
 
@@ -103,7 +104,7 @@ class GridPeak(KernelOp):
         rows, columns = self.grid
         return {
             "LANDMARKS": self.landmarks,
-            "LANES": self.lanes,
+            "PE": self.pe,
             "ROWS": rows,
             "COLUMNS": columns,
             "WIDTH": self.get_input_datatype().bitwidth(),
@@ -115,45 +116,53 @@ class GridPeak(KernelOp):
         """A word for each word of a cell, per landmark {step_y, step_x}."""
         (steps,) = constants
         self.check_steps(steps)
-        bits, words = self.step_bits, steps.reshape(-1, 2 * self.lanes)
-        return {"STEP_FILE": (2 * self.lanes * bits, [pack(word, bits) for word in words])}
+        bits, words = self.step_bits, steps.reshape(-1, 2 * self.pe)
+        return {"STEP_FILE": (2 * self.pe * bits, [pack(word, bits) for word in words])}
 
     def cpp_sizes(self) -> Sizes:
-        return self._cpp(
-            "LANDMARKS", "LANES", "ROWS", "COLUMNS", "WIDTH", "STEP_WIDTH", "OUT_WIDTH"
-        )
+        return self._cpp("LANDMARKS", "PE", "ROWS", "COLUMNS", "WIDTH", "STEP_WIDTH", "OUT_WIDTH")
 
     def cpp_table(self, constants: Sequence[IntArray]) -> Table:
         (steps,) = constants
         self.check_steps(steps)
-        rows = steps.reshape(-1, 2 * self.lanes)
+        rows = steps.reshape(-1, 2 * self.pe)
         return Table("steps", f"lanes::native<{self.step_bits}, false>", rows)
 
     def get_output_datatype(self, ind: int = 0) -> BaseDataType:
-        """Narrowest type that holds every place. UserError if the input is unsigned."""
-        dtype = self.get_input_datatype()
+        """Type of a place. UserError if it is too narrow or the input is unsigned."""
+        dtype, name = self.get_input_datatype(), self.onnx_node.name
         if not dtype.signed():
             raise UserError(
-                f"{self.onnx_node.name}: inputDataType={dtype.name} is unsigned; scores and "
-                "offsets have a sign"
+                f"{name}: inputDataType={dtype.name} is unsigned; scores and offsets have a sign"
             )
         peak = (max(self.grid) - 1) * ((1 << self.step_bits) - 1) + int(dtype.max())
-        return DataType[f"INT{peak.bit_length() + 1}"]
+        least = DataType[f"INT{peak.bit_length() + 1}"]
+        wanted = DataType[self.get_nodeattr("outputDataType") or least.name]
+        if not wanted.signed() or wanted.bitwidth() < least.bitwidth():
+            raise UserError(
+                f"outputDataType={wanted.name} of {name} does not hold every place; use at least "
+                f"{least.name}"
+            )
+        return wanted
 
     def get_normal_output_shape(self, ind: int = 0) -> Sequence[int]:
         return (self.vectors[0], *(1 for _ in self.vectors[1:]), 2 * self.landmarks)
 
+    def get_folded_input_shape(self, ind: int = 0) -> Sequence[int]:
+        return (*self.vectors, self.landmarks // self.pe, PARTS * self.pe)
+
     def get_folded_output_shape(self, ind: int = 0) -> Sequence[int]:
         shape = self.get_normal_output_shape()
-        return (*shape[:-1], self.landmarks // self.lanes, 2 * self.lanes)
+        return (*shape[:-1], self.landmarks // self.pe, 2 * self.pe)
 
     def latency(self) -> int:
         return 3
 
     def resources(self) -> Resources:
         """Memory of the best cells, comparison, product by sums of shifted steps, registers."""
-        folds, lanes = self.landmarks // self.lanes, self.lanes
-        bits, out = int(self.get_input_datatype().bitwidth()), self.get_outstream_width()
+        folds, lanes = self.landmarks // self.pe, self.pe
+        bits = int(self.get_input_datatype().bitwidth())
+        out = 2 * lanes * (max(bits, self.step_bits + max(self.grid).bit_length()) + 1)
         cell = sum(max(1, (side - 1).bit_length()) for side in self.grid)
         answer = lanes * (2 * bits + cell)
         kept, sides = answer + lanes * bits, out + 2 * lanes * bits

@@ -2,12 +2,12 @@
 //
 // For each landmark the place that the cell with the largest score gives.
 //
-// Input: ROWS x COLUMNS x LANDMARKS/LANES words, landmarks fastest; a landmark is score, x, y, each
+// Input: ROWS x COLUMNS x LANDMARKS/PE words, landmarks fastest; a landmark is score, x, y, each
 // of WIDTH bits, the score least significant. While the last cell passes, its word f makes result
 // word f: of each landmark
 //   column * step_x + x   and   row * step_y + y
 // of its best cell, the first in raster order where several have the largest score.
-// Step memory: hexadecimal, a word for each of the LANDMARKS/LANES words of a cell; per landmark
+// Step memory: hexadecimal, a word for each of the LANDMARKS/PE words of a cell; per landmark
 // {step_y, step_x}, the first landmark least significant, unsigned.
 // Latency 3 cycles, one input word a cycle with no pause between frames; the input stalls only in
 // the last cell, while the output is blocked.
@@ -15,7 +15,7 @@
 
 module grid_peak #(
   parameter int LANDMARKS  = 98, // of a cell
-  parameter int LANES      = 1,  // landmarks of a word, the first least significant
+  parameter int PE         = 1,  // landmarks of a word, the first least significant
   parameter int ROWS       = 14, // of cells
   parameter int COLUMNS    = 14, // cells of a row
   parameter int WIDTH      = 20, // bits of a score, of x and of y, two's complement
@@ -26,16 +26,16 @@ module grid_peak #(
   input  wire logic clk,
   input  wire logic rst_n,
 
-  input  wire logic [3*LANES*WIDTH-1:0] s_axis_tdata,
+  input  wire logic [3*PE*WIDTH-1:0] s_axis_tdata,
   input  wire logic                     s_axis_tvalid,
   output wire logic                     s_axis_tready,
 
-  output wire logic [2*LANES*OUT_WIDTH-1:0] m_axis_tdata,
+  output wire logic [2*PE*OUT_WIDTH-1:0] m_axis_tdata,
   output wire logic                         m_axis_tvalid,
   input  wire logic                         m_axis_tready
 );
 
-  localparam int FOLDS       = LANES > 0 ? LANDMARKS / LANES : 1;
+  localparam int FOLDS       = PE > 0 ? LANDMARKS / PE : 1;
   localparam int FOLD_BITS   = FOLDS > 1 ? $clog2(FOLDS) : 1;
   localparam int ROW_BITS    = ROWS > 1 ? $clog2(ROWS) : 1;
   localparam int COLUMN_BITS = COLUMNS > 1 ? $clog2(COLUMNS) : 1;
@@ -46,9 +46,10 @@ module grid_peak #(
   localparam longint SIDE       = longint'(ROWS > COLUMNS ? ROWS : COLUMNS);
   localparam longint PLACE_PEAK = (SIDE - 1) * ((64'd1 << STEP_WIDTH) - 1) + (64'd1 << (WIDTH - 1)) - 1;
   localparam longint OUT_PEAK   = (64'd1 << (OUT_WIDTH - 1)) - 1;
+  localparam int PLACE_WIDTH    = $clog2(PLACE_PEAK + 1) + 1; // the rest of OUT_WIDTH is sign
 
-  if (LANES < 1 || LANDMARKS < 1 || LANDMARKS % LANES != 0) begin : g_illegal_lanes
-    $fatal(1, "grid_peak: LANES=%0d does not divide LANDMARKS=%0d", LANES, LANDMARKS);
+  if (PE < 1 || LANDMARKS < 1 || LANDMARKS % PE != 0) begin : g_illegal_lanes
+    $fatal(1, "grid_peak: PE=%0d does not divide LANDMARKS=%0d", PE, LANDMARKS);
   end
   if (ROWS < 1 || COLUMNS < 1 || WIDTH < 2 || STEP_WIDTH < 1) begin : g_illegal_size
     $fatal(1, "grid_peak: ROWS=%0d, COLUMNS=%0d and STEP_WIDTH=%0d must be at least 1, WIDTH=%0d 2",
@@ -75,8 +76,8 @@ module grid_peak #(
   } best_t;
 
   typedef struct packed {
-    logic signed [OUT_WIDTH-1:0] corner_y;
-    logic signed [OUT_WIDTH-1:0] corner_x;
+    logic signed [PLACE_WIDTH-1:0] corner_y;
+    logic signed [PLACE_WIDTH-1:0] corner_x;
     logic signed [WIDTH-1:0]     y;
     logic signed [WIDTH-1:0]     x;
   } sides_t;
@@ -87,7 +88,7 @@ module grid_peak #(
   logic [COLUMN_BITS-1:0] column; // 0..COLUMNS-1
   logic [ROW_BITS-1:0]    row;    // 0..ROWS-1
   (* ram_style = "distributed" *)
-  best_t [LANES-1:0] memory [0:FOLDS-1];
+  best_t [PE-1:0] memory [0:FOLDS-1];
 
   wire logic ready;
   wire logic first_cell  = row == '0 && column == '0;
@@ -97,12 +98,12 @@ module grid_peak #(
   assign s_axis_tready = ready || !last_cell;
   wire logic accept = s_axis_tvalid && s_axis_tready;
 
-  wire logic [LANES-1:0][2:0][WIDTH-1:0] seen = s_axis_tdata; // score, x, y
-  wire best_t [LANES-1:0] old = memory[fold];
-  best_t      [LANES-1:0] best;
-  answer_t    [LANES-1:0] answer;
+  wire logic [PE-1:0][2:0][WIDTH-1:0] seen = s_axis_tdata; // score, x, y
+  wire best_t [PE-1:0] old = memory[fold];
+  best_t      [PE-1:0] best;
+  answer_t    [PE-1:0] answer;
   always_comb begin
-    for (int i = 0; i < LANES; i++) begin
+    for (int i = 0; i < PE; i++) begin
       best[i] = old[i];
       if (first_cell || signed'(seen[i][0]) > old[i].score)
         best[i] = '{'{row, column, seen[i][2], seen[i][1]}, seen[i][0]};
@@ -130,16 +131,21 @@ module grid_peak #(
   // -- their places: product, then sum ----------------------------------------------------------
 
   (* rom_style = "distributed" *)
-  logic [LANES-1:0][1:0][STEP_WIDTH-1:0] steps [0:FOLDS-1];
+  logic [PE-1:0][1:0][STEP_WIDTH-1:0] steps [0:FOLDS-1];
   initial $readmemh(STEP_FILE, steps);
 
-  wire answer_t [LANES-1:0] chosen;
+  wire answer_t [PE-1:0] chosen;
   wire logic                chosen_valid, chosen_ready;
-  wire sides_t  [LANES-1:0] multiplied;
+  wire sides_t  [PE-1:0] multiplied;
   wire logic                multiplied_valid, multiplied_ready;
   logic [FOLD_BITS-1:0]     out_fold; // 0..FOLDS-1, the word of the result
-  sides_t [LANES-1:0]       sides;
-  logic [LANES-1:0][1:0][OUT_WIDTH-1:0] places;
+  sides_t [PE-1:0]       sides;
+  logic [PE-1:0][1:0][PLACE_WIDTH-1:0] places;
+  wire logic signed [2*PE-1:0][PLACE_WIDTH-1:0] narrow;
+
+  for (genvar i = 0; i < 2 * PE; i++) begin : g_out
+    assign m_axis_tdata[i*OUT_WIDTH +: OUT_WIDTH] = OUT_WIDTH'(signed'(narrow[i]));
+  end
 
   always_ff @(posedge clk) begin
     if (chosen_valid && chosen_ready) out_fold <= out_fold == LAST_FOLD ? '0 : out_fold + 1'b1;
@@ -147,18 +153,18 @@ module grid_peak #(
   end
 
   always_comb begin
-    for (int i = 0; i < LANES; i++) begin
-      sides[i].corner_x = OUT_WIDTH'(chosen[i].column) * OUT_WIDTH'(steps[out_fold][i][0]);
-      sides[i].corner_y = OUT_WIDTH'(chosen[i].row) * OUT_WIDTH'(steps[out_fold][i][1]);
+    for (int i = 0; i < PE; i++) begin
+      sides[i].corner_x = PLACE_WIDTH'(chosen[i].column) * PLACE_WIDTH'(steps[out_fold][i][0]);
+      sides[i].corner_y = PLACE_WIDTH'(chosen[i].row) * PLACE_WIDTH'(steps[out_fold][i][1]);
       sides[i].x = chosen[i].x;
       sides[i].y = chosen[i].y;
-      places[i][0] = multiplied[i].corner_x + OUT_WIDTH'(multiplied[i].x);
-      places[i][1] = multiplied[i].corner_y + OUT_WIDTH'(multiplied[i].y);
+      places[i][0] = multiplied[i].corner_x + PLACE_WIDTH'(multiplied[i].x);
+      places[i][1] = multiplied[i].corner_y + PLACE_WIDTH'(multiplied[i].y);
     end
   end
 
   stream_fork #(
-    .WIDTH  (LANES * $bits(answer_t)),
+    .WIDTH  (PE * $bits(answer_t)),
     .COPIES (1)
   ) u_chosen (
     .clk,
@@ -172,7 +178,7 @@ module grid_peak #(
   );
 
   stream_fork #(
-    .WIDTH  (LANES * $bits(sides_t)),
+    .WIDTH  (PE * $bits(sides_t)),
     .COPIES (1)
   ) u_multiplied (
     .clk,
@@ -186,7 +192,7 @@ module grid_peak #(
   );
 
   stream_fork #(
-    .WIDTH  (2 * LANES * OUT_WIDTH),
+    .WIDTH  (2 * PE * PLACE_WIDTH),
     .COPIES (1)
   ) u_places (
     .clk,
@@ -194,7 +200,7 @@ module grid_peak #(
     .s_axis_tdata  (places),
     .s_axis_tvalid (multiplied_valid),
     .s_axis_tready (multiplied_ready),
-    .m_axis_tdata,
+    .m_axis_tdata  (narrow),
     .m_axis_tvalid,
     .m_axis_tready
   );

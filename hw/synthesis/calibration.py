@@ -84,7 +84,7 @@ def cases() -> Iterator[Case]:
         yield Case(f"{channels} channels, {pixels} pixels, {lanes} lanes", op)
     for landmarks, lanes, side in PEAKS:
         op = _op(
-            ops.GridPeak, 2, 1, NumChannels=3 * landmarks, PE=3 * lanes,
+            ops.GridPeak, 2, 1, NumChannels=3 * landmarks, PE=lanes,
             numInputVectors=[1, side, side], inputDataType="INT21", stepBits=13,
         )  # fmt: skip
         steps = np.random.default_rng(lanes).integers(4000, 8192, (landmarks, 2))

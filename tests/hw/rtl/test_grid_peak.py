@@ -11,17 +11,23 @@ from tests.hw.rtl.harness import Bench, Case, make_op
 
 
 def peak(
-    dtype: str, landmarks: int, lanes: int, grid: tuple[int, int] = (3, 3), step_bits: int = 8
+    dtype: str, landmarks: int, pe: int, grid: tuple[int, int] = (3, 3), step_bits: int = 8
 ) -> GridPeak:
     return make_op(
         GridPeak,
         inputs=2,
         NumChannels=3 * landmarks,
-        PE=3 * lanes,
+        PE=pe,
         numInputVectors=(1, *grid),
         inputDataType=dtype,
         stepBits=step_bits,
     )
+
+
+def wide(op: GridPeak) -> GridPeak:
+    """The same with places in the words that the host reads."""
+    op.set_nodeattr("outputDataType", "INT32")
+    return op
 
 
 def steps_of(op: GridPeak) -> IntArray:
@@ -34,8 +40,8 @@ def steps_of(op: GridPeak) -> IntArray:
 
 def case(op: GridPeak) -> Case:
     rows, columns = op.grid
-    name = f"{op.get_input_datatype().name}-{op.landmarks}/{op.lanes}-{rows}x{columns}"
-    return Case(f"{name}-{op.step_bits}", op, (steps_of(op),))
+    name = f"{op.get_input_datatype().name}-{op.landmarks}/{op.pe}-{rows}x{columns}"
+    return Case(f"{name}-{op.step_bits}-{op.get_output_datatype().name}", op, (steps_of(op),))
 
 
 def ties(op: GridPeak) -> Case:
@@ -62,6 +68,7 @@ CASES = [
             peak("INT5", 1, 1, (4, 4)),
         )
     ),
+    case(wide(peak("INT20", 4, 2, (2, 2), 12))),
     ties(peak("INT4", 4, 2, (2, 4))),
 ]
 
@@ -95,8 +102,9 @@ def test_places_fit_the_output_type(
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"PE": 9}, "PE=9 does not divide the 12 channels of dut; use one of"),
-        ({"PE": 4}, r"PE=4 splits the landmarks of dut.*use one of \[3, 6, 12"),
+        ({"PE": 3}, r"PE=3 does not divide the 4 landmarks of dut; use one of \[1, 2, 4\]"),
+        ({"NumChannels": 13}, "dut takes 13 channels; each landmark has 3"),
+        ({"outputDataType": "INT10"}, "outputDataType=INT10 of dut does not hold.*at least INT11"),
         ({"inputDataType": "UINT8"}, "inputDataType=UINT8 is unsigned"),
         ({"stepBits": 0}, r"stepBits=0 of dut is not in 1\.\.24"),
     ],

@@ -37,7 +37,7 @@ ILLEGAL = [
     ("global_acc_pool", {"PE": 0}, "PE=0 does not divide CHANNELS=8"),
     ("global_acc_pool", {"PIXELS": 0}, "PIXELS=0 and IN_WIDTH=8 must be at least 1"),
     ("global_acc_pool", {"ACC_WIDTH": 13}, "ACC_WIDTH=13 does not hold the sum of PIXELS=49"),
-    ("grid_peak", {"LANES": 3}, "LANES=3 does not divide LANDMARKS=98"),
+    ("grid_peak", {"PE": 3}, "PE=3 does not divide LANDMARKS=98"),
     ("grid_peak", {"ROWS": 0}, "ROWS=0, COLUMNS=14 and STEP_WIDTH=14 must be at least 1"),
     ("grid_peak", {"STEP_WIDTH": 18}, "OUT_WIDTH=21 does not hold a place of 13 steps"),
     ("grid_peak", {"STEP_FILE": '""'}, "STEP_FILE is empty"),
