@@ -27,6 +27,7 @@ from hw import generate
 from hw.ops.unit import ANY_STYLE, Sizes, Stream, Unit
 
 RAM_STYLE = ("s", False, "auto", set(ANY_STYLE))  # of weights
+OUTPUT_BITS = 32  #: results leave the accelerator in words the host reads without unpacking
 EXACT_FLOAT32 = 1 << 24  # FINN's executor carries integers in float32
 
 

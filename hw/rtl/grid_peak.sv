@@ -1,77 +1,113 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// For each landmark the cell with the largest score, and what that cell says of the place.
+// For each landmark the place that the cell with the largest score gives.
 //
-// Input: CELLS x LANDMARKS/LANES words, landmarks fastest; a landmark is score, x, y, each of
-// WIDTH bits, the score least significant. While the last cell passes, its word f makes result
-// word f: the number of the best cell in place of the score, and that cell's x and y. Of equal
-// scores the first wins. Latency 1 cycle, one input word a cycle with no pause between frames; the
-// input stalls only in the last cell, while the output is blocked.
+// Input: ROWS x COLUMNS x LANDMARKS/PE words, landmarks fastest; a landmark is score, x, y, each
+// of WIDTH bits, the score least significant. While the last cell passes, its word f makes result
+// word f: of each landmark
+//   column * step_x + x   and   row * step_y + y
+// of its best cell, the first in raster order where several have the largest score.
+// Step memory: hexadecimal, a word for each of the LANDMARKS/PE words of a cell; per landmark
+// {step_y, step_x}, the first landmark least significant, unsigned.
+// Latency 3 cycles, one input word a cycle with no pause between frames; the input stalls only in
+// the last cell, while the output is blocked.
 `default_nettype none
 
 module grid_peak #(
-  parameter int LANDMARKS = 98,  // of a cell
-  parameter int LANES     = 1,   // landmarks of a word, the first least significant
-  parameter int CELLS     = 196, // of a frame
-  parameter int WIDTH     = 20   // bits of a score, of x and of y, two's complement
+  parameter int LANDMARKS  = 98, // of a cell
+  parameter int PE         = 1,  // landmarks of a word, the first least significant
+  parameter int ROWS       = 14, // of cells
+  parameter int COLUMNS    = 14, // cells of a row
+  parameter int WIDTH      = 20, // bits of a score, of x and of y, two's complement
+  parameter int STEP_WIDTH = 14, // bits of a step, unsigned
+  parameter int OUT_WIDTH  = 21, // bits of a place, two's complement
+  parameter     STEP_FILE  = ""
 ) (
   input  wire logic clk,
   input  wire logic rst_n,
 
-  input  wire logic [3*LANES*WIDTH-1:0] s_axis_tdata,
+  input  wire logic [3*PE*WIDTH-1:0] s_axis_tdata,
   input  wire logic                     s_axis_tvalid,
   output wire logic                     s_axis_tready,
 
-  output wire logic [3*LANES*WIDTH-1:0] m_axis_tdata,
-  output wire logic                     m_axis_tvalid,
-  input  wire logic                     m_axis_tready
+  output wire logic [2*PE*OUT_WIDTH-1:0] m_axis_tdata,
+  output wire logic                         m_axis_tvalid,
+  input  wire logic                         m_axis_tready
 );
 
-  localparam int FOLDS     = LANES > 0 ? LANDMARKS / LANES : 1;
-  localparam int FOLD_BITS = FOLDS > 1 ? $clog2(FOLDS) : 1;
-  localparam int CELL_BITS = CELLS > 1 ? $clog2(CELLS) : 1;
-  localparam bit [FOLD_BITS-1:0] LAST_FOLD = FOLD_BITS'(FOLDS - 1);
-  localparam bit [CELL_BITS-1:0] LAST_CELL = CELL_BITS'(CELLS - 1);
+  localparam int FOLDS       = PE > 0 ? LANDMARKS / PE : 1;
+  localparam int FOLD_BITS   = FOLDS > 1 ? $clog2(FOLDS) : 1;
+  localparam int ROW_BITS    = ROWS > 1 ? $clog2(ROWS) : 1;
+  localparam int COLUMN_BITS = COLUMNS > 1 ? $clog2(COLUMNS) : 1;
+  localparam bit [FOLD_BITS-1:0]   LAST_FOLD   = FOLD_BITS'(FOLDS - 1);
+  localparam bit [ROW_BITS-1:0]    LAST_ROW    = ROW_BITS'(ROWS - 1);
+  localparam bit [COLUMN_BITS-1:0] LAST_COLUMN = COLUMN_BITS'(COLUMNS - 1);
+  // largest place, and the largest that OUT_WIDTH holds
+  localparam longint SIDE       = longint'(ROWS > COLUMNS ? ROWS : COLUMNS);
+  localparam longint PLACE_PEAK = (SIDE - 1) * ((64'd1 << STEP_WIDTH) - 1) + (64'd1 << (WIDTH - 1)) - 1;
+  localparam longint OUT_PEAK   = (64'd1 << (OUT_WIDTH - 1)) - 1;
+  localparam int PLACE_WIDTH    = $clog2(PLACE_PEAK + 1) + 1; // the rest of OUT_WIDTH is sign
 
-  if (LANES < 1 || LANDMARKS < 1 || LANDMARKS % LANES != 0) begin : g_illegal_lanes
-    $fatal(1, "grid_peak: LANES=%0d does not divide LANDMARKS=%0d", LANES, LANDMARKS);
+  if (PE < 1 || LANDMARKS < 1 || LANDMARKS % PE != 0) begin : g_illegal_lanes
+    $fatal(1, "grid_peak: PE=%0d does not divide LANDMARKS=%0d", PE, LANDMARKS);
   end
-  if (CELLS < 1 || WIDTH < 1 || CELL_BITS >= WIDTH) begin : g_illegal_width
-    $fatal(1, "grid_peak: WIDTH=%0d does not hold the number of each of CELLS=%0d", WIDTH, CELLS);
+  if (ROWS < 1 || COLUMNS < 1 || WIDTH < 2 || STEP_WIDTH < 1) begin : g_illegal_size
+    $fatal(1, "grid_peak: ROWS=%0d, COLUMNS=%0d and STEP_WIDTH=%0d must be at least 1, WIDTH=%0d 2",
+           ROWS, COLUMNS, STEP_WIDTH, WIDTH);
+  end
+  if (OUT_WIDTH < WIDTH || OUT_WIDTH > 48 || PLACE_PEAK > OUT_PEAK) begin : g_illegal_width
+    $fatal(1, "grid_peak: OUT_WIDTH=%0d does not hold a place of %0d steps of STEP_WIDTH=%0d and WIDTH=%0d",
+           OUT_WIDTH, SIDE - 1, STEP_WIDTH, WIDTH);
+  end
+  if (STEP_FILE == "") begin : g_illegal_file
+    $fatal(1, "grid_peak: STEP_FILE is empty; name the memory image");
   end
 
   typedef struct packed {
+    logic [ROW_BITS-1:0]     row;
+    logic [COLUMN_BITS-1:0]  column;
     logic signed [WIDTH-1:0] y;
     logic signed [WIDTH-1:0] x;
-    logic signed [WIDTH-1:0] score;
   } answer_t;
 
   typedef struct packed {
-    answer_t              answer;
-    logic [CELL_BITS-1:0] number;
+    answer_t                 answer;
+    logic signed [WIDTH-1:0] score;
   } best_t;
 
-  logic [FOLD_BITS-1:0] fold;   // 0..FOLDS-1, the word of the cell
-  logic [CELL_BITS-1:0] number; // 0..CELLS-1, the cell
+  typedef struct packed {
+    logic signed [PLACE_WIDTH-1:0] corner_y;
+    logic signed [PLACE_WIDTH-1:0] corner_x;
+    logic signed [WIDTH-1:0]     y;
+    logic signed [WIDTH-1:0]     x;
+  } sides_t;
+
+  // -- the best cells so far ------------------------------------------------------------------
+
+  logic [FOLD_BITS-1:0]   fold;   // 0..FOLDS-1, the word of the cell
+  logic [COLUMN_BITS-1:0] column; // 0..COLUMNS-1
+  logic [ROW_BITS-1:0]    row;    // 0..ROWS-1
   (* ram_style = "distributed" *)
-  best_t [LANES-1:0] memory [0:FOLDS-1];
+  best_t [PE-1:0] memory [0:FOLDS-1];
 
   wire logic ready;
-  wire logic last_cell = number == LAST_CELL;
-  wire logic last_fold = fold == LAST_FOLD;
+  wire logic first_cell  = row == '0 && column == '0;
+  wire logic last_fold   = fold == LAST_FOLD;
+  wire logic last_column = column == LAST_COLUMN;
+  wire logic last_cell   = row == LAST_ROW && last_column;
   assign s_axis_tready = ready || !last_cell;
   wire logic accept = s_axis_tvalid && s_axis_tready;
 
-  wire answer_t [LANES-1:0] seen = s_axis_tdata;
-  wire best_t   [LANES-1:0] old  = memory[fold];
-  best_t        [LANES-1:0] best;
-  answer_t      [LANES-1:0] result;
+  wire logic [PE-1:0][2:0][WIDTH-1:0] seen = s_axis_tdata; // score, x, y
+  wire best_t [PE-1:0] old = memory[fold];
+  best_t      [PE-1:0] best;
+  answer_t    [PE-1:0] answer;
   always_comb begin
-    for (int i = 0; i < LANES; i++) begin
+    for (int i = 0; i < PE; i++) begin
       best[i] = old[i];
-      if (number == '0 || seen[i].score > old[i].answer.score) best[i] = '{seen[i], number};
-      result[i] = best[i].answer;
-      result[i].score = WIDTH'(best[i].number);
+      if (first_cell || signed'(seen[i][0]) > old[i].score)
+        best[i] = '{'{row, column, seen[i][2], seen[i][1]}, seen[i][0]};
+      answer[i] = best[i].answer;
     end
   end
 
@@ -80,24 +116,91 @@ module grid_peak #(
   always_ff @(posedge clk) begin
     if (accept) begin
       fold <= last_fold ? '0 : fold + 1'b1;
-      if (last_fold) number <= last_cell ? '0 : number + 1'b1;
+      if (last_fold) begin
+        column <= last_column ? '0 : column + 1'b1;
+        if (last_column) row <= last_cell ? '0 : row + 1'b1;
+      end
     end
     if (!rst_n) begin
       fold   <= '0;
-      number <= '0;
+      column <= '0;
+      row    <= '0;
+    end
+  end
+
+  // -- their places: product, then sum ----------------------------------------------------------
+
+  (* rom_style = "distributed" *)
+  logic [PE-1:0][1:0][STEP_WIDTH-1:0] steps [0:FOLDS-1];
+  initial $readmemh(STEP_FILE, steps);
+
+  wire answer_t [PE-1:0] chosen;
+  wire logic                chosen_valid, chosen_ready;
+  wire sides_t  [PE-1:0] multiplied;
+  wire logic                multiplied_valid, multiplied_ready;
+  logic [FOLD_BITS-1:0]     out_fold; // 0..FOLDS-1, the word of the result
+  sides_t [PE-1:0]       sides;
+  logic [PE-1:0][1:0][PLACE_WIDTH-1:0] places;
+  wire logic signed [2*PE-1:0][PLACE_WIDTH-1:0] narrow;
+
+  for (genvar i = 0; i < 2 * PE; i++) begin : g_out
+    assign m_axis_tdata[i*OUT_WIDTH +: OUT_WIDTH] = OUT_WIDTH'(signed'(narrow[i]));
+  end
+
+  always_ff @(posedge clk) begin
+    if (chosen_valid && chosen_ready) out_fold <= out_fold == LAST_FOLD ? '0 : out_fold + 1'b1;
+    if (!rst_n) out_fold <= '0;
+  end
+
+  always_comb begin
+    for (int i = 0; i < PE; i++) begin
+      sides[i].corner_x = PLACE_WIDTH'(chosen[i].column) * PLACE_WIDTH'(steps[out_fold][i][0]);
+      sides[i].corner_y = PLACE_WIDTH'(chosen[i].row) * PLACE_WIDTH'(steps[out_fold][i][1]);
+      sides[i].x = chosen[i].x;
+      sides[i].y = chosen[i].y;
+      places[i][0] = multiplied[i].corner_x + PLACE_WIDTH'(multiplied[i].x);
+      places[i][1] = multiplied[i].corner_y + PLACE_WIDTH'(multiplied[i].y);
     end
   end
 
   stream_fork #(
-    .WIDTH  (3 * LANES * WIDTH),
+    .WIDTH  (PE * $bits(answer_t)),
     .COPIES (1)
-  ) u_register (
+  ) u_chosen (
     .clk,
     .rst_n,
-    .s_axis_tdata  (result),
+    .s_axis_tdata  (answer),
     .s_axis_tvalid (s_axis_tvalid && last_cell),
     .s_axis_tready (ready),
-    .m_axis_tdata,
+    .m_axis_tdata  (chosen),
+    .m_axis_tvalid (chosen_valid),
+    .m_axis_tready (chosen_ready)
+  );
+
+  stream_fork #(
+    .WIDTH  (PE * $bits(sides_t)),
+    .COPIES (1)
+  ) u_multiplied (
+    .clk,
+    .rst_n,
+    .s_axis_tdata  (sides),
+    .s_axis_tvalid (chosen_valid),
+    .s_axis_tready (chosen_ready),
+    .m_axis_tdata  (multiplied),
+    .m_axis_tvalid (multiplied_valid),
+    .m_axis_tready (multiplied_ready)
+  );
+
+  stream_fork #(
+    .WIDTH  (2 * PE * PLACE_WIDTH),
+    .COPIES (1)
+  ) u_places (
+    .clk,
+    .rst_n,
+    .s_axis_tdata  (places),
+    .s_axis_tvalid (multiplied_valid),
+    .s_axis_tready (multiplied_ready),
+    .m_axis_tdata  (narrow),
     .m_axis_tvalid,
     .m_axis_tready
   );

@@ -12,6 +12,7 @@ from tests.hw.rtl.harness import VERILATOR_ARGS, finn_rtl
 SOURCES = [finn_rtl("mvu_pkg"), *sorted(RTL_FOLDER.glob("*.sv"))]
 LEGAL = {
     "add_multi": {"N": 3, "DEPTH": 1, "ARG_WIDTH": 4},
+    "grid_peak": {"STEP_FILE": '"steps.hex"'},
     "requant": {"PARAM_FILE": '"params.hex"'},
     "weight_stream": {"FILE": '"words.hex"'},
 }
@@ -36,9 +37,10 @@ ILLEGAL = [
     ("global_acc_pool", {"PE": 0}, "PE=0 does not divide CHANNELS=8"),
     ("global_acc_pool", {"PIXELS": 0}, "PIXELS=0 and IN_WIDTH=8 must be at least 1"),
     ("global_acc_pool", {"ACC_WIDTH": 13}, "ACC_WIDTH=13 does not hold the sum of PIXELS=49"),
-    ("grid_peak", {"LANES": 3}, "LANES=3 does not divide LANDMARKS=98"),
-    ("grid_peak", {"WIDTH": 8}, "WIDTH=8 does not hold the number of each of CELLS=196"),
-    ("grid_peak", {"CELLS": 0}, "WIDTH=20 does not hold the number of each of CELLS=0"),
+    ("grid_peak", {"PE": 3}, "PE=3 does not divide LANDMARKS=98"),
+    ("grid_peak", {"ROWS": 0}, "ROWS=0, COLUMNS=14 and STEP_WIDTH=14 must be at least 1"),
+    ("grid_peak", {"STEP_WIDTH": 18}, "OUT_WIDTH=21 does not hold a place of 13 steps"),
+    ("grid_peak", {"STEP_FILE": '""'}, "STEP_FILE is empty"),
     ("output_fifo", {"DEPTH": 33}, "DEPTH=33 is not in 2..32"),
     ("requant", {"CHANNELS": 6, "PE": 4}, "PE=4 does not divide CHANNELS=6"),
     ("requant", {"ACC_WIDTH": 28}, "ACC_WIDTH=28 with ACC_SIGNED=1 is not in 1..27 bits"),
