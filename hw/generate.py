@@ -17,8 +17,8 @@ from pathlib import Path
 from host.common.arrays import IntArray
 from host.common.errors import UserError
 from hw.ops.base import KernelOp
+from hw.sources import files_of, module_name
 
-RTL_FOLDER = Path(__file__).parent / "rtl"
 SIGNALS = ("tdata", "tvalid", "tready")
 INT_BITS = 32  #: decimal literals of SystemVerilog are at least this wide, with sign
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -48,7 +48,7 @@ def instance(
     memories = op.rtl_memories(*constants)
     files = {parameter: f"{name}_{parameter.lower()}.hex" for parameter in memories}
     connections = others | _stream_connections(op, nets)
-    text = module_instance(op.rtl_module, name, parameters | files, connections)
+    text = module_instance(module_name(op.rtl_module), name, parameters | files, connections)
     for parameter, (bits, words) in memories.items():
         write_memory(folder / files[parameter], bits, words)
     return text
@@ -64,8 +64,7 @@ def module_instance(
 
 def sources(ops: Iterable[KernelOp]) -> list[Path]:
     """The files of hw/rtl that ``ops`` need, each once, a module after those it instantiates."""
-    modules = [module for op in ops for module in (*op.rtl_sources, op.rtl_module)]
-    return [RTL_FOLDER / f"{module}.sv" for module in dict.fromkeys(modules)]
+    return files_of(module_name(op.rtl_module) for op in ops)
 
 
 def declaration(net: str, width: int) -> str:

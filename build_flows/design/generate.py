@@ -16,12 +16,12 @@ from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.config import BuildConfig
 from host.common.errors import UserError
-from hw.generate import RTL_FOLDER, sources
 from hw.ops import weight_port
 from hw.ops.base import KernelOp
 from hw.ops.weight_stream import WeightStream
+from hw.sources import RTL_FOLDER, files_of, module_name
 
-SUPPORT = (*weight_port.SOURCES, WeightStream.rtl_module)  #: modules beside those of the nodes
+SUPPORT = (weight_port.KERNEL, WeightStream.rtl_module)  #: kernels beside those of the nodes
 REPLACED = ("add_multi.sv",)  #: FINN files for which hw/rtl has one of the same module name
 
 
@@ -29,15 +29,14 @@ def generate(model: ModelWrapper, cfg: BuildConfig, folder: Path) -> ModelWrappe
     """Write the RTL of all units of a folded model into ``folder``/rtl."""
     rtl = folder / "rtl"
     rtl.mkdir()
-    ours: list[KernelOp] = []
+    kernels = list(SUPPORT)
     for node in model.graph.node:
         op = getCustomOp(node)
         if isinstance(op, KernelOp):
-            ours.append(op)
+            kernels.append(op.rtl_module)
         else:
             finn_unit(model, op, cfg, rtl)
-    support = [f"{module}.sv" for module in (*WeightStream.rtl_sources, *SUPPORT)]
-    for path in [*sources(ours), *(RTL_FOLDER / file for file in support)]:
+    for path in files_of(map(module_name, kernels)):
         shutil.copyfile(path, rtl / path.name)
     return model
 

@@ -20,13 +20,14 @@ from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
-from build_flows.design.stitch import TOP, Design, Stream, net_of, source_files
+from build_flows.design.stitch import TOP, Design, Stream, net_of
 from build_flows.design.verify import Golden, compare
 from host.common.arrays import Images, IntArray
 from host.common.atomic import replacing
 from host.common.errors import ToolError, UserError
 from hw.finn.environment import prepare_verilator
 from hw.registers import HEADER
+from hw.sources import source_files
 
 SIMULATOR = "simulator"
 MAINS = Path(__file__).parent / "simulator"

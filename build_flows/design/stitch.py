@@ -26,13 +26,13 @@ from hw.axi_lite import signals
 from hw.generate import declaration, instance, module_instance
 from hw.ops import Dense, Depthwise
 from hw.ops.base import KernelOp
-from hw.ops.weight_port import CHAIN_BITS, MODULE
+from hw.ops.weight_port import CHAIN_BITS, KERNEL
 from hw.ops.weight_stream import WeightStream, mvau_weight_lanes
+from hw.sources import module_name
 
 TOP = "accelerator"
 RESET = "units_rst_n"  #: of all units but the weight memories: they wait until the weights flow
 AXI_LITE = signals(WEIGHT_PORT.address_bits)  #: of the top, to weight_port
-SOURCES = (".sv", ".v")
 DISTRIBUTED_DEPTH = 64  #: words of a weight memory up to which look-up tables are the cheaper RAM
 
 
@@ -49,7 +49,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Memory:
-    """A weight memory on the chain, see hw/rtl/weight_port.sv."""
+    """A weight memory on the chain, see hw/rtl/kl_weight_port.sv."""
 
     name: str
     bits: int
@@ -97,12 +97,6 @@ def stitch(model: ModelWrapper, rtl: Path, design: Path) -> ModelWrapper:
     (design / f"{TOP}.sv").write_text(_top(model, nets, ports, "".join(text)))
     (design / "design.json").write_text(json.dumps(asdict(ports), indent=1))
     return model
-
-
-def source_files(folder: Path) -> list[Path]:
-    """Sources of a folder in the order in which tools need them: packages first."""
-    files = sorted(path for path in folder.iterdir() if path.suffix in SOURCES)
-    return sorted(files, key=lambda path: not path.stem.endswith("_pkg"))
 
 
 def net_of(tensor: str) -> str:
@@ -271,7 +265,8 @@ def _chain(memories: list[Memory]) -> tuple[str, str]:
   logic running, {RESET};
   always_ff @(posedge clk) {RESET} <= rst_n && running;
 """
-    port = module_instance(MODULE, "weights_port", {"MEMORIES": len(memories)}, connections)
+    module, parameters = module_name(KERNEL), {"MEMORIES": len(memories)}
+    port = module_instance(module, "weights_port", parameters, connections)
     declared.append("  output wire logic weights_error,  // of weight_port\n")
     return "".join(declared) + "\n", body + port
 

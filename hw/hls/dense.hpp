@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix-vector product; see docs/kernels/dense.md. Twin of hw/rtl/dense.sv, where two pixels SHARE
+// Matrix-vector product; see docs/kernels/dense.md. Twin of hw/rtl/kl_dense.sv, where two pixels SHARE
 // each weight and multiplier, and with SHARE = 1 of FINN's MVAU_rtl.
 #pragma once
 

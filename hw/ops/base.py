@@ -41,8 +41,7 @@ class Resources:
 class KernelOp(HWCustomOp):
     """A kernel of ours: one SystemVerilog module with AXI-Stream in and out."""
 
-    rtl_module: ClassVar[str]  #: module name = file name in hw/rtl
-    rtl_sources: ClassVar[tuple[str, ...]] = ()  #: further modules in hw/rtl it instantiates
+    rtl_module: ClassVar[str]  #: name of the kernel; ``hw.sources.module_name`` has its module
     stream_inputs: ClassVar[int] = 1  #: leading ONNX inputs that are streams
 
     # -- to be given by each kernel ------------------------------------------------------------

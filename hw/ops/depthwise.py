@@ -32,7 +32,6 @@ class Depthwise(KernelOp):
     """
 
     rtl_module = "depthwise"
-    rtl_sources = ("fifo", "output_fifo")
     stream_inputs = 2
 
     def get_nodeattr_types(self) -> dict[str, Any]:

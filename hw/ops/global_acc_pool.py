@@ -16,7 +16,6 @@ class GlobalAccPool(KernelOp):
     """(N, H, W, C) -> (N, 1, 1, C); the factor 1/(H*W) belongs to the requantisation behind."""
 
     rtl_module = "global_acc_pool"
-    rtl_sources = ("stream_fork",)
 
     @property
     def pixels(self) -> int:

@@ -77,7 +77,6 @@ class Requant(KernelOp):
     """
 
     rtl_module = "requant"
-    rtl_sources = ("fifo", "output_fifo")
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         return super().get_nodeattr_types() | {

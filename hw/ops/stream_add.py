@@ -14,7 +14,6 @@ class StreamAdd(KernelOp):
     """``a + b`` of two tensors of the same shape and type; the sum never overflows."""
 
     rtl_module = "stream_add"
-    rtl_sources = ("stream_fork",)
     stream_inputs = 2
 
     def golden(self, *inputs: IntArray) -> tuple[IntArray, ...]:

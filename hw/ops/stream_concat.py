@@ -21,7 +21,6 @@ class StreamConcat(KernelOp):
     """Channels of every input one after another; all inputs share type, PE and leading shape."""
 
     rtl_module = "stream_concat"
-    rtl_sources = ("stream_fork",)
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         return super().get_nodeattr_types() | {

@@ -40,7 +40,6 @@ class WeightStream(KernelOp):
     """
 
     rtl_module = "weight_stream"
-    rtl_sources = ("fifo", "output_fifo")
     stream_inputs = 0
 
     def get_nodeattr_types(self) -> dict[str, Any]:

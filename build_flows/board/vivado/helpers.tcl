@@ -7,6 +7,7 @@ set here [file dirname [file normalize [info script]]]
 set part @{part}
 set config @{config}
 set clk_mhz @{clk_mhz}
+set sources {@{sources}}
 
 # Ends the run with one line that the flow repeats.
 proc fail {text} {
@@ -21,17 +22,18 @@ proc check_version {} {
   }
 }
 
-# Copies of the sources that name their memory files by absolute paths: synthesis of an IP does not
-# run in the folder of its sources.
+# Copies of the sources, packages before their users, that name their memory files by absolute
+# paths: synthesis of an IP does not run in the folder of its sources.
 proc located_sources {from to} {
+  global sources
   file mkdir $to
   set files {}
-  foreach path [lsort [glob -directory $from *.sv *.v]] {
-    set in [open $path]
+  foreach name $sources {
+    set in [open [file join $from $name]]
     set text [read $in]
     close $in
     regsub -all {"([A-Za-z0-9_]+\.hex)"} $text "\"$from/\\1\"" text
-    set copy [file join $to [file tail $path]]
+    set copy [file join $to $name]
     set out [open $copy w]
     puts -nonewline $out $text
     close $out

@@ -46,7 +46,7 @@ module accelerator (
 
   always_ff @(posedge clk) unit_rst_n <= rst_n && running;
 
-  weight_port #(
+  kl_weight_port #(
     .MEMORIES(2)
   ) u_port (
     .*,
@@ -55,14 +55,14 @@ module accelerator (
     .error    (weights_error)
   );
 
-  weight_stream #(
+  kl_weight_stream #(
     .WIDTH(20), .DEPTH(4), .RAM_STYLE("ultra"), .FILE("a_file.hex"), .CHAIN(1), .CHAIN_ID(0)
   ) u_a (
     .clk(clk), .rst_n(rst_n), .chain_in(chain_0), .chain_out(chain_1),
     .m_axis_tdata(a), .m_axis_tvalid(a_valid), .m_axis_tready(give)
   );
 
-  weight_stream #(
+  kl_weight_stream #(
     .WIDTH(40), .DEPTH(4), .RAM_STYLE("block"), .FILE("b_file.hex"), .CHAIN(1), .CHAIN_ID(1)
   ) u_b (
     .clk(clk), .rst_n(rst_n), .chain_in(chain_1), .chain_out(chain_2),

@@ -24,6 +24,7 @@ from onnx import helper
 from hw.finn.environment import prepare_verilator
 from hw.generate import instance, sources
 from hw.ops.base import IntArray, KernelOp, pack
+from hw.sources import in_order
 
 FRAMES = 3  #: in the stimuli
 FRAMES_CHECKED = (
@@ -57,7 +58,7 @@ class Case:
     op: KernelOp
     constants: tuple[IntArray, ...] = ()
     seed: int = 1
-    extra_sources: tuple[Path, ...] = ()  #: files beside hw/rtl, before the kernel
+    extra_sources: tuple[Path, ...] = ()  #: files beside those of the operator
     data: tuple[IntArray, ...] = ()  #: of the data streams in every frame; random if not given
 
     def __str__(self) -> str:
@@ -202,10 +203,9 @@ class Bench:
         top = f"module bench ({', '.join(ports)});\n{''.join(wires)}endmodule\n"
         bench = self.folder / "bench.sv"
         bench.write_text("\n".join([*modules, top]))
-        extra = dict.fromkeys(file for case in self.cases for file in case.extra_sources)
-        files = [*extra, *sources(case.op for case in self.cases), bench]
-        unique = {file.name: file for file in reversed(files)}  # an extra file wins over hw/rtl
-        return Simulator("bench", [*reversed(unique.values())], self.folder, object_cache)
+        extra = {file for case in self.cases for file in case.extra_sources}
+        files = in_order({*extra, *sources(case.op for case in self.cases), bench})
+        return Simulator("bench", files, self.folder, object_cache)
 
 
 def _signals(stimuli: Stimuli) -> dict[str, str]:

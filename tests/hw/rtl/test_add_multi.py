@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from hw.generate import RTL_FOLDER
+from hw.sources import RTL_FOLDER
 from tests.hw.rtl.harness import Simulator, finn_rtl
 
 

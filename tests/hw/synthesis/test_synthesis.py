@@ -10,27 +10,25 @@ from pathlib import Path
 import pytest
 
 from hw.finn.environment import prepare_verilator
-from hw.generate import RTL_FOLDER
+from hw.sources import files_of
 from tests.hw.rtl.harness import finn_rtl
-from tests.hw.rtl.test_illegal import LEGAL
+from tests.hw.rtl.test_illegal import LEGAL, MODULES
 
-MODULES = sorted(file.stem for file in RTL_FOLDER.glob("*.sv"))
-FILE = LEGAL["weight_stream"]
+FILE = LEGAL["kl_weight_stream"]
+LUT = {"RAM_STYLE": '"distributed"'}
 CONFIGURATIONS = [
     *((module, LEGAL.get(module, {})) for module in MODULES),
-    ("weight_stream", FILE | {"WIDTH": 32, "CHAIN": 1}),
-    ("weight_stream", FILE | {"WIDTH": 65, "DEPTH": 5, "CHAIN": 1, "RAM_STYLE": '"distributed"'}),
-    ("weight_stream", FILE | {"CHAIN": 1, "READ_REGS": 2, "RAM_STYLE": '"ultra"'}),
+    ("kl_weight_stream", FILE | {"WIDTH": 32, "CHAIN": 1}),
+    ("kl_weight_stream", FILE | {"WIDTH": 65, "DEPTH": 5, "CHAIN": 1} | LUT),
+    ("kl_weight_stream", FILE | {"CHAIN": 1, "READ_REGS": 2, "RAM_STYLE": '"ultra"'}),
 ]
 FINN_WARNINGS = ["-Wno-WIDTHEXPAND", "-Wno-WIDTHTRUNC"]  # those of FINN's package
 
 
 def sources(module: str) -> list[Path]:
-    """The kernels, with FINN's package for the one module that needs it."""
-    package = finn_rtl("mvu_pkg")
-    if module == "add_multi":
-        return [package, RTL_FOLDER / "add_multi.sv"]
-    return [RTL_FOLDER / f"{name}.sv" for name in MODULES if name != "add_multi"]
+    """What ``module`` needs, with FINN's package for the one that needs it."""
+    package = [finn_rtl("mvu_pkg")] if module == "add_multi" else []
+    return [*package, *files_of([module])]
 
 
 @pytest.mark.parametrize(("module", "parameters"), CONFIGURATIONS)
@@ -58,7 +56,7 @@ def test_yosys_reads_and_elaborates(module, parameters, tmp_path):
 def test_weights_on_the_chain_go_into_the_memory_named(style, cells, tmp_path):
     parameters = FILE | {"WIDTH": 36, "DEPTH": 64, "CHAIN": 1, "RAM_STYLE": f'"{style}"'}
     commands = "synth_xilinx -family xcup -flatten -run begin:fine; tee -o stat.json stat -json"
-    yosys("weight_stream", parameters, commands, tmp_path)
+    yosys("kl_weight_stream", parameters, commands, tmp_path)
     counts = json.loads((tmp_path / "stat.json").read_text())["design"]["num_cells_by_type"]
     assert {kind: n for kind, n in counts.items() if "RAM" in kind or "mem" in kind} == cells
 

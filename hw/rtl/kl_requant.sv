@@ -9,7 +9,7 @@
 // Latency 7 cycles, one word a cycle. One DSP48E2 a lane: A and B registers, M, C and P registers.
 `default_nettype none
 
-module requant #(
+module kl_requant #(
   parameter int unsigned CHANNELS    = 1,   // channels of a pixel
   parameter int unsigned PE          = 1,   // channels in a word, divides CHANNELS
   parameter int unsigned ACC_WIDTH   = 20,  // bits of an accumulator; with sign at most 27
@@ -38,26 +38,26 @@ module requant #(
   localparam int unsigned P_WIDTH = 48;
 
   if (PE < 1 || CHANNELS < 1 || CHANNELS % PE != 0) begin : g_illegal_pe
-    $fatal(1, "requant: PE=%0d does not divide CHANNELS=%0d", PE, CHANNELS);
+    $fatal(1, "kl_requant: PE=%0d does not divide CHANNELS=%0d", PE, CHANNELS);
   end
   if (ACC_WIDTH < 1 || A_WIDTH > 27) begin : g_illegal_acc
-    $fatal(1, "requant: ACC_WIDTH=%0d with ACC_SIGNED=%0d is not in 1..27 bits with sign",
+    $fatal(1, "kl_requant: ACC_WIDTH=%0d with ACC_SIGNED=%0d is not in 1..27 bits with sign",
            ACC_WIDTH, ACC_SIGNED);
   end
   if (OUT_WIDTH < 1 || OUT_WIDTH > 32) begin : g_illegal_out
-    $fatal(1, "requant: OUT_WIDTH=%0d is not in 1..32", OUT_WIDTH);
+    $fatal(1, "kl_requant: OUT_WIDTH=%0d is not in 1..32", OUT_WIDTH);
   end
   if (SCALE_WIDTH < 2 || SCALE_WIDTH > 18) begin : g_illegal_scale
-    $fatal(1, "requant: SCALE_WIDTH=%0d is not in 2..18", SCALE_WIDTH);
+    $fatal(1, "kl_requant: SCALE_WIDTH=%0d is not in 2..18", SCALE_WIDTH);
   end
   if (BIAS_WIDTH < 2 || BIAS_WIDTH > P_WIDTH) begin : g_illegal_bias
-    $fatal(1, "requant: BIAS_WIDTH=%0d is not in 2..48", BIAS_WIDTH);
+    $fatal(1, "kl_requant: BIAS_WIDTH=%0d is not in 2..48", BIAS_WIDTH);
   end
   if (SHIFT >= P_WIDTH) begin : g_illegal_shift
-    $fatal(1, "requant: SHIFT=%0d is not in 0..47", SHIFT);
+    $fatal(1, "kl_requant: SHIFT=%0d is not in 0..47", SHIFT);
   end
   if (PARAM_FILE == "") begin : g_illegal_file
-    $fatal(1, "requant: PARAM_FILE is empty; name the memory image");
+    $fatal(1, "kl_requant: PARAM_FILE is empty; name the memory image");
   end
 
   localparam int unsigned PARAM_WIDTH = SCALE_WIDTH + BIAS_WIDTH;
@@ -135,7 +135,7 @@ module requant #(
     assign out_5[lane*OUT_WIDTH+:OUT_WIDTH] = y_5;
   end
 
-  output_fifo #(
+  kl_output_fifo #(
     .WIDTH(PE * OUT_WIDTH),
     .DEPTH(16)
   ) u_output_fifo (

@@ -24,7 +24,7 @@
 // word READ_REGS + 4 cycles after the start.
 `default_nettype none
 
-module weight_stream #(
+module kl_weight_stream #(
   parameter int unsigned WIDTH     = 8,        // bits of a word
   parameter int unsigned DEPTH     = 1,        // words, at most 2**20
   parameter              RAM_STYLE = "block",  // "distributed", "block" or "ultra"
@@ -51,26 +51,26 @@ module weight_stream #(
   /* verilator lint_on WIDTHEXPAND */
 
   if (WIDTH < 1) begin : g_illegal_width
-    $fatal(1, "weight_stream: WIDTH=%0d is not positive", WIDTH);
+    $fatal(1, "kl_weight_stream: WIDTH=%0d is not positive", WIDTH);
   end
   if (DEPTH < 1 || DEPTH > 1 << 20) begin : g_illegal_depth
-    $fatal(1, "weight_stream: DEPTH=%0d is not in 1..1048576", DEPTH);
+    $fatal(1, "kl_weight_stream: DEPTH=%0d is not in 1..1048576", DEPTH);
   end
   if (!STYLE_KNOWN) begin : g_illegal_style
-    $fatal(1, "weight_stream: RAM_STYLE=\"%0s\" is unknown; use distributed, block or ultra",
+    $fatal(1, "kl_weight_stream: RAM_STYLE=\"%0s\" is unknown; use distributed, block or ultra",
            RAM_STYLE);
   end
   if (FILE == "") begin : g_illegal_file
-    $fatal(1, "weight_stream: FILE is empty; name the memory image");
+    $fatal(1, "kl_weight_stream: FILE is empty; name the memory image");
   end
   if (READ_REGS > 8) begin : g_illegal_registers
-    $fatal(1, "weight_stream: READ_REGS=%0d is not in 0..8", READ_REGS);
+    $fatal(1, "kl_weight_stream: READ_REGS=%0d is not in 0..8", READ_REGS);
   end
   if (ULTRA && !CHAIN) begin : g_illegal_ultra
-    $fatal(1, "weight_stream: RAM_STYLE=\"ultra\" with CHAIN=0 has no contents; set CHAIN=1");
+    $fatal(1, "kl_weight_stream: RAM_STYLE=\"ultra\" with CHAIN=0 has no contents; set CHAIN=1");
   end
   if (CHAIN_ID > 4095) begin : g_illegal_id
-    $fatal(1, "weight_stream: CHAIN_ID=%0d is not in 0..4095", CHAIN_ID);
+    $fatal(1, "kl_weight_stream: CHAIN_ID=%0d is not in 0..4095", CHAIN_ID);
   end
 
   localparam int unsigned ADDRESS_WIDTH = DEPTH > 1 ? $clog2(DEPTH) : 1;
@@ -156,7 +156,7 @@ module weight_stream #(
       if (!rst_n || !running) valid <= '0;
     end
 
-    output_fifo #(
+    kl_output_fifo #(
       .WIDTH(WIDTH)
     ) u_output_fifo (
       .clk          (clk),
@@ -262,7 +262,7 @@ module weight_stream #(
     a_settled :
     assert property (@(posedge clk) disable iff (!rst_n)
                      use_slice && kind == READ |-> settled == 16)
-    else $error("weight_stream: READ %0d cycles after the packet before; leave 16", settled);
+    else $error("kl_weight_stream: READ %0d cycles after the packet before; leave 16", settled);
 `endif
   end
 
@@ -271,7 +271,7 @@ module weight_stream #(
   assert property (@(posedge clk) disable iff (!rst_n || !running)
                    m_axis_tvalid && !m_axis_tready |=>
                    !running || (m_axis_tvalid && $stable(m_axis_tdata)))
-  else $error("weight_stream: changed an offer that was not taken");
+  else $error("kl_weight_stream: changed an offer that was not taken");
 `endif
 
 endmodule

@@ -11,7 +11,7 @@
 // registers; P accumulates.
 `default_nettype none
 
-module depthwise #(
+module kl_depthwise #(
   parameter int unsigned CHANNELS     = 1,   // channels of a pixel
   parameter int unsigned PE           = 1,   // channels in a word, divides CHANNELS
   parameter int unsigned TAPS         = 9,   // products in a sum
@@ -39,20 +39,20 @@ module depthwise #(
   localparam int unsigned A_WIDTH = ACT_WIDTH + (ACT_SIGNED ? 0 : 1);  // with sign
 
   if (PE < 1 || CHANNELS < 1 || CHANNELS % PE != 0) begin : g_illegal_pe
-    $fatal(1, "depthwise: PE=%0d does not divide CHANNELS=%0d", PE, CHANNELS);
+    $fatal(1, "kl_depthwise: PE=%0d does not divide CHANNELS=%0d", PE, CHANNELS);
   end
   if (TAPS < 1) begin : g_illegal_taps
-    $fatal(1, "depthwise: TAPS=%0d is not positive", TAPS);
+    $fatal(1, "kl_depthwise: TAPS=%0d is not positive", TAPS);
   end
   if (ACT_WIDTH < 1 || A_WIDTH > 27) begin : g_illegal_act
-    $fatal(1, "depthwise: ACT_WIDTH=%0d with ACT_SIGNED=%0d is not in 1..27 bits with sign",
+    $fatal(1, "kl_depthwise: ACT_WIDTH=%0d with ACT_SIGNED=%0d is not in 1..27 bits with sign",
            ACT_WIDTH, ACT_SIGNED);
   end
   if (WEIGHT_WIDTH < 2 || WEIGHT_WIDTH > 18) begin : g_illegal_weight
-    $fatal(1, "depthwise: WEIGHT_WIDTH=%0d is not in 2..18", WEIGHT_WIDTH);
+    $fatal(1, "kl_depthwise: WEIGHT_WIDTH=%0d is not in 2..18", WEIGHT_WIDTH);
   end
   if (ACC_WIDTH < 1 || ACC_WIDTH > 48) begin : g_illegal_acc
-    $fatal(1, "depthwise: ACC_WIDTH=%0d is not in 1..48", ACC_WIDTH);
+    $fatal(1, "kl_depthwise: ACC_WIDTH=%0d is not in 1..48", ACC_WIDTH);
   end
 
   localparam int unsigned TAP_WIDTH = TAPS > 1 ? $clog2(TAPS) : 1;
@@ -119,7 +119,7 @@ module depthwise #(
     assign sums_3[lane*ACC_WIDTH+:ACC_WIDTH] = p_3;
   end
 
-  output_fifo #(
+  kl_output_fifo #(
     .WIDTH(PE * ACC_WIDTH),
     .DEPTH(16)
   ) u_output_fifo (

@@ -3,7 +3,7 @@
 // FINN's dense unit for the DSP48E2 with our weight memory, ports as those of our kernels.
 `default_nettype none
 
-module mvau_bench #(
+module kl_mvau_bench #(
   parameter int unsigned MW         = 4,
   parameter int unsigned MH         = 4,
   parameter int unsigned PE         = 1,
@@ -35,7 +35,7 @@ module mvau_bench #(
 
   assign m_axis_tdata = out_tdata[PE*ACC_WIDTH-1:0];
 
-  weight_stream #(
+  kl_weight_stream #(
     .WIDTH(PE * SIMD * 8),
     .DEPTH(MW / SIMD * MH / PE),
     .FILE (FILE)

@@ -2,7 +2,7 @@
 //
 // AXI4-Lite port (32 bit) to all weight memories: head and tail of their chain (see weight_stream).
 //
-// Its registers are in registers_pkg and in docs/kernels/weight_port.md. DATA: a write gives the
+// Its registers are in kl_registers_pkg and in docs/kernels/weight_port.md. DATA: a write gives the
 // next slice to the memory, a read takes it from there. CHECKSUM: of all slices that a memory took
 // or gave, rotate left by one and add. Other offsets read 0 and ignore writes. Every response is
 // OKAY: errors show in STATUS.
@@ -12,8 +12,8 @@
 // reset while their weights change.
 `default_nettype none
 
-module weight_port
-  import registers_pkg::*;
+module kl_weight_port
+  import kl_registers_pkg::*;
 #(
   parameter int unsigned MEMORIES = 1  // on the chain, 1..4096
 ) (
@@ -46,7 +46,7 @@ module weight_port
 );
 
   if (MEMORIES < 1 || MEMORIES > MAX_MEMORIES) begin : g_illegal_memories
-    $fatal(1, "weight_port: MEMORIES=%0d is not in 1..4096", MEMORIES);
+    $fatal(1, "kl_weight_port: MEMORIES=%0d is not in 1..4096", MEMORIES);
   end
 
   localparam bit [1:0] SELECT = 2'd0, WRITE = 2'd1, READ = 2'd2;
@@ -63,7 +63,7 @@ module weight_port
   logic        accept, store;
   logic        reading;  // a read of DATA is on its way
 
-  stream_fork #(.WIDTH(8), .COPIES(1)) u_write_offset (
+  kl_stream_fork #(.WIDTH(8), .COPIES(1)) u_write_offset (
     .clk          (clk),
     .rst_n        (rst_n),
     .s_axis_tdata (s_axil_awaddr),
@@ -74,7 +74,7 @@ module weight_port
     .m_axis_tready(accept)
   );
 
-  stream_fork #(.WIDTH(36), .COPIES(1)) u_write_beat (
+  kl_stream_fork #(.WIDTH(36), .COPIES(1)) u_write_beat (
     .clk          (clk),
     .rst_n        (rst_n),
     .s_axis_tdata ({s_axil_wstrb, s_axil_wdata}),
@@ -85,7 +85,7 @@ module weight_port
     .m_axis_tready(accept)
   );
 
-  stream_fork #(.WIDTH(2), .COPIES(1)) u_answer (
+  kl_stream_fork #(.WIDTH(2), .COPIES(1)) u_answer (
     .clk          (clk),
     .rst_n        (rst_n),
     .s_axis_tdata (2'b00),
@@ -223,7 +223,7 @@ module weight_port
 `ifndef SYNTHESIS
   a_packets :
   assert property (@(posedge clk) disable iff (!rst_n) tail_valid |-> packets != '0)
-  else $error("weight_port: a packet came back that was not sent");
+  else $error("kl_weight_port: a packet came back that was not sent");
 `endif
 
 endmodule

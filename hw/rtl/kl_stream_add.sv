@@ -6,7 +6,7 @@
 // Latency 1 cycle, one word a cycle.
 `default_nettype none
 
-module stream_add #(
+module kl_stream_add #(
   parameter int PE     = 1, // lanes of a word, lane 0 least significant
   parameter int WIDTH  = 8, // bits of an operand
   parameter bit SIGNED = 1  // operands are two's complement
@@ -24,7 +24,7 @@ module stream_add #(
 );
 
   if (PE < 1 || WIDTH < 1) begin : g_illegal
-    $fatal(1, "stream_add: PE=%0d and WIDTH=%0d must be at least 1", PE, WIDTH);
+    $fatal(1, "kl_stream_add: PE=%0d and WIDTH=%0d must be at least 1", PE, WIDTH);
   end
 
   wire logic [PE-1:0][WIDTH-1:0] a = s_axis_tdata[0];
@@ -40,7 +40,7 @@ module stream_add #(
   wire logic ready;
   assign s_axis_tready = {2{both && ready}};
 
-  stream_fork #(
+  kl_stream_fork #(
     .WIDTH  (PE * (WIDTH + 1)),
     .COPIES (1)
   ) u_register (

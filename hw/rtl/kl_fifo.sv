@@ -14,7 +14,7 @@
 // +peaks. A buffer of DEPTH >= peak would never have stalled its source.
 `default_nettype none
 
-module fifo #(
+module kl_fifo #(
   parameter int WIDTH = 8,    // bits of a word
   parameter int DEPTH = 32,   // words of memory, at least 2
   parameter     STYLE = "srl" // memory, see above
@@ -42,13 +42,13 @@ module fifo #(
   /* verilator lint_on WIDTHEXPAND */
 
   if (WIDTH < 1) begin : g_illegal_width
-    $fatal(1, "fifo: WIDTH=%0d must be at least 1", WIDTH);
+    $fatal(1, "kl_fifo: WIDTH=%0d must be at least 1", WIDTH);
   end
   if (DEPTH < 2) begin : g_illegal_depth
-    $fatal(1, "fifo: DEPTH=%0d must be at least 2", DEPTH);
+    $fatal(1, "kl_fifo: DEPTH=%0d must be at least 2", DEPTH);
   end
   if (!SRL && !DISTRIBUTED && !LATCHED) begin : g_illegal_style
-    $fatal(1, "fifo: STYLE=\"%0s\" is unknown; use srl, distributed, block or ultra", STYLE);
+    $fatal(1, "kl_fifo: STYLE=\"%0s\" is unknown; use srl, distributed, block or ultra", STYLE);
   end
 
   logic [COUNT_BITS-1:0] stored; // 0..DEPTH, words in the memory
@@ -142,11 +142,11 @@ module fifo #(
 
   a_range :
   assert property (@(posedge clk) disable iff (!rst_n) stored <= COUNT_BITS'(DEPTH))
-  else $error("fifo: %0d words in a memory of DEPTH=%0d", stored, DEPTH);
+  else $error("kl_fifo: %0d words in a memory of DEPTH=%0d", stored, DEPTH);
   a_stable :
   assert property (@(posedge clk) disable iff (!rst_n)
                    m_axis_tvalid && !m_axis_tready |=> m_axis_tvalid && $stable(m_axis_tdata))
-  else $error("fifo: changed an offer that was not taken");
+  else $error("kl_fifo: changed an offer that was not taken");
 `endif
 
 endmodule

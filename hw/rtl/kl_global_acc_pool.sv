@@ -7,7 +7,7 @@
 // no pause between frames; the input stalls only in the last pixel, while the output is blocked.
 `default_nettype none
 
-module global_acc_pool #(
+module kl_global_acc_pool #(
   parameter int CHANNELS  = 8,  // of a pixel
   parameter int PE        = 1,  // lanes of a word, lane 0 least significant
   parameter int PIXELS    = 49, // of a frame
@@ -37,14 +37,14 @@ module global_acc_pool #(
   localparam longint ACC_PEAK = (64'd1 << (ACC_WIDTH - SIGNED)) - !SIGNED;
 
   if (PE < 1 || CHANNELS < 1 || CHANNELS % PE != 0) begin : g_illegal_pe
-    $fatal(1, "global_acc_pool: PE=%0d does not divide CHANNELS=%0d", PE, CHANNELS);
+    $fatal(1, "kl_global_acc_pool: PE=%0d does not divide CHANNELS=%0d", PE, CHANNELS);
   end
   if (PIXELS < 1 || IN_WIDTH < 1) begin : g_illegal_size
-    $fatal(1, "global_acc_pool: PIXELS=%0d and IN_WIDTH=%0d must be at least 1",
+    $fatal(1, "kl_global_acc_pool: PIXELS=%0d and IN_WIDTH=%0d must be at least 1",
            PIXELS, IN_WIDTH);
   end
   if (ACC_WIDTH < IN_WIDTH || ACC_WIDTH > 48 || SUM_PEAK > ACC_PEAK) begin : g_illegal_width
-    $fatal(1, "global_acc_pool: ACC_WIDTH=%0d does not hold the sum of PIXELS=%0d of IN_WIDTH=%0d",
+    $fatal(1, "kl_global_acc_pool: ACC_WIDTH=%0d does not hold the sum of PIXELS=%0d of IN_WIDTH=%0d",
            ACC_WIDTH, PIXELS, IN_WIDTH);
   end
 
@@ -80,7 +80,7 @@ module global_acc_pool #(
     end
   end
 
-  stream_fork #(
+  kl_stream_fork #(
     .WIDTH  (PE * ACC_WIDTH),
     .COPIES (1)
   ) u_register (

@@ -16,7 +16,7 @@
 // frame then counts as a short one.
 `default_nettype none
 
-module frame_gate #(
+module kl_frame_gate #(
   parameter int unsigned IN_WIDTH   = 8,      // bits of an input word
   parameter int unsigned IN_WORDS   = 16,     // words of an input frame
   parameter int unsigned OUT_WIDTH  = 32,     // bits of an output word
@@ -56,10 +56,10 @@ module frame_gate #(
 );
 
   if (IN_WORDS < 1 || OUT_WORDS < 1) begin : g_illegal_words
-    $fatal(1, "frame_gate: IN_WORDS=%0d and OUT_WORDS=%0d must be at least 1", IN_WORDS, OUT_WORDS);
+    $fatal(1, "kl_frame_gate: IN_WORDS=%0d and OUT_WORDS=%0d must be at least 1", IN_WORDS, OUT_WORDS);
   end
   if (FRAMES < 2 || IDLE_LIMIT < 1) begin : g_illegal_limits
-    $fatal(1, "frame_gate: FRAMES=%0d must be at least 2, IDLE_LIMIT=%0d at least 1", FRAMES,
+    $fatal(1, "kl_frame_gate: FRAMES=%0d must be at least 2, IDLE_LIMIT=%0d at least 1", FRAMES,
            IDLE_LIMIT);
   end
 
@@ -73,7 +73,7 @@ module frame_gate #(
   logic [IN_WIDTH-1:0] in_data;
   logic                in_last, in_valid, in_ready;
 
-  fifo #(
+  kl_fifo #(
     .WIDTH(IN_WIDTH + 1),
     .DEPTH(BUFFER),
     .STYLE("block")
@@ -127,7 +127,7 @@ module frame_gate #(
   // One verdict a frame, in order: 1 is good
   logic verdict, verdict_valid, out_end;
 
-  fifo #(
+  kl_fifo #(
     .WIDTH(1),
     .DEPTH(FRAMES),
     .STYLE("srl")
@@ -160,7 +160,7 @@ module frame_gate #(
     end
   end
 
-  fifo #(
+  kl_fifo #(
     .WIDTH(OUT_WIDTH + 1),
     .DEPTH(OUT_WORDS > 2 ? OUT_WORDS : 2),
     .STYLE("block")
@@ -198,10 +198,10 @@ module frame_gate #(
 `ifndef SYNTHESIS
   a_verdicts :
   assert property (@(posedge clk) disable iff (!rst_n) in_end |-> verdict_ready)
-  else $error("frame_gate: no place for the verdict on a frame");
+  else $error("kl_frame_gate: no place for the verdict on a frame");
   a_order :
   assert property (@(posedge clk) disable iff (!rst_n) out_end |-> held != '0)
-  else $error("frame_gate: the accelerator gave a frame that did not go in");
+  else $error("kl_frame_gate: the accelerator gave a frame that did not go in");
 `else
   wire unused = &{1'b0, verdict_ready};
 `endif

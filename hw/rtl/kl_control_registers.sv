@@ -3,14 +3,14 @@
 // AXI4-Lite registers (32 bit) of an accelerator behind a frame_gate, and the way to its
 // weight_port.
 //
-// Its registers are in registers_pkg and in docs/kernels/control_registers.md. A read of CYCLES low
+// Its registers are in kl_registers_pkg and in docs/kernels/control_registers.md. A read of CYCLES low
 // freezes its high half and all totals behind it, so that they belong to one moment. Other offsets
 // read 0 and ignore writes. A write of part of a register is ignored. Every response is OKAY. One
 // access at a time; those to weight_port wait for the end of a soft reset.
 `default_nettype none
 
-module control_registers
-  import registers_pkg::*;
+module kl_control_registers
+  import kl_registers_pkg::*;
 #(
   parameter bit [31:0] CONFIG_HASH = '0
 ) (

@@ -10,7 +10,7 @@
 // `room` is a register: nothing passes from m_axis_tready to the pipeline within a cycle.
 `default_nettype none
 
-module output_fifo #(
+module kl_output_fifo #(
   parameter int unsigned WIDTH = 8,  // bits of a word
   parameter int unsigned DEPTH = 16  // places, 2..32: one shift-register LUT a bit
 ) (
@@ -28,7 +28,7 @@ module output_fifo #(
 );
 
   if (DEPTH < 2 || DEPTH > 32) begin : g_illegal_depth
-    $fatal(1, "output_fifo: DEPTH=%0d is not in 2..32", DEPTH);
+    $fatal(1, "kl_output_fifo: DEPTH=%0d is not in 2..32", DEPTH);
   end
 
   localparam int unsigned COUNT_WIDTH = $clog2(DEPTH + 1);
@@ -48,7 +48,7 @@ module output_fifo #(
     end
   end
 
-  fifo #(
+  kl_fifo #(
     .WIDTH(WIDTH),
     .DEPTH(DEPTH),
     .STYLE("srl")
@@ -66,10 +66,10 @@ module output_fifo #(
 `ifndef SYNTHESIS
   a_claim :
   assert property (@(posedge clk) disable iff (!rst_n) claim |-> room)
-  else $error("output_fifo: claim without room");
+  else $error("kl_output_fifo: claim without room");
   a_push :
   assert property (@(posedge clk) disable iff (!rst_n) push |-> accepted)
-  else $error("output_fifo: push into a full fifo");
+  else $error("kl_output_fifo: push into a full fifo");
 `endif
 
 endmodule

@@ -27,7 +27,7 @@
 // from the cycle after the last input of the pair.
 `default_nettype none
 
-module dense #(
+module kl_dense #(
   parameter int unsigned PIXELS       = 2,   // of a frame
   parameter int unsigned MW           = 4,   // inputs of a pixel
   parameter int unsigned MH           = 4,   // outputs of a pixel
@@ -55,22 +55,22 @@ module dense #(
 );
 
   if (PIXELS < 1) begin : g_illegal_pixels
-    $fatal(1, "dense: PIXELS=%0d is not positive", PIXELS);
+    $fatal(1, "kl_dense: PIXELS=%0d is not positive", PIXELS);
   end
   if (SIMD < 1 || MW < 1 || MW % SIMD != 0) begin : g_illegal_simd
-    $fatal(1, "dense: SIMD=%0d does not divide MW=%0d", SIMD, MW);
+    $fatal(1, "kl_dense: SIMD=%0d does not divide MW=%0d", SIMD, MW);
   end
   if (PE < 1 || MH < 1 || MH % PE != 0) begin : g_illegal_pe
-    $fatal(1, "dense: PE=%0d does not divide MH=%0d", PE, MH);
+    $fatal(1, "kl_dense: PE=%0d does not divide MH=%0d", PE, MH);
   end
   if (ACT_WIDTH < 1 || ACT_WIDTH > 8) begin : g_illegal_act
-    $fatal(1, "dense: ACT_WIDTH=%0d is not in 1..8", ACT_WIDTH);
+    $fatal(1, "kl_dense: ACT_WIDTH=%0d is not in 1..8", ACT_WIDTH);
   end
   if (WEIGHT_WIDTH < 2 || WEIGHT_WIDTH > 8) begin : g_illegal_weight
-    $fatal(1, "dense: WEIGHT_WIDTH=%0d is not in 2..8", WEIGHT_WIDTH);
+    $fatal(1, "kl_dense: WEIGHT_WIDTH=%0d is not in 2..8", WEIGHT_WIDTH);
   end
   if (ACC_WIDTH < 1 || ACC_WIDTH > 48) begin : g_illegal_acc
-    $fatal(1, "dense: ACC_WIDTH=%0d is not in 1..48", ACC_WIDTH);
+    $fatal(1, "kl_dense: ACC_WIDTH=%0d is not in 1..48", ACC_WIDTH);
   end
 
   localparam int unsigned IN_FOLDS  = MW / SIMD;
@@ -334,11 +334,11 @@ module dense #(
 `ifndef SYNTHESIS
   a_claim :
   assert property (@(posedge clk) disable iff (!rst_n) claim |-> free != '0)
-  else $error("dense: claim of a place with none free");
+  else $error("kl_dense: claim of a place with none free");
   a_stable :
   assert property (@(posedge clk) disable iff (!rst_n)
                    m_axis_tvalid && !m_axis_tready |=> m_axis_tvalid && $stable(m_axis_tdata))
-  else $error("dense: changed an offer that was not taken");
+  else $error("kl_dense: changed an offer that was not taken");
 `endif
 
 endmodule

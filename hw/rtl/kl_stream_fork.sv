@@ -9,7 +9,7 @@
 // Latency 1 cycle, one word a cycle while all outputs are ready; holds two words.
 `default_nettype none
 
-module stream_fork #(
+module kl_stream_fork #(
   parameter int WIDTH  = 8, // bits of a word
   parameter int COPIES = 2  // outputs
 ) (
@@ -26,7 +26,7 @@ module stream_fork #(
 );
 
   if (WIDTH < 1 || COPIES < 1) begin : g_illegal
-    $fatal(1, "stream_fork: WIDTH=%0d and COPIES=%0d must be at least 1", WIDTH, COPIES);
+    $fatal(1, "kl_stream_fork: WIDTH=%0d and COPIES=%0d must be at least 1", WIDTH, COPIES);
   end
 
   logic [WIDTH-1:0]  word;    // offered to the outputs
@@ -65,7 +65,7 @@ module stream_fork #(
     assert property (@(posedge clk) disable iff (!rst_n)
                      m_axis_tvalid[i] && !m_axis_tready[i] |=>
                      m_axis_tvalid[i] && $stable(m_axis_tdata[i]))
-    else $error("stream_fork: output %0d changed an offer that was not taken", i);
+    else $error("kl_stream_fork: output %0d changed an offer that was not taken", i);
   end
 `endif
 

@@ -6,7 +6,7 @@
 // words of input 1, and so on. Latency 1 cycle, one word a cycle.
 `default_nettype none
 
-module stream_concat #(
+module kl_stream_concat #(
   parameter int PE     = 1, // lanes of a word, lane 0 least significant
   parameter int WIDTH  = 8, // bits of a lane
   parameter int INPUTS = 2, // streams to join
@@ -28,7 +28,7 @@ module stream_concat #(
   localparam bit [SOURCE_BITS-1:0] LAST_SOURCE = SOURCE_BITS'(INPUTS - 1);
 
   if (PE < 1 || WIDTH < 1 || INPUTS < 1) begin : g_illegal
-    $fatal(1, "stream_concat: PE=%0d, WIDTH=%0d and INPUTS=%0d must be at least 1",
+    $fatal(1, "kl_stream_concat: PE=%0d, WIDTH=%0d and INPUTS=%0d must be at least 1",
            PE, WIDTH, INPUTS);
   end
 
@@ -39,7 +39,7 @@ module stream_concat #(
   for (genvar i = 0; i < INPUTS; i++) begin : g_input
     localparam int COUNT = int'(CHANNELS[i]);
     if (COUNT == 0 || COUNT % PE != 0) begin : g_illegal
-      $fatal(1, "stream_concat: PE=%0d does not divide CHANNELS[%0d]=%0d", PE, i, COUNT);
+      $fatal(1, "kl_stream_concat: PE=%0d does not divide CHANNELS[%0d]=%0d", PE, i, COUNT);
     end
     assign last_beats[i]    = 16'(COUNT / PE - 1);
     assign s_axis_tready[i] = ready && source == SOURCE_BITS'(i);
@@ -59,7 +59,7 @@ module stream_concat #(
     end
   end
 
-  stream_fork #(
+  kl_stream_fork #(
     .WIDTH  (PE * WIDTH),
     .COPIES (1)
   ) u_register (
@@ -76,7 +76,7 @@ module stream_concat #(
 `ifndef SYNTHESIS
   a_source :
   assert property (@(posedge clk) disable iff (!rst_n) source <= LAST_SOURCE)
-  else $error("stream_concat: source=%0d of %0d inputs", source, INPUTS);
+  else $error("kl_stream_concat: source=%0d of %0d inputs", source, INPUTS);
 `endif
 
 endmodule
