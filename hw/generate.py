@@ -16,7 +16,7 @@ from pathlib import Path
 
 from host.common.arrays import IntArray
 from host.common.errors import UserError
-from hw.ops.base import KernelOp
+from hw.ops.base import KernelOp, Symbol
 from hw.sources import files_of, module_name
 
 SIGNALS = ("tdata", "tvalid", "tready")
@@ -74,7 +74,9 @@ def declaration(net: str, width: int) -> str:
 
 
 def literal(value: int | str) -> str:
-    """``value`` as a SystemVerilog constant: a string in quotes, a long integer with its size."""
+    """``value`` as a constant: a name plain, a string in quotes, a long integer with its size."""
+    if isinstance(value, Symbol):
+        return value
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if -(1 << (INT_BITS - 1)) <= value < 1 << (INT_BITS - 1):

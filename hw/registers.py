@@ -53,7 +53,8 @@ def package() -> str:
     body = "\n".join(lines)
     return (
         f"// SPDX-License-Identifier: Apache-2.0\n// {GENERATED}\n`default_nettype none\n\n"
-        f"package {PACKAGE};\n\n{body}\n\nendpackage\n\n`default_nettype wire\n"
+        f"package {PACKAGE};\n\n  /* verilator lint_off UNUSEDPARAM */\n\n{body}\n\n"
+        "  /* verilator lint_on UNUSEDPARAM */\n\nendpackage\n\n`default_nettype wire\n"
     )
 
 

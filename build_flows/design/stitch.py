@@ -26,7 +26,7 @@ from hw.axi_lite import signals
 from hw.generate import declaration, instance, module_instance
 from hw.ops import Dense, Depthwise
 from hw.ops.base import KernelOp
-from hw.ops.weight_port import CHAIN_BITS, KERNEL
+from hw.ops.weight_port import KERNEL
 from hw.ops.weight_stream import WeightStream, mvau_weight_lanes
 from hw.sources import module_name
 
@@ -261,7 +261,7 @@ def _chain(memories: list[Memory]) -> tuple[str, str]:
         "error": "weights_error",
     }  # fmt: skip
     nets = ", ".join(f"chain_{i}" for i in range(len(memories) + 1))
-    body = f"""  logic [{CHAIN_BITS - 1}:0] {nets};
+    body = f"""  kl_pkg::chain_t {nets};
   logic running, {RESET};
   always_ff @(posedge clk) {RESET} <= rst_n && running;
 """

@@ -26,6 +26,15 @@ RAM_STYLE = ("s", False, "auto", {"auto", "distributed", "block", "ultra"})  # o
 EXACT_FLOAT32 = 1 << 24  # FINN's executor carries integers in float32
 
 
+class Symbol(str):
+    """A name that the parameter of a module gets, such as ``kl_pkg::RAM_BLOCK``; no string."""
+
+
+def ram_symbol(style: str) -> Symbol:
+    """The name in hw/rtl/kl_pkg.sv of a memory's style, "srl" for one."""
+    return Symbol(f"kl_pkg::RAM_{style.upper()}")
+
+
 @dataclass(frozen=True)
 class Resources:
     """Cost of one instance on UltraScale+; ``origin`` says where the numbers come from."""

@@ -11,7 +11,7 @@ from qonnx.core.datatype import BaseDataType
 
 from host.common.arrays import IntArray
 from host.common.errors import UserError
-from hw.ops.base import KernelOp, Resources
+from hw.ops.base import KernelOp, Resources, ram_symbol
 
 STYLES = ("srl", "distributed", "block", "ultra")
 MIN_DEPTH = 2
@@ -70,7 +70,8 @@ class Fifo(KernelOp):
 
     def rtl_parameters(self) -> dict[str, int | str]:
         self.check_folding()
-        return {"WIDTH": self.get_instream_width(), "DEPTH": self.depth, "STYLE": self.style}
+        width, style = self.get_instream_width(), ram_symbol(self.style)
+        return {"WIDTH": width, "DEPTH": self.depth, "STYLE": style}
 
     def get_output_datatype(self, ind: int = 0) -> BaseDataType:
         return self.get_input_datatype()

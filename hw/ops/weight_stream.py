@@ -19,7 +19,7 @@ from host.board.registers import MAX_DEPTH, MAX_MEMORIES, SLICE_BITS
 from host.board.weights import slices_per_word
 from host.common.arrays import IntArray
 from host.common.errors import UserError
-from hw.ops.base import KernelOp, Resources, pack
+from hw.ops.base import KernelOp, Resources, pack, ram_symbol
 from hw.ops.cost import output_fifo_cost, rom_luts
 from hw.ops.fifo import ULTRA_SHAPE, lut_memory_luts, memory_cost
 from hw.ops.weight_port import CHAIN_BITS
@@ -126,7 +126,7 @@ class WeightStream(KernelOp):
         parameters: dict[str, int | str] = {
             "WIDTH": self.width,
             "DEPTH": self.depth,
-            "RAM_STYLE": self._ram_style(),
+            "RAM_STYLE": ram_symbol(self._ram_style()),
             "READ_REGS": self.read_registers,
         }
         if self.chain_index != NO_CHAIN:

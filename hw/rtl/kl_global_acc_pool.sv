@@ -7,31 +7,33 @@
 // no pause between frames; the input stalls only in the last pixel, while the output is blocked.
 `default_nettype none
 
-module kl_global_acc_pool #(
-  parameter int CHANNELS  = 8,  // of a pixel
-  parameter int PE        = 1,  // lanes of a word, lane 0 least significant
-  parameter int PIXELS    = 49, // of a frame
-  parameter int IN_WIDTH  = 8,  // bits of an input lane
-  parameter bit SIGNED    = 0,  // inputs and sums are two's complement
-  parameter int ACC_WIDTH = 14  // bits of a sum
+module kl_global_acc_pool
+  import kl_pkg::*;
+#(
+  parameter int unsigned CHANNELS  = 8,   // of a pixel
+  parameter int unsigned PE        = 1,   // lanes of a word, lane 0 least significant
+  parameter int unsigned PIXELS    = 49,  // of a frame
+  parameter int unsigned IN_WIDTH  = 8,   // bits of an input lane
+  parameter bit          SIGNED    = 0,   // inputs and sums are two's complement
+  parameter int unsigned ACC_WIDTH = 14   // bits of a sum
 ) (
-  input  wire logic clk,
-  input  wire logic rst_n,
+  input wire logic clk,
+  input wire logic rst_n,
 
   input  wire logic [PE*IN_WIDTH-1:0] s_axis_tdata,
   input  wire logic                   s_axis_tvalid,
-  output wire logic                   s_axis_tready,
+  output logic                        s_axis_tready,
 
-  output wire logic [PE*ACC_WIDTH-1:0] m_axis_tdata,
-  output wire logic                    m_axis_tvalid,
+  output logic      [PE*ACC_WIDTH-1:0] m_axis_tdata,
+  output logic                         m_axis_tvalid,
   input  wire logic                    m_axis_tready
 );
 
-  localparam int FOLDS      = PE > 0 ? CHANNELS / PE : 1;
-  localparam int FOLD_BITS  = FOLDS > 1 ? $clog2(FOLDS) : 1;
-  localparam int PIXEL_BITS = PIXELS > 1 ? $clog2(PIXELS) : 1;
-  localparam bit [FOLD_BITS-1:0]  LAST_FOLD  = FOLD_BITS'(FOLDS - 1);
-  localparam bit [PIXEL_BITS-1:0] LAST_PIXEL = PIXEL_BITS'(PIXELS - 1);
+  localparam int unsigned FOLDS = PE > 0 ? CHANNELS / PE : 1;
+  localparam int unsigned FOLD_WIDTH = idx_width(FOLDS);
+  localparam int unsigned PIXEL_WIDTH = idx_width(PIXELS);
+  localparam logic [FOLD_WIDTH-1:0] LAST_FOLD = FOLD_WIDTH'(FOLDS - 1);
+  localparam logic [PIXEL_WIDTH-1:0] LAST_PIXEL = PIXEL_WIDTH'(PIXELS - 1);
   // largest magnitude of a sum, and the largest that ACC_WIDTH holds
   localparam longint SUM_PEAK = ((64'd1 << (IN_WIDTH - SIGNED)) - !SIGNED) * PIXELS;
   localparam longint ACC_PEAK = (64'd1 << (ACC_WIDTH - SIGNED)) - !SIGNED;
@@ -40,58 +42,65 @@ module kl_global_acc_pool #(
     $fatal(1, "kl_global_acc_pool: PE=%0d does not divide CHANNELS=%0d", PE, CHANNELS);
   end
   if (PIXELS < 1 || IN_WIDTH < 1) begin : g_illegal_size
-    $fatal(1, "kl_global_acc_pool: PIXELS=%0d and IN_WIDTH=%0d must be at least 1",
-           PIXELS, IN_WIDTH);
+    $fatal(
+        1, "kl_global_acc_pool: PIXELS=%0d and IN_WIDTH=%0d must be at least 1", PIXELS, IN_WIDTH
+    );
   end
   if (ACC_WIDTH < IN_WIDTH || ACC_WIDTH > 48 || SUM_PEAK > ACC_PEAK) begin : g_illegal_width
-    $fatal(1, "kl_global_acc_pool: ACC_WIDTH=%0d does not hold the sum of PIXELS=%0d of IN_WIDTH=%0d",
-           ACC_WIDTH, PIXELS, IN_WIDTH);
+    $fatal(
+        1,
+        "kl_global_acc_pool: ACC_WIDTH=%0d does not hold the sum of PIXELS=%0d of IN_WIDTH=%0d",
+        ACC_WIDTH,
+        PIXELS,
+        IN_WIDTH
+    );
   end
 
-  logic [FOLD_BITS-1:0]  fold;  // 0..FOLDS-1, the word of the pixel
-  logic [PIXEL_BITS-1:0] pixel; // 0..PIXELS-1
+  logic [  FOLD_WIDTH-1:0]               fold;  // 0..FOLDS-1, the word of the pixel
+  logic [ PIXEL_WIDTH-1:0]               pixel;  // 0..PIXELS-1
   (* ram_style = "distributed" *)
-  logic [PE*ACC_WIDTH-1:0] sums [0:FOLDS-1];
+  logic [PE*ACC_WIDTH-1:0]               sums                                       [FOLDS];
 
-  wire logic ready;
-  wire logic last_pixel = pixel == LAST_PIXEL;
-  wire logic last_fold  = fold == LAST_FOLD;
+  logic [          PE-1:0][IN_WIDTH-1:0] x;
+  logic [PE-1:0][ACC_WIDTH-1:0] old, sum;
+  logic ready, accept, last_pixel, last_fold;
+
+  assign last_pixel    = pixel == LAST_PIXEL;
+  assign last_fold     = fold == LAST_FOLD;
   assign s_axis_tready = ready || !last_pixel;
-  wire logic accept = s_axis_tvalid && s_axis_tready;
+  assign accept        = s_axis_tvalid && s_axis_tready;
+  assign x             = s_axis_tdata;
+  assign old           = pixel == '0 ? '0 : sums[fold];
 
-  wire logic [PE-1:0][IN_WIDTH-1:0]  x   = s_axis_tdata;
-  wire logic [PE-1:0][ACC_WIDTH-1:0] old = pixel == '0 ? '0 : sums[fold];
-  logic      [PE-1:0][ACC_WIDTH-1:0] sum;
   always_comb begin
-    for (int i = 0; i < PE; i++)
+    for (int unsigned i = 0; i < PE; i++) begin
       sum[i] = SIGNED ? old[i] + ACC_WIDTH'(signed'(x[i])) : old[i] + ACC_WIDTH'(x[i]);
+    end
   end
 
   always_ff @(posedge clk) if (accept) sums[fold] <= sum;
 
   always_ff @(posedge clk) begin
-    if (accept) begin
-      fold <= last_fold ? '0 : fold + 1'b1;
-      if (last_fold) pixel <= last_pixel ? '0 : pixel + 1'b1;
-    end
     if (!rst_n) begin
       fold  <= '0;
       pixel <= '0;
+    end else if (accept) begin
+      fold <= last_fold ? '0 : fold + 1'b1;
+      if (last_fold) pixel <= last_pixel ? '0 : pixel + 1'b1;
     end
   end
 
-  kl_stream_fork #(
-    .WIDTH  (PE * ACC_WIDTH),
-    .COPIES (1)
+  kl_stream_register #(
+    .WIDTH(PE * ACC_WIDTH)
   ) u_register (
-    .clk,
-    .rst_n,
-    .s_axis_tdata  (sum),
-    .s_axis_tvalid (s_axis_tvalid && last_pixel),
-    .s_axis_tready (ready),
-    .m_axis_tdata,
-    .m_axis_tvalid,
-    .m_axis_tready
+    .clk          (clk),
+    .rst_n        (rst_n),
+    .s_axis_tdata (sum),
+    .s_axis_tvalid(s_axis_tvalid && last_pixel),
+    .s_axis_tready(ready),
+    .m_axis_tdata (m_axis_tdata),
+    .m_axis_tvalid(m_axis_tvalid),
+    .m_axis_tready(m_axis_tready)
   );
 
 endmodule

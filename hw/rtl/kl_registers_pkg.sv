@@ -4,6 +4,8 @@
 
 package kl_registers_pkg;
 
+  /* verilator lint_off UNUSEDPARAM */
+
   localparam bit [31:0] MAGIC = 32'h4C4D4B53;
   localparam bit [31:0] VERSION = 32'd1;
   localparam int unsigned MAX_MEMORIES = 4096;  // on the weight chain
@@ -52,6 +54,8 @@ package kl_registers_pkg;
   localparam int unsigned WEIGHT_STATUS_BUSY_BIT = 0;
   localparam int unsigned WEIGHT_STATUS_RUNNING_BIT = 1;
   localparam int unsigned WEIGHT_STATUS_ERROR_BIT = 2;
+
+  /* verilator lint_on UNUSEDPARAM */
 
 endpackage
 

@@ -7,19 +7,19 @@
 `default_nettype none
 
 module kl_stream_add #(
-  parameter int PE     = 1, // lanes of a word, lane 0 least significant
-  parameter int WIDTH  = 8, // bits of an operand
-  parameter bit SIGNED = 1  // operands are two's complement
+  parameter int unsigned PE     = 1,  // lanes of a word, lane 0 least significant
+  parameter int unsigned WIDTH  = 8,  // bits of an operand
+  parameter bit          SIGNED = 1   // operands are two's complement
 ) (
-  input  wire logic clk,
-  input  wire logic rst_n,
+  input wire logic clk,
+  input wire logic rst_n,
 
   input  wire logic [1:0][PE*WIDTH-1:0] s_axis_tdata,
   input  wire logic [1:0]               s_axis_tvalid,
-  output wire logic [1:0]               s_axis_tready,
+  output logic      [1:0]               s_axis_tready,
 
-  output wire logic [PE*(WIDTH+1)-1:0] m_axis_tdata,
-  output wire logic                    m_axis_tvalid,
+  output logic      [PE*(WIDTH+1)-1:0] m_axis_tdata,
+  output logic                         m_axis_tvalid,
   input  wire logic                    m_axis_tready
 );
 
@@ -27,31 +27,33 @@ module kl_stream_add #(
     $fatal(1, "kl_stream_add: PE=%0d and WIDTH=%0d must be at least 1", PE, WIDTH);
   end
 
-  wire logic [PE-1:0][WIDTH-1:0] a = s_axis_tdata[0];
-  wire logic [PE-1:0][WIDTH-1:0] b = s_axis_tdata[1];
-  logic      [PE-1:0][WIDTH:0]   sum;
+  logic [PE-1:0][WIDTH-1:0] a, b;
+  logic [PE-1:0][WIDTH:0] sum;
+  logic                   both;  // inputs offer a word
+  logic                   ready;
 
-  always_comb begin
-    for (int i = 0; i < PE; i++)
-      sum[i] = {SIGNED && a[i][WIDTH-1], a[i]} + {SIGNED && b[i][WIDTH-1], b[i]};
-  end
-
-  wire logic both = &s_axis_tvalid;
-  wire logic ready;
+  assign a             = s_axis_tdata[0];
+  assign b             = s_axis_tdata[1];
+  assign both          = &s_axis_tvalid;
   assign s_axis_tready = {2{both && ready}};
 
-  kl_stream_fork #(
-    .WIDTH  (PE * (WIDTH + 1)),
-    .COPIES (1)
+  always_comb begin
+    for (int unsigned i = 0; i < PE; i++) begin
+      sum[i] = {SIGNED && a[i][WIDTH-1], a[i]} + {SIGNED && b[i][WIDTH-1], b[i]};
+    end
+  end
+
+  kl_stream_register #(
+    .WIDTH(PE * (WIDTH + 1))
   ) u_register (
-    .clk,
-    .rst_n,
-    .s_axis_tdata  (sum),
-    .s_axis_tvalid (both),
-    .s_axis_tready (ready),
-    .m_axis_tdata,
-    .m_axis_tvalid,
-    .m_axis_tready
+    .clk          (clk),
+    .rst_n        (rst_n),
+    .s_axis_tdata (sum),
+    .s_axis_tvalid(both),
+    .s_axis_tready(ready),
+    .m_axis_tdata (m_axis_tdata),
+    .m_axis_tvalid(m_axis_tvalid),
+    .m_axis_tready(m_axis_tready)
   );
 
 endmodule

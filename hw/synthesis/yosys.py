@@ -40,7 +40,7 @@ SHIFT_REGISTER = rb"""
     for (genvar b = 0; b < WIDTH; b++) begin : g_bit
       logic [DEPTH-1:0] column;
       always_ff @(posedge clk) if (store) column <= {column[DEPTH-2:0], s_axis_tdata[b]};
-      assign head[b] = column[ADDR_BITS'(stored - 1'b1)];
+      assign head[b] = column[ADDRESS_WIDTH'(stored - 1'b1)];
     end
 """
 REWRITES = (

@@ -38,7 +38,7 @@ module accelerator (
   input  wire logic        m_axis_tready
 );
 
-  logic [36:0] chain_0, chain_1, chain_2;
+  kl_pkg::chain_t chain_0, chain_1, chain_2;
   logic        running, unit_rst_n;
   logic [19:0] a;  // signed
   logic [39:0] b;  // signed, its low 32 bits count
@@ -56,14 +56,14 @@ module accelerator (
   );
 
   kl_weight_stream #(
-    .WIDTH(20), .DEPTH(4), .RAM_STYLE("ultra"), .FILE("a_file.hex"), .CHAIN(1), .CHAIN_ID(0)
+    .WIDTH(20), .DEPTH(4), .RAM_STYLE(kl_pkg::RAM_ULTRA), .FILE("a_file.hex"), .CHAIN(1), .CHAIN_ID(0)
   ) u_a (
     .clk(clk), .rst_n(rst_n), .chain_in(chain_0), .chain_out(chain_1),
     .m_axis_tdata(a), .m_axis_tvalid(a_valid), .m_axis_tready(give)
   );
 
   kl_weight_stream #(
-    .WIDTH(40), .DEPTH(4), .RAM_STYLE("block"), .FILE("b_file.hex"), .CHAIN(1), .CHAIN_ID(1)
+    .WIDTH(40), .DEPTH(4), .RAM_STYLE(kl_pkg::RAM_BLOCK), .FILE("b_file.hex"), .CHAIN(1), .CHAIN_ID(1)
   ) u_b (
     .clk(clk), .rst_n(rst_n), .chain_in(chain_1), .chain_out(chain_2),
     .m_axis_tdata(b), .m_axis_tvalid(b_valid), .m_axis_tready(give)

@@ -118,9 +118,7 @@ def chain_module(memories: list[tuple[WeightStream, IntArray]], folder: Path) ->
     axil = {f"s_axil_{s.name}": (s.direction, s.bits) for s in signals(WEIGHT_PORT.address_bits)}
     ports = ["input logic clk", "input logic rst_n", "output logic running"]
     ports += [f"{direction} logic [{width - 1}:0] {n}" for n, (direction, width) in axil.items()]
-    body = "".join(
-        f"  logic [{weight_port.CHAIN_BITS - 1}:0] chain_{i};\n" for i in range(last + 1)
-    )
+    body = "".join(f"  kl_pkg::chain_t chain_{i};\n" for i in range(last + 1))
     wires = {n: n for n in ("clk", "rst_n", "running", *axil)}
     wires |= {"chain_out": "chain_0", "chain_in": f"chain_{last}", "error": ""}
     body += module_instance(module_name(weight_port.KERNEL), "u_port", {"MEMORIES": last}, wires)

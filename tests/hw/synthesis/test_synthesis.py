@@ -10,19 +10,27 @@ from pathlib import Path
 import pytest
 
 from hw.finn.environment import prepare_verilator
+from hw.ops.base import ram_symbol
+from hw.ops.fifo import STYLES
 from hw.sources import files_of
 from tests.hw.rtl.harness import finn_rtl
 from tests.hw.rtl.test_illegal import LEGAL, MODULES
 
 FILE = LEGAL["kl_weight_stream"]
-LUT = {"RAM_STYLE": '"distributed"'}
+LUT, ULTRA = ({"RAM_STYLE": ram_symbol(style)} for style in ("distributed", "ultra"))
 CONFIGURATIONS = [
     *((module, LEGAL.get(module, {})) for module in MODULES),
     ("kl_weight_stream", FILE | {"WIDTH": 32, "CHAIN": 1}),
     ("kl_weight_stream", FILE | {"WIDTH": 65, "DEPTH": 5, "CHAIN": 1} | LUT),
-    ("kl_weight_stream", FILE | {"CHAIN": 1, "READ_REGS": 2, "RAM_STYLE": '"ultra"'}),
+    ("kl_weight_stream", FILE | {"CHAIN": 1, "READ_REGS": 2} | ULTRA),
 ]
+NUMBERS = {ram_symbol(style): f"2'd{i}" for i, style in enumerate(STYLES)}
 FINN_WARNINGS = ["-Wno-WIDTHEXPAND", "-Wno-WIDTHTRUNC"]  # those of FINN's package
+
+
+def sized(value: int | str) -> int | str:
+    """The number of a memory's style, whose name Verilator does not take."""
+    return NUMBERS.get(value, value)
 
 
 def sources(module: str) -> list[Path]:
@@ -34,7 +42,7 @@ def sources(module: str) -> list[Path]:
 @pytest.mark.parametrize(("module", "parameters"), CONFIGURATIONS)
 def test_verilator_has_no_warning(module, parameters):
     prepare_verilator()
-    values = [f"-G{name}={value}" for name, value in parameters.items()]
+    values = [f"-G{name}={sized(value)}" for name, value in parameters.items()]
     waived = FINN_WARNINGS if module == "add_multi" else []
     result = subprocess.run(
         ["verilator", "--lint-only", "-Wall", *waived, "--top-module", module, *values,
@@ -54,7 +62,7 @@ def test_yosys_reads_and_elaborates(module, parameters, tmp_path):
     [("distributed", {"RAM64M8": 6}), ("block", {"RAMB18E2": 1}), ("ultra", {"URAM288": 1})],
 )
 def test_weights_on_the_chain_go_into_the_memory_named(style, cells, tmp_path):
-    parameters = FILE | {"WIDTH": 36, "DEPTH": 64, "CHAIN": 1, "RAM_STYLE": f'"{style}"'}
+    parameters = FILE | {"WIDTH": 36, "DEPTH": 64, "CHAIN": 1, "RAM_STYLE": ram_symbol(style)}
     commands = "synth_xilinx -family xcup -flatten -run begin:fine; tee -o stat.json stat -json"
     yosys("kl_weight_stream", parameters, commands, tmp_path)
     counts = json.loads((tmp_path / "stat.json").read_text())["design"]["num_cells_by_type"]
