@@ -65,10 +65,11 @@ test: $(STAMP) lint ## everything that needs no vendor tool, at most 20 minutes 
 test-slow: $(STAMP) ## the long simulations and trainings
 	$(RUN) -m pytest -m slow
 
-lint: $(STAMP) ## ruff and mypy
+lint: $(STAMP) ## Python by ruff and mypy; SystemVerilog by Verible and slang; C++ by clang-format
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	$(RUN) -m hw.lint
 
 clean: ## remove build products, keep the environment
 	rm -rf build

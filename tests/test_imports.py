@@ -25,6 +25,7 @@ ALLOWED = {
     "hw.registers": ("host.common", "host.board"),
     "hw.axi_lite": (),
     "hw.sources": (),
+    "hw.lint": ("host.common", "hw.finn", "hw.sources"),
     "hw.ops": ("host.common", "host.board", "hw.finn"),
     "hw.generate": ("host.common", "hw.sources", "hw.ops"),
     "hw.twin": ("host.common", "hw.ops"),

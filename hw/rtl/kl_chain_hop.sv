@@ -36,11 +36,11 @@ module kl_chain_hop
   localparam int unsigned SLICES = (WIDTH + 31) / 32;
   localparam int unsigned SLICE_WIDTH = idx_width(SLICES);
 
-  chain_t                         packet;  // in this hop
-  logic                           selected;  // the next slice is this memory's
-  logic   [SLICE_WIDTH-1:0]       slice;  // 0..SLICES-1, the next
-  logic                           use_slice;
-  logic   [     SLICES-1:0][31:0] slices;  // of the word read
+  chain_t packet;  // in this hop
+  logic selected;  // the next slice is this memory's
+  logic [SLICE_WIDTH-1:0] slice;  // 0..SLICES-1, the next
+  logic use_slice;
+  logic [SLICES-1:0][31:0] slices;  // of the word read
 
   always_ff @(posedge clk) begin
     packet <= chain_in;

@@ -79,10 +79,10 @@ module kl_control_registers
     PORT_READ
   } state_e;
 
-  state_e       state;
-  logic   [9:0] index;  // of the access
-  logic   [4:0] reset_left;  // 0..RESET_CYCLES
-  logic   [2:0] errors;
+  state_e state;
+  logic [9:0] index;  // of the access
+  logic [4:0] reset_left;  // 0..RESET_CYCLES
+  logic [2:0] errors;
   logic [1:0] irq_enable, irq_status;
   logic [31:0] value;
   logic resetting, at_port, soft_reset;
@@ -169,6 +169,7 @@ module kl_control_registers
             state          <= PORT_READ;
           end
         end
+        PORT_WRITE, PORT_READ: ;
         default: ;
       endcase
       if (write_take || read_answer) state <= IDLE;

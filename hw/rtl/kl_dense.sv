@@ -76,7 +76,7 @@ module kl_dense
   logic ready;  // a whole pair is there
   logic accept, first, last, done;
   logic [1:0][SIMD*ACT_WIDTH-1:0] pair;
-  logic [1:0][  PE*ACC_WIDTH-1:0] sums;
+  logic [1:0][PE*ACC_WIDTH-1:0] sums;
 
   assign s_weight_tready = room && ready;
   assign accept          = s_weight_tvalid && s_weight_tready;

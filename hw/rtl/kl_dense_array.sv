@@ -54,7 +54,7 @@ module kl_dense_array
   localparam int unsigned NODE_WIDTH = SPACING + LEVELS + 1;  // with the carry bit
 
   // What each stage holds
-  logic [  STAGES:1] complete;  // the last word of a sum
+  logic [STAGES:1] complete;  // the last word of a sum
   logic [STAGES-1:1] valid_at;  // a word
   logic [STAGES-1:1] first_at;  // the first word of a sum
 
@@ -74,7 +74,7 @@ module kl_dense_array
 
   // Stages 1 to LENGTH: words of inputs and weights; lane j of a chain reads them at stage 1 + j
   (* shreg_extract = "no" *)
-  logic [LENGTH:1][   1:0][SIMD-1:0][   ACT_WIDTH-1:0] x;
+  logic [LENGTH:1][1:0][SIMD-1:0][ACT_WIDTH-1:0] x;
   (* shreg_extract = "no" *)
   logic [LENGTH:1][PE-1:0][SIMD-1:0][WEIGHT_WIDTH-1:0] w;
 
@@ -95,11 +95,11 @@ module kl_dense_array
 
   always_comb begin
     for (int unsigned lane = 0; lane < SIMD; lane++) begin
-      automatic int unsigned                 stage = 1 + (lane + LEAD) % LENGTH;
-      automatic logic        [ACT_WIDTH-1:0] x0 = x[stage][0][lane];
-      automatic logic        [ACT_WIDTH-1:0] x1 = x[stage][1][lane];
-      automatic logic                        negative_0 = ACT_SIGNED && x0[ACT_WIDTH-1];
-      automatic logic                        negative_1 = ACT_SIGNED && x1[ACT_WIDTH-1];
+      automatic int unsigned stage = 1 + (lane + LEAD) % LENGTH;
+      automatic logic [ACT_WIDTH-1:0] x0 = x[stage][0][lane];
+      automatic logic [ACT_WIDTH-1:0] x1 = x[stage][1][lane];
+      automatic logic negative_0 = ACT_SIGNED && x0[ACT_WIDTH-1];
+      automatic logic negative_1 = ACT_SIGNED && x1[ACT_WIDTH-1];
       a_next[lane] = {
         (A_WIDTH - SPACING)'($signed({negative_1, x1})) - (A_WIDTH - SPACING)'(negative_0),
         SPACING'($signed({negative_0, x0}))
@@ -160,7 +160,7 @@ module kl_dense_array
     for (int unsigned slot = 0; slot < 2; slot++) begin
       for (int unsigned pe = 0; pe < PE; pe++) begin
         automatic logic [ACC_WIDTH-1:0] sum = first_at[STAGES-1] ? '0 : sums[slot][pe];
-        automatic logic [  ACC_WIDTH:0] total = {sum, 1'b1} + (ACC_WIDTH + 1)'(node[slot][pe][1]);
+        automatic logic [ACC_WIDTH:0] total = {sum, 1'b1} + (ACC_WIDTH + 1)'(node[slot][pe][1]);
         sums_next[slot][pe] = ACC_WIDTH'(total >> 1);
       end
     end

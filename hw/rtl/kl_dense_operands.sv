@@ -39,14 +39,17 @@ module kl_dense_operands
   localparam logic [PIXEL_WIDTH-1:0] LAST_PIXEL = PIXEL_WIDTH'(PERIOD - 1);
   localparam logic [AT_WIDTH-1:0] BANK_1 = AT_WIDTH'(IN_FOLDS);
 
-  logic [            1:0] full;  // banks that hold a whole pair
+  logic [1:0] full;  // banks that hold a whole pair
 
   // Filling: a memory for each slot of the pair
-  (* ram_style = "distributed" *)logic [      WIDTH-1:0] words_0                                                     [2*IN_FOLDS];
-  (* ram_style = "distributed" *)logic [      WIDTH-1:0] words_1                                                     [2*IN_FOLDS];
-  logic                   in_bank;  // being filled
-  logic [   AT_WIDTH-1:0] in_at;  // 0..2*IN_FOLDS-1
-  logic [   IN_WIDTH-1:0] in_fold;  // 0..IN_FOLDS-1
+  (* ram_style = "distributed" *)
+  logic [WIDTH-1:0] words_0[2*IN_FOLDS];
+  (* ram_style = "distributed" *)
+  logic [WIDTH-1:0] words_1[2*IN_FOLDS];
+
+  logic in_bank;  // being filled
+  logic [AT_WIDTH-1:0] in_at;  // 0..2*IN_FOLDS-1
+  logic [IN_WIDTH-1:0] in_fold;  // 0..IN_FOLDS-1
   logic [PIXEL_WIDTH-1:0] in_pixel;  // 0..PERIOD-1; odd ones are second of their pair
   logic store, in_last, fills;
 
@@ -76,11 +79,11 @@ module kl_dense_operands
   end
 
   // Reading
-  logic                 bank;  // being read
-  logic [ AT_WIDTH-1:0] at;  // 0..2*IN_FOLDS-1
-  logic [ IN_WIDTH-1:0] fold;  // 0..IN_FOLDS-1
+  logic bank;  // being read
+  logic [AT_WIDTH-1:0] at;  // 0..2*IN_FOLDS-1
+  logic [IN_WIDTH-1:0] fold;  // 0..IN_FOLDS-1
   logic [OUT_WIDTH-1:0] out;  // 0..OUT_FOLDS-1
-  logic                 empties;
+  logic empties;
 
   assign ready   = full[bank];
   assign pair    = {words_1[at], words_0[at]};

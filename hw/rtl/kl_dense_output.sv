@@ -39,13 +39,16 @@ module kl_dense_output
   localparam logic [PIXEL_WIDTH-1:0] LAST_PIXEL = PIXEL_WIDTH'(PERIOD - 1);
   localparam logic [PLACE_WIDTH-1:0] LAST_PLACE = PLACE_WIDTH'(PLACES - 1);
 
-  (* ram_style = "distributed" *)logic [WIDTH-1:0] sums_0[PLACES];
-  (* ram_style = "distributed" *)logic [WIDTH-1:0] sums_1[PLACES];
+  (* ram_style = "distributed" *)
+  logic [WIDTH-1:0] sums_0[PLACES];
+  (* ram_style = "distributed" *)
+  logic [WIDTH-1:0] sums_1[PLACES];
+
   logic [PLACE_WIDTH-1:0] write_at, read_at, pair_at;  // 0..PLACES-1; pair_at: start of the pair
   logic [PLACE_WIDTH-1:0] read_next;
   logic [COUNT_WIDTH-1:0] free, free_next;  // 0..PLACES, not claimed
   logic [COUNT_WIDTH-1:0] fresh;  // 0..PLACES, words of first slots to go
-  logic [ FOLD_WIDTH-1:0] fold;  // 0..OUT_FOLDS-1
+  logic [FOLD_WIDTH-1:0] fold;  // 0..OUT_FOLDS-1
   logic [PIXEL_WIDTH-1:0] pixel;  // 0..PERIOD-1
   logic pop, frees, last;
 

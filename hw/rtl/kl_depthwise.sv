@@ -65,8 +65,8 @@ module kl_depthwise
   localparam int unsigned M_WIDTH = A_WIDTH + WEIGHT_WIDTH;
 
   // Control: a word is taken from both streams or from none
-  logic                 room;
-  logic                 accept;
+  logic room;
+  logic accept;
   logic [TAP_WIDTH-1:0] tap;  // 0..TAPS-1
   logic first, last;
   logic valid_1, first_1, last_1;
@@ -106,8 +106,8 @@ module kl_depthwise
   for (genvar lane = 0; lane < PE; lane++) begin : g_lane
     logic signed [A_WIDTH-1:0] a, a_1;
     logic signed [WEIGHT_WIDTH-1:0] b_1;
-    logic signed [     M_WIDTH-1:0] m_2;
-    logic signed [   ACC_WIDTH-1:0] p_3;
+    logic signed [M_WIDTH-1:0] m_2;
+    logic signed [ACC_WIDTH-1:0] p_3;
 
     if (ACT_SIGNED) begin : g_signed
       assign a = s_axis_tdata[lane*ACT_WIDTH+:ACT_WIDTH];

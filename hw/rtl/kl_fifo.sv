@@ -45,11 +45,11 @@ module kl_fifo
   end
 
   logic [COUNT_WIDTH-1:0] stored;  // 0..DEPTH, words in the memory
-  logic                   store;  // a word goes into the memory
-  logic                   fetch;  // takes the oldest word out of the memory
-  logic                   advance;  // the output register takes its next word
-  logic [      WIDTH-1:0] head;  // next word for the output register
-  logic                   head_valid;
+  logic store;  // a word goes into the memory
+  logic fetch;  // takes the oldest word out of the memory
+  logic advance;  // the output register takes its next word
+  logic [WIDTH-1:0] head;  // next word for the output register
+  logic head_valid;
 
   assign s_axis_tready = stored != COUNT_WIDTH'(DEPTH);
   assign store         = s_axis_tvalid && s_axis_tready;

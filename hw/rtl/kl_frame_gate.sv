@@ -102,10 +102,10 @@ module kl_frame_gate
   );
 
   // Input: exactly IN_WORDS words a frame
-  state_e                   state;
-  logic   [IN_AT_WIDTH-1:0] in_count;  // 0..IN_WORDS-1, of the next word
-  logic   [ HELD_WIDTH-1:0] held;  // 0..FRAMES, frames inside
-  logic   [ IDLE_WIDTH-1:0] idle;  // 0..IDLE_LIMIT
+  state_e state;
+  logic [IN_AT_WIDTH-1:0] in_count;  // 0..IN_WORDS-1, of the next word
+  logic [HELD_WIDTH-1:0] held;  // 0..FRAMES, frames inside
+  logic [IDLE_WIDTH-1:0] idle;  // 0..IDLE_LIMIT
   logic open, give, first, at_last, in_end, verdict_ready;
   logic too_short, too_long, waiting;
 

@@ -56,12 +56,12 @@ module kl_global_acc_pool
     );
   end
 
-  logic [  FOLD_WIDTH-1:0]               fold;  // 0..FOLDS-1, the word of the pixel
-  logic [ PIXEL_WIDTH-1:0]               pixel;  // 0..PIXELS-1
+  logic [FOLD_WIDTH-1:0] fold;  // 0..FOLDS-1, the word of the pixel
+  logic [PIXEL_WIDTH-1:0] pixel;  // 0..PIXELS-1
   (* ram_style = "distributed" *)
-  logic [PE*ACC_WIDTH-1:0]               sums                                       [FOLDS];
+  logic [PE*ACC_WIDTH-1:0] sums[FOLDS];
 
-  logic [          PE-1:0][IN_WIDTH-1:0] x;
+  logic [PE-1:0][IN_WIDTH-1:0] x;
   logic [PE-1:0][ACC_WIDTH-1:0] old, sum;
   logic ready, accept, last_pixel, last_fold;
 

@@ -80,10 +80,10 @@ module kl_requant
   initial $readmemh(PARAM_FILE, params);
 
   // Control: which fold comes next, and which stages hold a word
-  logic                  room;
-  logic                  accept;
+  logic room;
+  logic accept;
   logic [FOLD_WIDTH-1:0] fold;  // 0..DEPTH-1
-  logic [    STAGES-1:0] valid;  // valid[i]: stage i+1 holds a word
+  logic [STAGES-1:0] valid;  // valid[i]: stage i+1 holds a word
 
   assign s_axis_tready = room;
   assign accept        = s_axis_tvalid && room;
@@ -113,7 +113,7 @@ module kl_requant
   logic [PE*OUT_WIDTH-1:0] out_5;
 
   for (genvar lane = 0; lane < PE; lane++) begin : g_lane
-    logic signed [    A_WIDTH-1:0] a;
+    logic signed [A_WIDTH-1:0] a;
     logic signed [SCALE_WIDTH-1:0] b;
     logic signed [BIAS_WIDTH-1:0] c_2, c_3;
     logic signed [A_WIDTH+SCALE_WIDTH-1:0] m_3;

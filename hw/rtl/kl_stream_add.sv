@@ -29,8 +29,8 @@ module kl_stream_add #(
 
   logic [PE-1:0][WIDTH-1:0] a, b;
   logic [PE-1:0][WIDTH:0] sum;
-  logic                   both;  // inputs offer a word
-  logic                   ready;
+  logic both;  // inputs offer a word
+  logic ready;
 
   assign a             = s_axis_tdata[0];
   assign b             = s_axis_tdata[1];

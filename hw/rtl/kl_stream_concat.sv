@@ -39,9 +39,9 @@ module kl_stream_concat
     );
   end
 
-  logic [SOURCE_WIDTH-1:0]       source;  // 0..INPUTS-1, the input whose words pass
-  logic [            15:0]       beat;  // 0..last_beats[source], the word of it
-  logic [      INPUTS-1:0][15:0] last_beats;  // constants: CHANNELS/PE - 1 of each input
+  logic [SOURCE_WIDTH-1:0] source;  // 0..INPUTS-1, the input whose words pass
+  logic [15:0] beat;  // 0..last_beats[source], the word of it
+  logic [INPUTS-1:0][15:0] last_beats;  // constants: CHANNELS/PE - 1 of each input
   logic valid, ready, last_beat;
 
   for (genvar i = 0; i < INPUTS; i++) begin : g_input

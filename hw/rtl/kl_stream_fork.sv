@@ -29,11 +29,11 @@ module kl_stream_fork #(
     $fatal(1, "kl_stream_fork: WIDTH=%0d and COPIES=%0d must be at least 1", WIDTH, COPIES);
   end
 
-  logic [ WIDTH-1:0] word;  // offered to the outputs
+  logic [WIDTH-1:0] word;  // offered to the outputs
   logic [COPIES-1:0] waiting;  // outputs that have not taken it
-  logic [ WIDTH-1:0] spare;  // came in while a word was still waiting
-  logic              spare_valid;
-  logic              advance;  // the outputs get their next word
+  logic [WIDTH-1:0] spare;  // came in while a word was still waiting
+  logic spare_valid;
+  logic advance;  // the outputs get their next word
 
   assign advance       = (waiting & ~m_axis_tready) == '0;
   assign s_axis_tready = !spare_valid;

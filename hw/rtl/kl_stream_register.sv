@@ -25,8 +25,8 @@ module kl_stream_register #(
   end
 
   logic [WIDTH-1:0] spare;  // came in while a word was still waiting
-  logic             spare_valid;
-  logic             advance;  // the output takes its next word
+  logic spare_valid;
+  logic advance;  // the output takes its next word
 
   assign advance       = !m_axis_tvalid || m_axis_tready;
   assign s_axis_tready = !spare_valid;

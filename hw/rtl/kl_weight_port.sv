@@ -105,12 +105,12 @@ module kl_weight_port
   // Head and tail of the chain
   chain_t tail;
   logic send_valid, ask;
-  chain_kind_e        send_kind;
-  logic               asked;  // a READ is on the chain
-  logic               back;  // and has come to its end
-  logic        [ 3:0] settle;  // 0..SETTLE
-  logic        [12:0] packets;  // 0..MEMORIES + 2, on the chain
-  logic               busy;
+  chain_kind_e send_kind;
+  logic asked;  // a READ is on the chain
+  logic back;  // and has come to its end
+  logic [3:0] settle;  // 0..SETTLE
+  logic [12:0] packets;  // 0..MEMORIES + 2, on the chain
+  logic busy;
 
   assign ask  = reading && !asked && settle == '0;
   assign back = asked && tail.valid && tail.kind == CHAIN_READ;

@@ -61,9 +61,9 @@ module kl_weight_reader #(
     );
 `endif
   end else begin : g_pipelined
-    logic [  WIDTH-1:0] registers                [READ_REGS];
+    logic [WIDTH-1:0] registers[READ_REGS];
     logic [READ_REGS:0] valid;  // 0: of the word
-    logic               room;
+    logic room;
 
     assign read      = 1'b1;
     assign fetch     = running && room;

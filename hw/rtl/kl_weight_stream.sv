@@ -67,9 +67,9 @@ module kl_weight_stream
   logic [ADDRESS_WIDTH-1:0] address, next_address;  // 0..DEPTH-1, read in this cycle; after it
   logic read, fetch;
   logic [WIDTH-1:0] word, last_word;
-  logic                     write;
+  logic write;
   logic [ADDRESS_WIDTH-1:0] write_address;
-  logic [        WIDTH-1:0] write_word;
+  logic [WIDTH-1:0] write_word;
 
   assign next_address = address == LAST ? '0 : address + 1'b1;
 

@@ -42,10 +42,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int RESET_CYCLES = 16;
-constexpr std::uint64_t ANSWER_LIMIT = 100'000;  // cycles until a register counts as dead
+constexpr std::uint64_t ANSWER_LIMIT = 100'000; // cycles until a register counts as dead
 constexpr unsigned SEND = 1, RECEIVE = 2, FAILED = 4;
 
-struct Closed {};  // the other side has gone
+struct Closed {}; // the other side has gone
 
 class Shell {
 public:
@@ -174,7 +174,7 @@ private:
   std::mt19937 random;
   const bool stalls;
   std::vector<std::uint8_t> to_send;
-  std::size_t sent = 0, place = 0;  // bytes sent; bytes that can be received, 0: idle
+  std::size_t sent = 0, place = 0; // bytes sent; bytes that can be received, 0: idle
   bool failed = false;
 };
 
@@ -184,9 +184,13 @@ void get(void *data, std::size_t size) {
 
 void put(const void *data, std::size_t size) { std::fwrite(data, 1, size, stdout); }
 
-template <typename T> void put(T value) { put(&value, sizeof value); }
+template <typename T>
+void put(T value) {
+  put(&value, sizeof value);
+}
 
-template <typename T> std::vector<T> get_many(std::size_t count) {
+template <typename T>
+std::vector<T> get_many(std::size_t count) {
   std::vector<T> values(count);
   get(values.data(), count * sizeof(T));
   return values;
@@ -199,25 +203,45 @@ void obey(Shell &shell) {
   get(&a, 4);
   get(&b, 4);
   switch (command) {
-  case 'w': shell.write(a, b); break;
-  case 'r': put(shell.read(a)); break;
-  case 'W': for (auto value : get_many<std::uint32_t>(b)) shell.write(a, value); break;
-  case 'R': for (std::uint32_t i = 0; i < b; i++) put(shell.read(a)); break;
+  case 'w':
+    shell.write(a, b);
+    break;
+  case 'r':
+    put(shell.read(a));
+    break;
+  case 'W':
+    for (auto value : get_many<std::uint32_t>(b)) shell.write(a, value);
+    break;
+  case 'R':
+    for (std::uint32_t i = 0; i < b; i++) put(shell.read(a));
+    break;
   case 's': {
     if (a % INPUT_BYTES) throw std::runtime_error("no whole words to send");
     shell.send(get_many<std::uint8_t>(a));
     break;
   }
-  case 'g': shell.receive(a); break;
-  case 'a': put(std::uint32_t(shell.run(a, b))); break;
+  case 'g':
+    shell.receive(a);
+    break;
+  case 'a':
+    put(std::uint32_t(shell.run(a, b)));
+    break;
   case 'd':
     put(std::uint32_t(shell.received.size()));
     put(shell.received.data(), shell.received.size());
     break;
-  case 'i': put(std::uint32_t(shell.interrupt())); break;
-  case 'x': shell.reset(); break;
-  case 'c': put(shell.cycle); put(shell.frame_end); break;
-  default: throw std::runtime_error(std::string("unknown command ") + command);
+  case 'i':
+    put(std::uint32_t(shell.interrupt()));
+    break;
+  case 'x':
+    shell.reset();
+    break;
+  case 'c':
+    put(shell.cycle);
+    put(shell.frame_end);
+    break;
+  default:
+    throw std::runtime_error(std::string("unknown command ") + command);
   }
   std::fflush(stdout);
 }

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 from cocotb_tools.runner import get_results, get_runner
-from finn.util.settings import get_settings
 from onnx import helper
 
 from hw.finn.environment import prepare_verilator
@@ -43,11 +42,6 @@ def make_op(
         name, domain="hw.ops", backend="fpgadataflow", **attributes,
     )  # fmt: skip
     return cls(node)
-
-
-def finn_rtl(module: str) -> Path:
-    """The file of a module of FINN's dense unit."""
-    return Path(get_settings().finn_rtllib) / "mvu" / f"{module}.sv"
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ import subprocess
 
 import pytest
 
-from hw.finn.environment import prepare_verilator
+from hw.finn.environment import finn_rtl, prepare_verilator
 from hw.sources import RTL_FOLDER, in_order
-from tests.hw.rtl.harness import VERILATOR_ARGS, finn_rtl
+from tests.hw.rtl.harness import VERILATOR_ARGS
 
 SOURCES = in_order([finn_rtl("mvu_pkg"), *RTL_FOLDER.glob("*.sv")])
 MODULES = sorted(file.stem for file in SOURCES if not file.stem.endswith("_pkg"))

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from qonnx.core.datatype import DataType
 
+from hw.finn.environment import finn_rtl
 from hw.ops.base import IntArray, KernelOp, Resources
 from hw.ops.weight_stream import mvau_weight_words
 from hw.sources import RTL_FOLDER, files_of
-from tests.hw.rtl.harness import Case, finn_rtl, make_op, random_integers
+from tests.hw.rtl.harness import Case, make_op, random_integers
 
 SOURCES = (
     *(finn_rtl(name) for name in ("mvu_pkg", "replay_buffer", "mvu", "mvu_vvu_axi")),
