@@ -16,8 +16,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from host.common.arrays import Images
-
 if not __package__:  # started as a script: what is imported is the package, not its folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
@@ -25,6 +23,7 @@ import numpy as np
 
 from host import power
 from host.backends import BACKENDS, MONITOR_MODEL, Backend, open_backend
+from host.common.arrays import Images
 from host.common.atomic import write_text
 from host.common.errors import FAILURES, UserError
 from host.drawn.script import FPS, NORMAL, draw_frame, head_at

@@ -7,14 +7,11 @@ import argparse
 import json
 import os
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-from host.common.arrays import Image, Points
 
 if not __package__:  # started as a script: what is imported is the package, not its folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -30,14 +27,16 @@ from host.backends import (
     Backend,
     open_backend,
 )
+from host.common.arrays import Image, Points
 from host.common.atomic import check_image_name, write_image, write_text
+from host.common.ending import ended_by_signals, flush_stdout, leave
 from host.common.errors import FAILURES
 from host.face.crop import Transform, crop_face
 from host.face.detect import Box, FaceDetector
 from host.face.draw import side_by_side
 from host.face.image import ASTRONAUT, load_source
-from host.monitor.capture import is_picture
-from host.monitor.cli import add_options, monitor
+from host.monitor.cli import add_options, check_outputs, monitor, refuse_moving
+from host.monitor.sources import is_picture
 
 FORMAT = 1
 """Version of the JSON result."""
@@ -152,6 +151,10 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         "drawn only with --out")  # fmt: skip
     add("--out", type=Path, metavar="FILE",
         help=f"annotated picture (default {_short(DEFAULT_OUT)}) or video")  # fmt: skip
+    add("--rotate", type=int, default=0, metavar="DEGREES",
+        help="turn pictures clockwise: 0, 90, 180 or 270")  # fmt: skip
+    add("--detector", default="haar", metavar="NAME",
+        help="haar (default), a YuNet ONNX file, or mtcnn")  # fmt: skip
     add("--equalise", action="store_true", help="histogram equalisation of the crop")
     add("--model", type=Path, metavar="FILE",
         help=f"ONNX file for cpu and gpu (default {_short(DEFAULT_MODEL)} for a picture, "
@@ -183,6 +186,8 @@ def run(options: argparse.Namespace) -> None:
 
 def still(options: argparse.Namespace) -> None:
     """Landmarks of one picture."""
+    refuse_moving(options)
+    check_outputs(options)
     out: Path | None = options.out
     if out is None and options.json is None:
         out = DEFAULT_OUT
@@ -210,9 +215,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 on success, 1 after a failure told in one line on stderr."""
     options = parse_arguments(arguments)
     try:
-        run(options)
+        with ended_by_signals():
+            run(options)
+            flush_stdout()
     except FAILURES as error:
         return _fail(str(error))
+    except BrokenPipeError:
+        return _fail("stdout was closed before all was written to it")
     except OSError as error:
         return _fail(f"{error.filename or 'output'}: {error.strerror or error}")
     except KeyboardInterrupt:
@@ -223,15 +232,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _fail(text: str) -> int:
     print(f"error: {' '.join(text.split())}", file=sys.stderr)
     return 1
-
-
-def leave(code: int) -> None:
-    """End the process; a thread that is stuck in a device's native code would crash a usual end."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if threading.active_count() > 1:
-        os._exit(code)
-    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ from hw.sources import RTL_FOLDER, files_of, in_order
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("hw", "build_flows", "tests")
-GENERATED = {"kl_registers_pkg.sv", "registers.h"}  #: their generator decides on their format
+EXCEPTED = {"kl_registers_pkg.sv", "registers.h", "dsp48e2.sv"}
+"""The first two are generated, the last is a vendor's primitive in the words of its guide."""
 FOREIGN = ("add_multi",)  #: with FINN's interface and package: slang's usual warnings only
 SYSTEMVERILOG, CPP = (".sv",), (".cpp", ".hpp", ".h")
 PARAMETERS = {  #: without which a module does not elaborate
@@ -54,9 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def files(suffixes: Sequence[str]) -> list[Path]:
-    """Files of the project with one of ``suffixes``, generated ones excepted."""
+    """Files of the project with one of ``suffixes``, a few excepted."""
     found = (path for folder in FOLDERS for path in (ROOT / folder).rglob("*"))
-    return sorted(p for p in found if p.suffix in suffixes and p.name not in GENERATED)
+    return sorted(p for p in found if p.suffix in suffixes and p.name not in EXCEPTED)
 
 
 def style(paths: Sequence[Path]) -> list[str]:

@@ -54,6 +54,8 @@ class Measures:
     """How long the driver has been looking away."""
     no_face_s: float = 0.0
     """How long there has been no face."""
+    no_picture_s: float = 0.0
+    """How long a live source has given no new picture."""
     perclos: float | None = None
     """Share of the last minute's frames with closed eyes; None while too few."""
     blinks: int = 0
@@ -133,6 +135,7 @@ class Measurer:
         self._closed_share = Share()
         self._last_s: float | None = None
         self._seen_s: float | None = None
+        self._no_picture_s = 0.0
         self._eyes = _Eyes()
         self._forget()
 
@@ -146,15 +149,18 @@ class Measurer:
         self._away_since: float | None = None
         self._usual: Points | None = None
 
-    def update(self, time_s: float, landmarks: Points | None) -> Measures:
+    def update(
+        self, time_s: float, landmarks: Points | None, no_picture_s: float = 0.0
+    ) -> Measures:
         """Measure one frame.
 
         Args:
             time_s: time of the frame; must not fall.
             landmarks: (98, 2) in pixels of the picture, None without a face.
+            no_picture_s: how long there has been no new picture, if this is none.
         """
         step = 0.0 if self._last_s is None else max(0.0, time_s - self._last_s)
-        self._last_s = time_s
+        self._last_s, self._no_picture_s = time_s, no_picture_s
         if landmarks is None:
             return self._no_face(time_s)
         self._seen_s = time_s
@@ -238,6 +244,7 @@ class Measurer:
             closed_s=_since(self._closed_since, time_s),
             away_s=_since(self._away_since, time_s),
             no_face_s=time_s - (time_s if self._seen_s is None else self._seen_s),
+            no_picture_s=self._no_picture_s,
             perclos=share.true_s / share.total_s if judged else None,
             blinks=self.blinks.count,
             microsleeps=self.microsleeps.count,

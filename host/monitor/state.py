@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
-from host.monitor.measures import Measures
-from host.monitor.thresholds import Thresholds
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from host.monitor.measures import Measures
+    from host.monitor.thresholds import Thresholds
 
 NORMAL, TIRED, AWAY, NO_FACE, ASLEEP = "normal", "tired", "looking away", "no face", "asleep"
-STATES = (NORMAL, TIRED, AWAY, NO_FACE, ASLEEP)
+NO_PICTURE = "no picture"
+STATES = (NORMAL, TIRED, AWAY, NO_FACE, NO_PICTURE, ASLEEP)
 """From the mildest to the most urgent; the most urgent one whose cause is there wins."""
 
-ALARMS = (AWAY, NO_FACE, ASLEEP)
-"""States that sound the alarm."""
+ALARMS = (AWAY, NO_FACE, NO_PICTURE, ASLEEP)
+"""States that sound the alarm unless the threshold ``alarm_states`` says otherwise."""
 
 
 def causes(measures: Measures, limits: Thresholds) -> list[str]:
@@ -27,6 +31,7 @@ def causes(measures: Measures, limits: Thresholds) -> list[str]:
         TIRED: tired,
         AWAY: measures.away_s >= limits.away_s,
         NO_FACE: measures.no_face_s >= limits.no_face_s,
+        NO_PICTURE: measures.no_picture_s >= limits.no_picture_s,
         ASLEEP: measures.closed_s >= limits.asleep_s,
     }
     return [state for state in STATES if present[state]]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every number that decides about an alarm, with its meaning and where its default comes from."""
+"""All that decides about an alarm, with its meaning and where its default comes from."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pathlib import Path
 
 from host.common.errors import UserError
 from host.common.json_file import read_object
+from host.monitor.state import ALARMS, STATES
 
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholds:
-    """Numbers of the measures and of the state machine; all are positive."""
+    """Numbers of the measures and of the state machine, all positive, and the states that sound."""
 
     calibration_s: float = 3.0
     """Time of a frontal face after which the eyes' opening counts as this person's normal one."""
@@ -72,6 +73,12 @@ class Thresholds:
     no_face_s: float = 2.0
     """Time without a face before it is a state."""
 
+    no_picture_s: float = 2.0
+    """Time without a new picture of a live source before it is a state."""
+
+    alarm_states: tuple[str, ...] = ALARMS
+    """States that sound the alarm: start its programs, switch its output, beep on the dashboard."""
+
     count_window_s: float = 60.0
     """Microsleeps, yawns and nods of this last time count for "tired"; blink rate too."""
 
@@ -88,8 +95,11 @@ class Thresholds:
     """A state is left for a milder one after its cause was absent for this long."""
 
     def __post_init__(self) -> None:
+        self._check_alarms()
         for field in fields(self):
             value = getattr(self, field.name)
+            if field.name == "alarm_states":
+                continue
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if not (number and math.isfinite(value) and value > 0):
                 raise UserError(f"threshold {field.name}={value!r}; give a number above 0")
@@ -105,6 +115,17 @@ class Thresholds:
                     f"{low}={getattr(self, low):g} is above {high}={getattr(self, high):g}; "
                     f"give {low} at most {high}"
                 )
+
+    def _check_alarms(self) -> None:
+        """Take a list for a tuple, as JSON has it."""
+        given: object = self.alarm_states
+        known = isinstance(given, list | tuple) and all(state in STATES for state in given)
+        if not (known and isinstance(given, list | tuple)):
+            raise UserError(
+                f"threshold alarm_states={given!r}; give a list of states out of "
+                f"{', '.join(STATES)}"
+            )
+        object.__setattr__(self, "alarm_states", tuple(given))
 
     def changed(self, **values: object) -> Thresholds:
         """Return a copy with some other values.

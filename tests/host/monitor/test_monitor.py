@@ -20,7 +20,7 @@ from host.face.detect import FaceDetector
 from host.monitor.capture import LoopSource, SyntheticSource
 from host.monitor.dashboard import Dashboard
 from host.monitor.pipeline import Pipeline
-from host.monitor.sinks import as_json
+from host.monitor.sinks.lines import as_json
 from host.monitor.thresholds import Thresholds
 from host.monitor.track import DirectSearch, Tracker
 from tests.host.conftest import ROOT
