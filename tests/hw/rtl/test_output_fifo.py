@@ -43,5 +43,5 @@ def test_words(simulator, test, tmp_path):
 
 
 def test_a_claim_without_room_is_seen(simulator, tmp_path):
-    with pytest.raises(AssertionError, match="u_dut: claim without room"):
+    with pytest.raises(AssertionError, match="u_dut.a_claim: claim without room"):
         run(simulator, "a_claim_without_room", tmp_path)
