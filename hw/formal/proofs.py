@@ -8,9 +8,7 @@ from hw.ops.base import ram_symbol
 from hw.ops.fifo import STYLES
 
 _FIFO = "nothing lost or doubled, in order, offers stay, an offer within two cycles"
-_RING = (
-    Mutant("kl_fifo", "'0 : read_at + 1'b1;", "'0 : read_at;"),
-)
+_RING = (Mutant("kl_fifo", "'0 : read_at + 1'b1;", "'0 : read_at;"),)
 _FIFO_MUTANTS = {
     "srl": (
         Mutant("kl_fifo", "assign head       = shift[ADDRESS_WIDTH'(stored-1'b1)];",
@@ -26,20 +24,28 @@ _SKID = Mutant("kl_stream_register", "if (!spare_valid) spare", "spare")
 PROOFS = (
     *(
         Proof(
-            name="fifo", module="kl_fifo", shows=_FIFO, depth=3,
+            name="fifo",
+            module="kl_fifo",
+            shows=_FIFO,
+            depth=3,
             parameters={"WIDTH": width, "DEPTH": depth, "STYLE": ram_symbol(style)},
-            mutants=_FIFO_MUTANTS[style], quick=depth < 16,
+            mutants=_FIFO_MUTANTS[style],
+            quick=depth < 16,
         )
         for width, depth in ((3, 5), (8, 16))
         for style in STYLES
     ),
     Proof(
-        name="stream_register", module="kl_stream_register", depth=2,
+        name="stream_register",
+        module="kl_stream_register",
+        depth=2,
         shows="nothing lost or doubled, in order, offers stay, a word inside is on offer",
         mutants=(_SKID, Mutant("kl_stream_register", "if (advance) m_axis_tdata", "m_axis_tdata")),
     ),
     Proof(
-        name="stream_fork", module="kl_stream_fork", depth=2,
+        name="stream_fork",
+        module="kl_stream_fork",
+        depth=2,
         shows="every output has every word once, in order; offers stay",
         mutants=(
             Mutant("kl_stream_fork", "waiting     <= waiting & ~m_axis_tready;", ""),
@@ -48,8 +54,11 @@ PROOFS = (
     ),
     *(
         Proof(
-            name="output_fifo", module="kl_output_fifo", depth=3,
-            parameters={"WIDTH": 3, "DEPTH": depth}, quick=depth < 16,
+            name="output_fifo",
+            module="kl_output_fifo",
+            depth=3,
+            parameters={"WIDTH": 3, "DEPTH": depth},
+            quick=depth < 16,
             shows="no push finds it full, no place lost, in order, offers stay",
             mutants=(
                 Mutant("kl_output_fifo", "room <= free_next != '0;", "room <= 1'b1;"),
@@ -60,7 +69,10 @@ PROOFS = (
     ),
     *(
         Proof(
-            name="stream_add", module="kl_stream_add", depth=2, parameters={"SIGNED": signed},
+            name="stream_add",
+            module="kl_stream_add",
+            depth=2,
+            parameters={"SIGNED": signed},
             shows="sums of the n-th words, both inputs or none",
             mutants=(
                 _SKID,
@@ -71,7 +83,9 @@ PROOFS = (
         for signed in (0, 1)
     ),
     Proof(
-        name="stream_concat", module="kl_stream_concat", depth=2,
+        name="stream_concat",
+        module="kl_stream_concat",
+        depth=2,
         shows="words of the inputs in turn, each once, offers stay",
         mutants=(
             _SKID,
