@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import sys
 
+from host.common.tables import to_markdown
 from hw.formal.proofs import PROOFS
 from hw.formal.prove import Proof, run
-from host.common.tables import to_markdown
 
 HEADER = ["module", "sizes", "shows", "method, cycles", "ends", "seconds", "mutants refuted"]
 

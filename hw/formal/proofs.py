@@ -93,4 +93,79 @@ PROOFS = (
             Mutant("kl_stream_concat", "ready && source == SOURCE_WIDTH'(i)", "ready"),
         ),
     ),
+    *(
+        Proof(
+            name="dense_output",
+            module="kl_dense_output",
+            depth=3,
+            parameters={"PIXELS": pixels},
+            shows="the account of places is exact; both pixels of a pair leave in order",
+            mutants=(
+                Mutant("kl_dense_output", "+ COUNT_WIDTH'(frees)", ""),
+                Mutant("kl_dense_output", "last && !frees ? pair_at : read_next", "read_next"),
+                Mutant("kl_dense_output", "room  <= free_next != '0;", "room  <= 1'b1;"),
+            ),
+        )
+        for pixels in (2, 3)
+    ),
+    Proof(
+        name="axil_slave",
+        module="kl_axil_slave",
+        depth=2,
+        shows="every access reaches the module once, as sent, with one response; responses stay",
+        mutants=(
+            _SKID,
+            Mutant("kl_axil_slave", "data_valid && response_ready", "data_valid"),
+            Mutant("kl_axil_slave", "        s_axil_arready <= 1'b0;\n", ""),
+        ),
+    ),
+    *(
+        Proof(
+            name="weight_stream",
+            module="kl_weight_stream",
+            depth=4,
+            parameters={"WIDTH": width},
+            shows="a word taken is the word written, a read gives it, no packet stops the stream",
+            mutants=(
+                Mutant("kl_chain_hop", "(packet.run || (step && at_last))", "(packet.run)"),
+                Mutant(
+                    "kl_chain_hop",
+                    "packet.valid && !packet.run && selected",
+                    "packet.valid && selected",
+                ),
+                Mutant(
+                    "kl_weight_stream", "if (restart) address <= '0;", "if (1'b0) address <= '0;"
+                ),
+                Mutant(
+                    "kl_weight_reader", "if (read) m_axis_tdata <= word;", "m_axis_tdata <= word;"
+                ),
+            ),
+        )
+        for width in (4, 33)
+    ),
+    Proof(
+        name="weight_port",
+        module="kl_weight_port",
+        depth=3,
+        shows="a read ends within 16 cycles, one a hop and 4; a write waits for nothing else",
+        mutants=(
+            Mutant("kl_weight_port", "reading && !asked && settle == '0", "reading && !asked"),
+            Mutant("kl_weight_port", "reading ? back : read_valid", "reading ? 1'b0 : read_valid"),
+            Mutant("kl_weight_port", "- 13'(tail.valid)", "- 13'(tail.taken)"),
+        ),
+    ),
+    Proof(
+        name="frame_gate",
+        module="kl_frame_gate",
+        depth=20,
+        bounded=True,
+        quick=False,
+        shows="the frames of whole packets leave, in order, whole and once, and no other",
+        mutants=(
+            Mutant("kl_frame_gate", "(state == PASS && in_last)", "(1'b1)"),
+            Mutant(
+                "kl_frame_gate", "in_valid && in_last) state <= PASS", "in_valid) state <= PASS"
+            ),
+        ),
+    ),
 )
