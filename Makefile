@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 CONFIG ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo build accelerator explore bitstream overlay-package bench report hls-sim hls-ip test test-slow lint clean
+.PHONY: help setup demo build accelerator explore bitstream overlay-package bench report hls-sim hls-ip test test-slow formal lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -64,6 +64,9 @@ test: $(STAMP) lint ## everything that needs no vendor tool, at most 20 minutes 
 
 test-slow: $(STAMP) ## the long simulations and trainings
 	$(RUN) -m pytest -m slow
+
+formal: $(STAMP) ## proofs of the stream, credit and weight modules by yosys and z3, with their mutants
+	$(RUN) -m hw.formal
 
 lint: $(STAMP) ## Python by ruff and mypy; SystemVerilog by Verible and slang; C++ by clang-format
 	$(RUN) -m ruff check .

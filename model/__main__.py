@@ -15,6 +15,7 @@ from host.common.errors import FAILURES, UserError
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 Command = TypeVar("Command", bound=Callable[..., object])
+DETECTED = "Also with boxes of this detector: blazeface, which needs not be named, or haar."
 IMAGES = "npz with images and landmarks; default: procedural faces."
 
 
@@ -336,7 +337,7 @@ def average(weights: Path, second: Path, share: float, out: Path) -> None:
     metavar="BUILD",
     help="Build folder whose C++ must give the same integers on every face.",
 )
-@click.option("--detector/--no-detector", default=False, help="Also with detected boxes.")
+@click.option("--detector", is_flag=False, flag_value="blazeface", metavar="[NAME]", help=DETECTED)
 @click.option("--errors", type=FILE, help="CSV to write the error of each face to.")
 @click.option("--picture", type=FILE, help="PNG to write, faces with true and found points.")
 @click.option("--crops", type=FILE, help="Npz to write the measured faces to, for host/bench.py.")
@@ -352,7 +353,7 @@ def evaluate(
     anchor: Path | None,
     twin: Path | None,
     csim: Path | None,
-    detector: bool,
+    detector: str | None,
     errors: Path | None,
     picture: Path | None,
     crops: Path | None,
@@ -439,7 +440,7 @@ def print_figures(result: dict[str, Any], indent: str = "") -> None:
 @click.option("--root", type=FOLDER, help="The data set's folder.")
 @click.option("--list", "rows", type=FILE, help="Faces of another list than the test list.")
 @click.option("--count", default=500, show_default=True, help="Procedural faces.")
-@click.option("--detector/--no-detector", default=False, help="Also with detected boxes.")
+@click.option("--detector", is_flag=False, flag_value="blazeface", metavar="[NAME]", help=DETECTED)
 @click.option("--out", type=FOLDER, required=True, help="Folder of the report.")
 def report(
     methods: tuple[str, ...],
@@ -448,7 +449,7 @@ def report(
     root: Path | None,
     rows: Path | None,
     count: int,
-    detector: bool,
+    detector: str | None,
     out: Path,
 ) -> None:
     """Write the table of all methods with their robustness, and pictures."""
@@ -467,7 +468,8 @@ def report(
         opened.insert(0, Method("anchor", anchor, open_anchor(anchor)))
     size = opened[-1].predictor.size
     faces = collect_faces(dataset, root, rows, size, None, count)
-    click.echo(write_report(opened, faces, out, detected_crops(faces, size) if detector else None))
+    found = detected_crops(faces, size, detector) if detector else None
+    click.echo(write_report(opened, faces, out, found))
 
 
 if __name__ == "__main__":

@@ -20,11 +20,12 @@ from typing import Any
 
 from build_flows.board import shell
 from build_flows.board.overlay import ADDRESSES, REPORTS, settings, write_overlay
-from build_flows.config import provenance, relative
 from build_flows.design.simulate import run_tool
 from build_flows.flow import hash_of
 from host.board.overlay import BITSTREAM, HARDWARE
 from host.common.errors import ToolError, UserError
+from host.common.paths import relative
+from host.common.provenance import provenance
 from hw.finn.environment import find_vivado
 from hw.sources import source_files
 

@@ -291,11 +291,20 @@ class FpgaBackend:
                 )
 
     def _reset(self) -> None:
-        """Reset everything but the registers and the contents of the memories."""
-        self._write("CONTROL", RESET)
+        """Reset everything but the registers and the contents of the memories.
+
+        Between the first reset of the accelerator and that of the DMA engine the engine sends on:
+        a part of a packet whose rest never comes. The second reset of the accelerator removes it.
+        The first one lets an engine end that waited for the accelerator.
+        """
+        self._soft_reset()
         self.device.reset_dma()
-        self._until("STATUS", RESETTING, 0, "the soft reset did not end")
+        self._soft_reset()
         self._write("ERRORS", (1 << len(self.overlay.errors)) - 1)
+
+    def _soft_reset(self) -> None:
+        self._write("CONTROL", RESET)
+        self._until("STATUS", RESETTING, 0, "the soft reset did not end")
 
     def _start(self) -> None:
         self._write("WEIGHT_CONTROL", WEIGHTS_RUN)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from host.common.arrays import I32Array, Image, Points
 from host.common.errors import UserError
 from host.face.crop import Transform, cut_square
-from host.face.detect import Box
+from host.face.detect.faces import Box
 from host.face.landmarks import COUNT, GROUPS
 
 Colour = tuple[int, int, int]

@@ -13,7 +13,7 @@ from typing import TextIO
 
 from host.backends import Backend
 from host.common.errors import UserError
-from host.face.detect import open_detector
+from host.face.detect.choice import open_detector
 from host.face.image import READ_SUFFIXES
 from host.monitor.capture import Paced, Source
 from host.monitor.dashboard import Dashboard
@@ -121,7 +121,7 @@ def monitor(options: argparse.Namespace, backend: Backend) -> None:
     check_outputs(options)
     notices = Notices()
     limits = read_thresholds(options.thresholds) if options.thresholds else Thresholds()
-    finder = open_detector(options.detector)
+    finder = open_detector(options.detector, quick=True)
     source = open_source(options.source, source_options(options), notices.tell)
     if (options.window or options.dashboard is not None) and not source.live:
         source = Paced(source)
@@ -175,7 +175,7 @@ def open_sinks(
         if options.report is not None:
             sinks.append(SessionReport(options.report, facts))
         if options.dashboard is not None:
-            sinks.append(Dashboard(options.dashboard))
+            sinks.append(Dashboard(options.dashboard, facts, options.thresholds))
         if options.mqtt is not None:
             broker = parse_broker(options.mqtt, options.mqtt_password, options.mqtt_ca)
             sinks.append(MqttSink(broker, notices))

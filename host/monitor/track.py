@@ -27,7 +27,7 @@ from host.face.crop import (
     square_around_box,
     square_around_landmarks,
 )
-from host.face.detect import Box
+from host.face.detect.faces import Box, Detector, Face
 from host.face.landmarks import inter_ocular
 from host.monitor.capture import Frame
 from host.monitor.smooth import OneEuro
@@ -57,20 +57,13 @@ CUTOFF_HZ, BETA = 4.0, 3.0
 """One-euro filter; speeds are in inter-ocular distances a second."""
 
 
-class Finder(Protocol):
-    """Finds faces in a picture, the largest first; host.face.detect has several."""
-
-    def find(self, image: Image) -> list[Box]:
-        """Return the faces."""
-
-
 class Search(Protocol):
     """A detector at work, in the way of the landmarks or beside it."""
 
     def start(self, image: Image) -> None:
         """Search this picture unless a search is going on."""
 
-    def result(self) -> list[Box] | None:
+    def result(self) -> list[Face] | None:
         """Return the faces of the search that has ended since, once; None without one."""
 
     def close(self) -> None:
@@ -80,15 +73,15 @@ class Search(Protocol):
 class DirectSearch:
     """Searches at once: the same frames always give the same result."""
 
-    def __init__(self, finder: Finder) -> None:
+    def __init__(self, finder: Detector) -> None:
         self._finder = finder
-        self._found: list[Box] | None = None
+        self._found: list[Face] | None = None
 
     def start(self, image: Image) -> None:
         """Search now."""
         self._found = self._finder.find(image)
 
-    def result(self) -> list[Box] | None:
+    def result(self) -> list[Face] | None:
         """Return what ``start`` found, once."""
         found, self._found = self._found, None
         return found
@@ -100,10 +93,10 @@ class DirectSearch:
 class BackgroundSearch:
     """Searches in a thread of its own, so that landmarks never wait for the detector."""
 
-    def __init__(self, finder: Finder) -> None:
+    def __init__(self, finder: Detector) -> None:
         self._finder = finder
         self._image: Image | None = None
-        self._found: list[Box] | None = None
+        self._found: list[Face] | None = None
         self._error: Exception | None = None
         self._busy = self._closed = False
         self._changed = threading.Condition()
@@ -117,7 +110,7 @@ class BackgroundSearch:
                 self._image, self._busy = image, True
                 self._changed.notify()
 
-    def result(self) -> list[Box] | None:
+    def result(self) -> list[Face] | None:
         """Return the faces of the search that has ended, once; raises what the detector raised."""
         with self._changed:
             if self._error is not None:
@@ -206,14 +199,14 @@ class Tracker:
         if frame.time_s - self._asked_s >= waits:
             self._asked_s = frame.time_s
             self._search.start(frame.image)
-        boxes = self._search.result()
-        if boxes is None:
+        faces = self._search.result()
+        if faces is None:
             return
         if self._square is None:
-            if boxes:
-                self._square = square_around_box(boxes[0])
+            if faces:
+                self._square = square_around_box(faces[0].box)
                 self._misses = 0
-        elif any(_same_face(self._square, box) for box in boxes):
+        elif any(_same_face(self._square, face.box) for face in faces):
             self._misses = 0
         else:
             self._misses += 1

@@ -146,8 +146,7 @@ module axil_slave (
       assert (write_valid == (addresses != '0 && beats != '0 && responses < 2));
       assert (awready == (addresses < 2) && wready == (beats < 2));
       assert (bvalid == (responses != '0) && (!bvalid || bresp == '0) && rresp == '0);
-      assert (32'(addresses) ==
-              32'(u_dut.address_valid) + 32'(u_dut.u_write_address.spare_valid));
+      assert (32'(addresses) == 32'(u_dut.address_valid) + 32'(u_dut.u_write_address.spare_valid));
       assert (32'(beats) == 32'(u_dut.data_valid) + 32'(u_dut.u_write_data.spare_valid));
       assert (32'(responses) == 32'(bvalid) + 32'(u_dut.u_response.spare_valid));
       if (u_dut.u_response.spare_valid) assert (u_dut.u_response.spare == '0);

@@ -104,10 +104,10 @@ module dense_output #(
   logic [3:0] here, freed, behind_first, behind_second, age;
   logic single;
 
-  assign next   = m_tvalid ? after(out) : out;
-  assign here   = out.base + out.fold;
-  assign single = 32'(next.pixel) == PERIOD - 1 && !next.pixel[0];  // no second pixel
-  assign freed  = next.base + (next.pixel[0] || single ? next.fold : 4'd0);
+  assign next          = m_tvalid ? after(out) : out;
+  assign here          = out.base + out.fold;
+  assign single        = 32'(next.pixel) == PERIOD - 1 && !next.pixel[0];  // no second pixel
+  assign freed         = next.base + (next.pixel[0] || single ? next.fold : 4'd0);
   // Words from the next to be read of each slot to the last that was pushed
   assign behind_first  = pushed - next.base - (next.pixel[0] ? 4'(OUT_FOLDS) : next.fold);
   assign behind_second = pushed - freed;

@@ -9,7 +9,7 @@ module stream_add #(
   parameter int unsigned WIDTH  = 4,
   parameter bit          SIGNED = 1
 ) (
-  input wire logic                    clk,
+  input wire logic                     clk,
   input wire logic [1:0][PE*WIDTH-1:0] s_tdata,
   input wire logic [1:0]               s_tvalid,
   input wire logic                     m_tready,

@@ -9,7 +9,7 @@ module stream_concat #(
   parameter int unsigned FIRST  = 3,
   parameter int unsigned SECOND = 2
 ) (
-  input wire logic                 clk,
+  input wire logic                  clk,
   input wire logic [1:0][WIDTH-1:0] s_tdata,
   input wire logic [1:0]            s_tvalid,
   input wire logic                  m_tready,

@@ -8,7 +8,7 @@ module stream_fork #(
   parameter int unsigned COPIES = 3
 ) (
   input wire logic              clk,
-  input wire logic [WIDTH-1:0]  s_tdata,
+  input wire logic [ WIDTH-1:0] s_tdata,
   input wire logic              s_tvalid,
   input wire logic [COPIES-1:0] m_tready,
   input wire logic [COPIES-1:0] pick
@@ -70,8 +70,9 @@ module stream_fork #(
     always_comb begin
       if (past) begin
         assert (32'(held) == 32'(m_tvalid[i]) + 32'(u_dut.spare_valid));
-        if (picked && m_tvalid[i] && ahead == '0) assert (u_dut.word == word);
-        else if (picked) assert (u_dut.spare == word);
+        if (picked && m_tvalid[i] && ahead == '0)
+          assert (u_dut.word == word);
+          else if (picked) assert (u_dut.spare == word);
       end
     end
   end

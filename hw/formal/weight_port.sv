@@ -13,16 +13,16 @@ module weight_port
   parameter int unsigned LIMIT = 16 + HOPS + 4
 ) (
   input wire logic                  clk,
-  input wire logic [ 7:0]           awaddr,
+  input wire logic [     7:0]       awaddr,
   input wire logic                  awvalid,
-  input wire logic [35:0]           wdata,
+  input wire logic [    35:0]       wdata,
   input wire logic                  wvalid,
   input wire logic                  bready,
-  input wire logic [ 7:0]           araddr,
+  input wire logic [     7:0]       araddr,
   input wire logic                  arvalid,
   input wire logic                  rready,
-  input wire logic [HOPS-1:0]       taken,   // a memory follows the packet that leaves its hop
-  input wire logic [HOPS-1:0][31:0] data     // and puts this into it, if it is a READ
+  input wire logic [HOPS-1:0]       taken,    // a memory follows the packet that leaves its hop
+  input wire logic [HOPS-1:0][31:0] data      // and puts this into it, if it is a READ
 );
 
   logic past = 1'b0;
@@ -121,8 +121,9 @@ module weight_port
       assert (32'(u_dut.settle) + 32'(quiet) == 16);
       assert (!(u_dut.send_valid && u_dut.send_kind == CHAIN_READ) || quiet >= 16);
       // Age and the cycles still to come
-      if (u_dut.asked) assert (32'(age) + 32'(way) <= LIMIT);
-      else if (u_dut.reading) assert (32'(age) + 32'(u_dut.settle) + HOPS + 3 <= LIMIT);
+      if (u_dut.asked)
+        assert (32'(age) + 32'(way) <= LIMIT);
+        else if (u_dut.reading) assert (32'(age) + 32'(u_dut.settle) + HOPS + 3 <= LIMIT);
       assert (32'(age) <= LIMIT);
       // Nothing else holds up a write, or a read of another register
       assert (u_dut.take == (u_dut.write_valid && !u_dut.reading));

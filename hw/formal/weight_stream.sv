@@ -11,10 +11,10 @@ module weight_stream
   parameter int unsigned WIDTH = 4,
   parameter int unsigned DEPTH = 3
 ) (
-  input wire logic       clk,
-  input wire chain_t     chain_in,
-  input wire logic       m_tready,
-  input wire logic [1:0] where
+  input wire logic         clk,
+  input wire chain_t       chain_in,
+  input wire logic         m_tready,
+  input wire logic   [1:0] where
 );
 
   localparam int unsigned SLICES = (WIDTH + 31) / 32;
@@ -65,10 +65,10 @@ module weight_stream
   assign follow = packet.valid && !packet.run && selected &&
       (packet.kind == CHAIN_WRITE || packet.kind == CHAIN_READ);
   assign word_ends = follow && 32'(slice) == SLICES - 1;
-  assign here      = at == where;
+  assign here = at == where;
 
   always_comb begin
-    whole = coming;
+    whole               = coming;
     whole[slice*32+:32] = packet.data;
   end
 
@@ -121,8 +121,9 @@ module weight_stream
       assert (chain_out.run == packet.run && chain_out.valid == packet.valid);
       assert (chain_out.kind == packet.kind);
       assert (chain_out.taken == (packet.taken || found || follow));
-      if (!(follow && packet.kind == CHAIN_READ)) assert (chain_out.data == packet.data);
-      else if (here && known) assert (chain_out.data == padded[slice*32+:32]);
+      if (!(follow && packet.kind == CHAIN_READ))
+        assert (chain_out.data == packet.data);
+        else if (here && known) assert (chain_out.data == padded[slice*32+:32]);
     end
   end
 
@@ -178,7 +179,7 @@ module weight_stream
       // What was written is in the memory, or on its way there
       if (known && u_dut.write && u_dut.write_address == where)
         assert (u_dut.write_word == expected);
-      else if (known) assert (u_dut.u_memory.g_ultra.words[where] == expected);
+        else if (known) assert (u_dut.u_memory.g_ultra.words[where] == expected);
       if (u_dut.write) assert (!running);
       // and in the registers on the way out
       if (known && running && latch_valid && of_word == 32'(where)) assert (u_dut.word == expected);

@@ -11,8 +11,7 @@ import skimage.data
 
 from host.common.arrays import F64Array, Images
 from host.common.errors import UserError
-from host.face.crop import crop_face
-from host.face.detect import FaceDetector
+from host.face.crop import PORTRAIT_SQUARE, crop_square
 from model.faces.render import make_faces
 
 CALIBRATION_SEED = 101  #: seeds of procedural faces that no training uses
@@ -22,10 +21,9 @@ EVALUATION_SEED = 104
 
 
 def portrait(size: int) -> Images:
-    """The portrait that scikit-image carries, cropped as the host does it: (size, size) uint8."""
+    """The face of the portrait that scikit-image carries: (size, size) uint8."""
     image = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2BGR)
-    crop, _ = crop_face(image, FaceDetector().find_largest(image), size)
-    return crop
+    return crop_square(np.asarray(image, np.uint8), PORTRAIT_SQUARE, size)
 
 
 def labelled_images(path: Path | None, size: int, count: int, seed: int) -> tuple[Images, F64Array]:

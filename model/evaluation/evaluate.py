@@ -20,7 +20,7 @@ from host.common.arrays import F64Array, Images, Points
 from host.common.atomic import replacing, write_text
 from host.common.errors import UserError, VerifyError
 from host.face.crop import Transform, crop_square, square_around_box, square_around_landmarks
-from host.face.detect import FaceDetector
+from host.face.detect.choice import open_detector
 from host.face.draw import tile
 from host.face.landmarks import OUTER_CORNERS
 from host.face.metrics import Metrics, image_errors, summarise
@@ -82,18 +82,18 @@ def true_crops(listing: Listing, size: int) -> Faces:
     return faces
 
 
-def detected_crops(faces: Faces, size: int) -> Faces:
-    """Crops around the detector's boxes, of those of ``faces`` that it finds.
+def detected_crops(faces: Faces, size: int, detector: str) -> Faces:
+    """Crops around the boxes of the detector of that name, of those of ``faces`` that it finds.
 
     A box belongs to a face when its middle lies in the true square and the squares' sides differ
     less than two-fold. UserError for procedural faces.
     """
     if faces.name == PROCEDURAL:
         raise UserError("procedural faces come as crops, without a picture to detect them in")
-    found, detector = Faces(f"{faces.name}, detected"), FaceDetector()
+    found, finder = Faces(f"{faces.name}, detected"), open_detector(detector)
     for record, true in zip(faces.records, faces.squares, strict=True):
         picture = read_picture(record.image)
-        squares = [square_around_box(box) for box in detector.find(picture)]
+        squares = [square_around_box(face.box) for face in finder.find(picture)]
         fitting = [square for square in squares if _belongs(square, true)]
         if fitting:
             best = min(fitting, key=lambda square: _distance(square, true))
@@ -211,10 +211,10 @@ def _labelled(images: Images, landmarks: Points) -> Faces:
 
 
 def evaluate_all(
-    predictor: Predictor, others: list[Predictor], faces: Faces, detector: bool = False
+    predictor: Predictor, others: list[Predictor], faces: Faces, detector: str | None = None
 ) -> dict[str, object]:
     """Everything that the command prints, as a JSON object; ``others`` are anchors to compare."""
-    detected = detected_crops(faces, predictor.size) if detector else None
+    detected = detected_crops(faces, predictor.size, detector) if detector else None
     result = evaluate(predictor, faces, detected)
     for other in others:
         if other.size != predictor.size:

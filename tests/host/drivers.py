@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from host.face.detect import Box
+from host.face.detect.faces import Box, Face
 from host.face.pose import TEMPLATE, TEMPLATE_POINTS
 from host.monitor.capture import Frame
 
@@ -49,7 +49,8 @@ class Finder:
         if not len(rows):
             return []
         side = int(columns.max() - columns.min() + 1)
-        return [Box(int(columns.min()), int(rows.min()), side, side)]
+        box = Box(int(columns.min()), int(rows.min()), side, side)
+        return [Face(box=box, score=1.0)]
 
 
 class Backend:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from build_flows.config import ROOT
+from host.common.paths import ROOT
 
 ABSENT = ("torch", "finn", "onnx", "onnxruntime", "click", "rich", "brevitas", "qonnx")
 MODULES = sorted(
