@@ -9,19 +9,19 @@ from host.common.tables import to_markdown
 from hw.formal.proofs import PROOFS
 from hw.formal.prove import Proof, run
 
-HEADER = ["module", "sizes", "shows", "method, cycles", "ends", "seconds", "mutants refuted"]
+HEADER = ["module", "sizes", "shows", "method, cycles", "ends", "seconds", "mutants refused"]
 
 
 def row(proof: Proof) -> tuple[list[str], bool]:
     """A line of the table, and whether all is as it must be."""
     result = run(proof)
-    refuted = sum(not run(proof, mutant).holds for mutant in proof.mutants)
+    refused = sum(not run(proof, mutant).holds for mutant in proof.mutants)
     cells = [
         f"`{proof.module}`", proof.sizes, proof.shows, proof.method,
-        "proven" if result.holds else f"refuted: {result.text}", f"{result.seconds:.1f}",
-        f"{refuted} of {len(proof.mutants)}",
+        "proven" if result.holds else f"refused: {result.text}", f"{result.seconds:.1f}",
+        f"{refused} of {len(proof.mutants)}",
     ]  # fmt: skip
-    return cells, result.holds and refuted == len(proof.mutants)
+    return cells, result.holds and refused == len(proof.mutants)
 
 
 def main() -> int:

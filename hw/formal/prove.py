@@ -2,9 +2,10 @@
 """One proof: yosys (slang) makes a transition system of it, z3 searches for a way to break it.
 
 A proof is a module in NAME.sv of this folder around the module that it is about, with assertions
-and assumptions; common.sv has what they share. An assertion that k-induction holds up is true in
-every cycle of every run; one that is bounded holds for so many cycles after reset. A mutant is the
-same proof with one line of hw/rtl made wrong; it must be refuted.
+and assumptions; the files f_*.sv have what proofs share. ``past`` is low in the first cycle, the
+reset, and high from then on. What k-induction holds up is true in every cycle of every run; what is
+bounded, for so many cycles after reset. A mutant is the same proof with one line of hw/rtl made
+wrong; it must not hold.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from host.common.errors import ToolError, UserError
 from hw.sources import RTL_FOLDER, files_of, source_files
 
 FOLDER = Path(__file__).parent
-COMMON = FOLDER / "common.sv"
+COMMON = "f_*.sv"  #: of this folder: what proofs share
 SCRIPT = """
 read_slang --threads 1 --top {top} {values} {files}
 prep -flatten -top {top}
@@ -99,7 +100,8 @@ def run(proof: Proof, mutant: Mutant | None = None) -> Result:
 
 def _write_sources(proof: Proof, mutant: Mutant | None, folder: Path) -> None:
     files = {path.name: path.read_text() for path in files_of([proof.module])}
-    files |= {path.name: path.read_text() for path in (COMMON, FOLDER / f"{proof.name}.sv")}
+    files |= {path.name: path.read_text() for path in FOLDER.glob(COMMON)}
+    files |= {f"{proof.name}.sv": (FOLDER / f"{proof.name}.sv").read_text()}
     if mutant is not None:
         name = f"{mutant.module}.sv"
         text = files.get(name, "")

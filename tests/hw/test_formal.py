@@ -7,7 +7,7 @@ import pytest
 
 from host.common.errors import ToolError, UserError
 from hw.formal.proofs import PROOFS
-from hw.formal.prove import FOLDER, Mutant, run
+from hw.formal.prove import COMMON, FOLDER, Mutant, run
 
 QUICK = [proof for proof in PROOFS if proof.quick]
 MUTANTS = [(proof, mutant) for proof in QUICK for mutant in proof.mutants]
@@ -38,7 +38,8 @@ def test_the_longer_proofs_hold(proof):
 
 
 def test_every_file_of_the_folder_is_proven():
-    files = {path.stem for path in FOLDER.glob("*.sv")} - {"common"}
+    shared = {path.stem for path in FOLDER.glob(COMMON)}
+    files = {path.stem for path in FOLDER.glob("*.sv")} - shared
     assert files == {proof.name for proof in PROOFS}
 
 
