@@ -147,11 +147,11 @@ PROOFS = (
         name="weight_port",
         module="kl_weight_port",
         depth=3,
-        shows="a read ends within 16 cycles, one a hop and 4; a write waits for nothing else",
+        shows="a read ends within 16 cycles, two a hop and 4; a write waits for nothing else",
         mutants=(
             Mutant("kl_weight_port", "reading && !asked && settle == '0", "reading && !asked"),
             Mutant("kl_weight_port", "reading ? back : read_valid", "reading ? 1'b0 : read_valid"),
-            Mutant("kl_weight_port", "- 13'(tail.valid)", "- 13'(tail.taken)"),
+            Mutant("kl_weight_port", "- 14'(tail.valid)", "- 14'(tail.taken)"),
         ),
     ),
     Proof(

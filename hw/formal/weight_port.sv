@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// kl_weight_port before a chain of HOPS memories of which nothing is assumed but that a hop is a
-// register: no read takes longer than LIMIT cycles, and while none is under way every write is
-// taken at once, so nothing hangs, streams running or not. A READ leaves 16 cycles after the packet before, as
-// the memories need it; its answer is what came back. The account of packets is exact.
+// kl_weight_port before a chain of HOPS registers, two a memory, of which nothing else is assumed: no
+// read takes longer than LIMIT cycles, and while none is under way every write is taken at once, so
+// nothing hangs, streams running or not. A READ leaves 16 cycles after the packet before, as the
+// memories need it; its answer is what came back. The account of packets is exact.
 `default_nettype none
 
 module weight_port
   import kl_pkg::*;
 #(
-  parameter int unsigned HOPS  = 2,
+  parameter int unsigned HOPS  = 4,
   parameter int unsigned LIMIT = 16 + HOPS + 4
 ) (
   input wire logic                  clk,
@@ -35,7 +35,7 @@ module weight_port
   always_ff @(posedge clk) past <= 1'b1;
 
   kl_weight_port #(
-    .MEMORIES(HOPS)
+    .MEMORIES(HOPS / 2)
   ) u_dut (
     .clk           (clk),
     .rst_n         (past),

@@ -173,7 +173,7 @@ class WeightStream(KernelOp):
         if chained:
             slices = slices_per_word(width)
             lut += 52 + address + 42 * (ceil(slices / 3) - 1)  # 32 and the 42 choose a read slice
-            ff += CHAIN_BITS + (width if slices == 1 else SLICE_BITS * slices) + address + 4
+            ff += 2 * CHAIN_BITS + (width if slices == 1 else SLICE_BITS * slices) + address + 4
         registers = self.read_registers
         if registers:
             fifo = output_fifo_cost(width)

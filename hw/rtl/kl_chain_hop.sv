@@ -2,7 +2,8 @@
 //
 // One hop of the chain of weight memories: follows the packets for memory CHAIN_ID, passes all on.
 //
-// A hop is a register; nothing stalls. See kl_weight_stream for the packets. The memory's address
+// A hop is two registers, so that the choice of a slice stands before the way to the next hop;
+// nothing stalls. See kl_weight_stream for the packets. The memory's address
 // is outside: `restart` sets it to 0, `load` to `load_address`, `step` is the last slice of a word
 // that was written or read. `write` and `write_word` follow `step` by a cycle.
 `default_nettype none
@@ -90,10 +91,14 @@ module kl_chain_hop
 
   assign slices = (SLICES * 32)'(read_word);
 
-  always_comb begin
-    chain_out       = packet;
-    chain_out.taken = packet.taken || load || use_slice;
-    if (use_slice && packet.kind == CHAIN_READ) chain_out.data = slices[slice];
+  always_ff @(posedge clk) begin
+    chain_out       <= packet;
+    chain_out.taken <= packet.taken || load || use_slice;
+    if (use_slice && packet.kind == CHAIN_READ) chain_out.data <= slices[slice];
+    if (!rst_n) begin
+      chain_out.run   <= 1'b0;
+      chain_out.valid <= 1'b0;
+    end
   end
 
 `ifndef SYNTHESIS

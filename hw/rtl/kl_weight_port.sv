@@ -9,7 +9,7 @@
 // OKAY: errors show in STATUS.
 //
 // A write is taken every cycle. A read of DATA stops them until the slice is back: at most 16
-// cycles before it goes, one a hop, and 4. `running` is STATUS bit 1, to hold the kernels in
+// cycles before it goes, two a memory, and 4. `running` is STATUS bit 1, to hold the kernels in
 // reset while their weights change.
 `default_nettype none
 
@@ -109,7 +109,7 @@ module kl_weight_port
   logic asked;  // a READ is on the chain
   logic back;  // and has come to its end
   logic [3:0] settle;  // 0..SETTLE
-  logic [12:0] packets;  // 0..MEMORIES + 2, on the chain
+  logic [13:0] packets;  // 0..2 * MEMORIES + 2, on the chain
   logic busy;
 
   assign ask  = reading && !asked && settle == '0;
@@ -152,7 +152,7 @@ module kl_weight_port
       asked   <= 1'b0;
     end else begin
       settle  <= send_valid ? SETTLE : settle - 4'(settle != '0);
-      packets <= packets + 13'(send_valid) - 13'(tail.valid);
+      packets <= packets + 14'(send_valid) - 14'(tail.valid);
       running <= run && tail.run;
       if (ask) asked <= 1'b1;
       if (back) asked <= 1'b0;
@@ -207,7 +207,7 @@ module kl_weight_port
   assert property (@(posedge clk) disable iff (!rst_n) tail.valid |-> packets != '0)
   else $error("%m: a packet came back that was not sent");
   a_range :
-  assert property (@(posedge clk) disable iff (!rst_n) packets <= 13'(MEMORIES + 2))
+  assert property (@(posedge clk) disable iff (!rst_n) packets <= 14'(2 * MEMORIES + 2))
   else $error("%m: %0d packets on a chain of %0d memories", packets, MEMORIES);
 `endif
 
