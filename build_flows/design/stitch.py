@@ -31,7 +31,7 @@ from hw.ops.weight_stream import WeightStream, mvau_weight_lanes
 from hw.sources import module_name
 
 TOP = "accelerator"
-RESET = "units_rst_n"  #: of all units but the weight memories: they wait until the weights flow
+RESET_GROUP = 16  #: units behind a register of the reset tree; each has one of its own after it
 AXI_LITE = signals(WEIGHT_PORT.address_bits)  #: of the top, to weight_port
 DISTRIBUTED_DEPTH = 64  #: words of a weight memory up to which look-up tables are the cheaper RAM
 
@@ -104,6 +104,11 @@ def net_of(tensor: str) -> str:
     return "n_" + re.sub(r"\W", "_", tensor)
 
 
+def reset_of(unit: str) -> str:
+    """Reset of a unit that is no weight memory: it waits until the weights flow."""
+    return f"rst_n_{unit}"
+
+
 def _nets(model: ModelWrapper) -> dict[str, int]:
     """Net -> bits of data, for every stream between two units and at the ports."""
     nets = {}
@@ -159,10 +164,11 @@ def _unit(model: ModelWrapper, op: CustomOp, nets: dict[str, int], folder: Path)
         streams.append(f"n_{node.name}_weights")
     outputs = [net_of(t) for t in node.output]
     if not isinstance(op, KernelOp):
-        return finn_instance(node, streams, outputs, nets, RESET)
+        return finn_instance(node, streams, outputs, nets, reset_of(node.name))
     names_in, names_out = op.rtl_ports()
     ports = dict(zip([*names_in, *names_out], [*streams, *outputs], strict=True))
-    return instance(op, node.name, ports, folder, constants_of(model, node), {"rst_n": RESET})
+    wires = {"rst_n": reset_of(node.name)}
+    return instance(op, node.name, ports, folder, constants_of(model, node), wires)
 
 
 def constants_of(model: ModelWrapper, node: NodeProto) -> list[IntArray]:
@@ -249,11 +255,24 @@ def _observation(ports: Design) -> str:
     return f"`ifdef VERILATOR\n{text}`endif\n"
 
 
-def _chain(memories: list[Memory]) -> tuple[str, str]:
+def _resets(units: list[str], source: str) -> str:
+    """A tree of two registers from ``source`` to each unit; synthesis must not join them again."""
+    groups = [units[i : i + RESET_GROUP] for i in range(0, len(units), RESET_GROUP)]
+    kept = '  (* keep = "true" *)\n  logic '
+    text = f"{kept}[{len(groups) - 1}:0] group_rst_n;\n"
+    text += f"{kept}{', '.join(map(reset_of, units))};\n  always_ff @(posedge clk) begin\n"
+    text += f"    group_rst_n <= {{{len(groups)}{{{source}}}}};\n"
+    for i, group in enumerate(groups):
+        text += "".join(f"    {reset_of(unit)} <= group_rst_n[{i}];\n" for unit in group)
+    return text + "  end\n"
+
+
+def _chain(memories: list[Memory], units: list[str]) -> tuple[str, str]:
     """Ports of the top for the weights, and what is behind them."""
     if not memories:
-        return "", f"  logic {RESET};\n  assign {RESET} = rst_n;\n"
-    declared = [f"  {s.direction:<6} wire logic {s.range}s_axil_{s.name},\n" for s in AXI_LITE]
+        names = [reset_of(unit) for unit in units]
+        return "", "".join(f"  logic {name};\n  assign {name} = rst_n;\n" for name in names)
+    declared = [f"  {_typed(s.direction)} {s.range}s_axil_{s.name},\n" for s in AXI_LITE]
     connections = {"clk": "clk", "rst_n": "rst_n"}
     connections |= {f"s_axil_{s.name}": f"s_axil_{s.name}" for s in AXI_LITE}
     connections |= {
@@ -262,18 +281,22 @@ def _chain(memories: list[Memory]) -> tuple[str, str]:
     }  # fmt: skip
     nets = ", ".join(f"chain_{i}" for i in range(len(memories) + 1))
     body = f"""  kl_pkg::chain_t {nets};
-  logic running, {RESET};
-  always_ff @(posedge clk) {RESET} <= rst_n && running;
-"""
+  logic running;
+{_resets(units, "rst_n && running")}"""
     module, parameters = module_name(KERNEL), {"MEMORIES": len(memories)}
     port = module_instance(module, "weights_port", parameters, connections)
-    declared.append("  output wire logic weights_error,  // of weight_port\n")
+    declared.append("  output logic weights_error,  // of weight_port\n")
     return "".join(declared) + "\n", body + port
+
+
+def _typed(direction: str) -> str:
+    """A port of one bit: only inputs are nets."""
+    return "input  wire logic" if direction == "input" else "output logic"
 
 
 def _top(model: ModelWrapper, nets: dict[str, int], ports: Design, body: str) -> str:
     source, sink = net_of(model.graph.input[0].name), net_of(model.graph.output[0].name)
-    chain_ports, chain = _chain(ports.memories)
+    chain_ports, chain = _chain(ports.memories, [node.name for node in model.graph.node])
     out_bits = ports.output_lanes * ports.output_bits
     declarations = "".join(declaration(net, bits) for net, bits in nets.items())
     return f"""// SPDX-License-Identifier: Apache-2.0
@@ -286,10 +309,10 @@ module {TOP} (
 
 {chain_ports}  input  wire logic [{ports.input_bits - 1}:0] s_axis_tdata,
   input  wire logic s_axis_tvalid,
-  output wire logic s_axis_tready,
+  output logic s_axis_tready,
 
-  output wire logic [{out_bits - 1}:0] m_axis_tdata,
-  output wire logic m_axis_tvalid,
+  output logic [{out_bits - 1}:0] m_axis_tdata,
+  output logic m_axis_tvalid,
   input  wire logic m_axis_tready
 );
 
