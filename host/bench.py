@@ -219,7 +219,7 @@ def _read(path: str) -> str:
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line; exits with 2 on options that do not exist."""
-    parser = argparse.ArgumentParser(prog="host/bench.py", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add = parser.add_argument
     add("--backend", default="auto", metavar="NAME", help=f"{', '.join(BACKENDS)} (default auto)")
     add("--model", type=Path, metavar="FILE", help="ONNX file for cpu and gpu")
@@ -313,5 +313,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-if __name__ == "__main__":
+def command() -> None:
+    """Run the command as the process that it is."""
     sys.exit(main())
+
+
+if __name__ == "__main__":
+    command()

@@ -140,7 +140,6 @@ def find_landmarks(
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line; exits with 2 on options that do not exist."""
     parser = argparse.ArgumentParser(
-        prog="host/run.py",
         description="Find a face and its 98 landmarks in a picture, or watch a driver.",
     )
     add = parser.add_argument
@@ -237,5 +236,10 @@ def _fail(text: str) -> int:
     return 1
 
 
-if __name__ == "__main__":
+def command() -> None:
+    """Run the command as the process that it is."""
     leave(main())
+
+
+if __name__ == "__main__":
+    command()
