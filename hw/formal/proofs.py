@@ -157,7 +157,7 @@ PROOFS = (
     Proof(
         name="frame_gate",
         module="kl_frame_gate",
-        depth=20,
+        depth=14,
         bounded=True,
         quick=False,
         shows="the frames of whole packets leave, in order, whole and once, and no other",
