@@ -200,8 +200,8 @@ def bitstream(config: str, clk_mhz: float | None, out_of_context: bool, overlays
         clock, target = legal_clock(clk_mhz or work.cfg.clk_mhz), overlays / work.cfg.name
         result = work.bitstream(clock, None if out_of_context else target)
     click.echo(
-        f"{result['strategy']} at {clock:g} MHz: setup slack {result['setup_slack_ns']} ns, "
-        f"hold slack {result['hold_slack_ns']} ns"
+        f"{result['strategy']} at {result['clk_mhz']} MHz: "
+        f"setup slack {result['setup_slack_ns']} ns, hold slack {result['hold_slack_ns']} ns"
     )
     if not out_of_context:
         click.echo(f"overlay: {relative(target)}")

@@ -80,6 +80,20 @@ def test_the_cycle_counter_counts_cycles(backend, device):
     assert second - first == end - begin > 500
 
 
+def test_the_clock_is_measured(overlay, tiny_program, delay):
+    with FpgaBackend(overlay, SimDevice(tiny_program, delay=delay), timeout_s=1e-2) as backend:
+        assert backend.clk_mhz == pytest.approx(
+            overlay.clk_mhz, rel=0.001 if delay[1] == 0 else 0.1
+        )
+
+
+@pytest.mark.parametrize("clk_mhz", [214.28, 300.0])
+def test_another_clock_is_refused(overlay, tiny_program, clk_mhz):
+    text = r"the accelerator runs at \d+\.\d to \d+\.\d MHz, the overlay was made for 250 MHz; rest"
+    with pytest.raises(DeviceError, match=text):
+        FpgaBackend(overlay, SimDevice(tiny_program, clk_mhz), timeout_s=1e-2)
+
+
 @pytest.mark.parametrize("register", ["magic", "version", "config_hash"])
 def test_another_design_is_refused(overlay, tiny_program, delay, register):
     other = dataclasses.replace(overlay, **{register: getattr(overlay, register) ^ 1})
