@@ -27,7 +27,7 @@ def files_of(modules: Iterable[str]) -> list[Path]:
     for path in reversed(files):  # users come after what they use
         if path.stem in wanted:
             wanted |= set(_names(path)[1])
-    return [path for path in files if path.stem in wanted]
+    return in_order(path for path in files if path.stem in wanted)
 
 
 def in_order(files: Iterable[Path]) -> list[Path]:

@@ -36,7 +36,7 @@ def programs():
         ("build_flows/configs/demo.toml", []),
         ("build_flows/board/vivado/build.tcl", ["hls"]),
         ("hw/hls/requant.hpp", ["hls"]),
-        ("hw/rtl/requant.sv", FROM_SIZE),
+        ("hw/rtl/kl_requant.sv", FROM_SIZE),
         ("build_flows/design/simulator/main.cpp", ["size", "hls", "simulate", "report"]),
         ("build_flows/graph/mapping.py", ["map"]),
         ("build_flows/graph/streamline.py", ["streamline", "hls", "report"]),
