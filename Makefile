@@ -7,6 +7,7 @@ RUN    := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 CONFIG ?= demo
 TORCH  ?=
+JOBS   ?=
 INDEX   = $(if $(filter cpu,$(TORCH)),--extra-index-url https://download.pytorch.org/whl/cpu)
 
 .DEFAULT_GOAL := help
@@ -61,8 +62,8 @@ report: $(STAMP) ## all machines in build/bench and simulated builds compared: b
 	$(RUN) host/comparison.py $(wildcard build/bench/*.json) \
 	  $(addprefix --build ,$(wildcard build/kv260_1x/report.json build/kv260_025x/report.json))
 
-test: $(STAMP) lint ## everything that needs no vendor tool, at most 20 minutes on 2 cores
-	$(RUN) -m pytest -m 'not slow and not vivado and not board and not gpu'
+test: $(STAMP) lint ## everything that needs no vendor tool, 25 minutes on 2 cores; JOBS=2: two at a time
+	$(RUN) -m pytest $(if $(JOBS),-n $(JOBS) --dist loadfile) -m 'not slow and not vivado and not board and not gpu'
 
 test-slow: $(STAMP) ## the long simulations and trainings
 	$(RUN) -m pytest -m slow
