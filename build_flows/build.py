@@ -113,7 +113,7 @@ class Build:
         """Searches for foldings of this network on its part, see build_flows.explore.front."""
         self.until("map")
         self.listener.started("costs of all choices")
-        space, budget = space_of(self.model("map"), self.cfg.part), budget_of(self.cfg.part)
+        space, budget = space_of(self.model("map")), budget_of(self.cfg.part)
         return Explorer(space, budget, self.cfg.clk_mhz, time_limit, self.listener.started)
 
     def synthesise(self) -> dict[str, Any]:

@@ -13,17 +13,21 @@ from build_flows.cpp import network as hls
 from build_flows.design import generate, simulate, sizing, stitch
 from build_flows.flow import Job, Step
 from build_flows.graph import folding, mapping, streamline
+from build_flows.graph.edit import nodes_of
 from host.common.errors import UserError
 from hw.ops.constants import fold_constants
+from hw.ops.layers import tag_layers
 
 
 def load(model: ModelWrapper, job: Job) -> ModelWrapper:
     """Cleaned QONNX model; UserError if it has no quantisers."""
-    if not any(node.op_type == "Quant" for node in model.graph.node):
+    if not nodes_of(model, "Quant"):
         raise UserError(
             f"{job.cfg.model} has no Quant node; export it with `python -m model export`"
         )
-    return cleanup_model(fold_constants(model))
+    model = fold_constants(model)
+    tag_layers(model)  # the clean-up gives nodes other names
+    return cleanup_model(model)
 
 
 def _streamline(model: ModelWrapper, job: Job) -> ModelWrapper:

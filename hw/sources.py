@@ -1,64 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SystemVerilog files: which ones a module needs, and the one order in which tools read them."""
+"""Files of hw/rtl and of FINN's generators: the sources of units in one folder."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-RTL_FOLDER = Path(__file__).parent / "rtl"
-PREFIX = "kl_"  #: of our modules: SystemVerilog has one namespace for those of all libraries
-SUFFIXES = (".sv", ".v")
-COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
-DECLARED = re.compile(r"^[ \t]*(?:package|module)\s+(?:automatic\s+|static\s+)?(\w+)", re.MULTILINE)
-NAME = re.compile(r"[A-Za-z_]\w*")
+from qonnx.core.modelwrapper import ModelWrapper
+
+from host.common.errors import UserError
+from hw.ops.unit import Unit
+from hw.rtl_files import files_of
 
 
-def module_name(kernel: str) -> str:
-    """Module, and stem of its file in hw/rtl, of the kernel ``kernel``."""
-    return PREFIX + kernel
+def sources(units: Iterable[Unit]) -> list[Path]:
+    """The files of hw/rtl that ``units`` need, each once, a module after those it instantiates."""
+    return files_of(module for unit in units for module in unit.rtl_modules)
 
 
-def files_of(modules: Iterable[str]) -> list[Path]:
-    """Files of hw/rtl that the named ``modules`` of ours need, in the order of :func:`in_order`."""
-    wanted = set(modules)
-    files = in_order(RTL_FOLDER.glob("*.sv"))
-    for path in reversed(files):  # users come after what they use
-        if path.stem in wanted:
-            wanted |= set(_names(path)[1])
-    return in_order(path for path in files if path.stem in wanted)
+def write_rtl(
+    units: Sequence[Unit], folder: Path, model: ModelWrapper, part: str, clk_ns: float
+) -> None:
+    """Put the sources of the units of ``model`` into ``folder``.
 
-
-def in_order(files: Iterable[Path]) -> list[Path]:
-    """``files`` with every package and module before those that use it, otherwise by file name.
-
-    Every tool that reads a list of sources gets it from here.
+    FINN generates its own in a scratch folder, of which nothing stays; a file of hw/rtl takes the
+    place of one of FINN's with its name. UserError if two differ in one name.
     """
-    names = {path: _names(path) for path in sorted(files, key=lambda path: path.name)}
-    home = {name: path for path, (declared, _) in names.items() for name in declared}
-    ordered: dict[Path, None] = {}
-    entered: set[Path] = set()
-
-    def visit(path: Path) -> None:
-        if path in entered:
-            return
-        entered.add(path)
-        for used in sorted({home[name] for name in names[path][1] if name in home}):
-            visit(used)
-        ordered[path] = None
-
-    for path in names:
-        visit(path)
-    return list(ordered)
+    for file in sources(units):
+        shutil.copyfile(file, folder / file.name)
+    for unit in units:
+        ours = {file.name for file in sources([unit])}
+        with tempfile.TemporaryDirectory() as scratch:
+            for file in unit.generated_rtl(Path(scratch), model, part, clk_ns):
+                if file.name not in ours:
+                    _place(file, folder, unit.name)
 
 
-def source_files(folder: Path) -> list[Path]:
-    """All SystemVerilog and Verilog sources of a folder, in order."""
-    return in_order(path for path in folder.iterdir() if path.suffix in SUFFIXES)
-
-
-def _names(path: Path) -> tuple[list[str], set[str]]:
-    """Packages and modules that a file declares, and all identifiers in it."""
-    text = COMMENT.sub("", path.read_text())
-    return DECLARED.findall(text), set(NAME.findall(text))
+def _place(file: Path, folder: Path, unit: str) -> None:
+    target = folder / file.name
+    if target.exists() and target.read_bytes() != file.read_bytes():
+        raise UserError(f"{unit}: two different files are called {file.name}")
+    shutil.copyfile(file, target)

@@ -28,7 +28,7 @@ from host.common.errors import ToolError, UserError
 from host.common.paths import relative
 from host.common.provenance import provenance
 from hw.finn.environment import find_vivado
-from hw.sources import source_files
+from hw.rtl_files import source_files
 
 TEMPLATES = Path(__file__).parent / "vivado"
 VENDOR = "kria-landmarks"

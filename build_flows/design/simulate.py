@@ -16,18 +16,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.design.stitch import TOP, Design, Stream, net_of
 from build_flows.design.verify import Golden, compare
+from build_flows.graph.edit import streams_of
 from host.common.arrays import Images, IntArray
 from host.common.atomic import replacing
 from host.common.errors import ToolError, UserError
 from hw.finn.environment import prepare_verilator
+from hw.ops.unit import Unit
 from hw.registers import HEADER
-from hw.sources import source_files
+from hw.rtl_files import source_files
+from hw.units import unit_of, units_of
 
 SIMULATOR = "simulator"
 MAIN = Path(__file__).parent / "simulator" / "main.cpp"
@@ -221,23 +222,24 @@ def _blocked_joins(model: ModelWrapper, streams: Sequence[Stream], stuck: Sequen
     """
     offered = {(s.net, s.sink): state[0] == "1" for s, state in zip(streams, stuck, strict=True)}
     found = []
-    for node in model.graph.node:
-        inputs = [name for name in node.input if model.get_initializer(name) is None]
-        waiting = [name for name in inputs if not offered[net_of(name), node.name]]
+    for unit in units_of(model):
+        inputs = streams_of(model, unit.onnx_node)
+        waiting = [name for name in inputs if not offered[net_of(name), unit.name]]
         full = [name for name in inputs if name not in waiting]
         if waiting and full:
-            short, long = (model.find_producer(names[0]) for names in (full, waiting))
+            short, long = (unit_of(model.find_producer(names[0])) for names in (full, waiting))
             found.append(
-                f"{_described(short)} is full before {node.name}, which waits for {long.name}; "
-                "it must hold more words"
+                f"{_holding(short)} is full before {unit.name}, which waits for {long.described}; "
+                f"{short.described} must hold more words"
             )
     return "; ".join(found) or "no unit waits for one branch while another is full"
 
 
-def _described(node: NodeProto) -> str:
-    if node.op_type != "Fifo":
-        return f"{node.name} (without FIFO)"
-    return f"{node.name} of depth {getCustomOp(node).get_nodeattr('depth')}"
+def _holding(unit: Unit) -> str:
+    """A unit with what it can hold."""
+    return f"{unit.name} " + (
+        f"of depth {unit.fifo_depth}" if unit.fifo_depth else "(without FIFO)"
+    )
 
 
 def run_tool(command: Sequence[str], folder: Path, log: Path) -> None:

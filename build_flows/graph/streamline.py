@@ -41,8 +41,11 @@ from build_flows.graph.edit import (
     constant,
     insert_after,
     insert_before,
+    is_a,
     kernel_node,
+    nodes_of,
 )
+from build_flows.graph.layers import keep_layers
 from host.common.errors import UserError
 from hw.ops.requant import quantise_affine
 
@@ -51,22 +54,18 @@ OUTPUT_AFFINE = "landmark_affine"  #: metadata key: JSON {"scale": [...], "bias"
 
 def streamline(model: ModelWrapper) -> ModelWrapper:
     """Integer graph of a cleaned QONNX model; UserError names a node that has no integer form."""
+    model = keep_layers(model.transform(SortGraph()), GemmToMatMul(), FoldTransposeIntoQuantInit())
     model = apply_all(
-        model.transform(SortGraph()),
-        GemmToMatMul(),
-        FoldTransposeIntoQuantInit(),
+        model,
         SplitQuantisers(),
         StripInput(),
         DropRelu(),
         BatchNormToAffine(),
         InferShapes(),
     )
-    model = move_scales(model)
+    model = apply_all(move_scales(model), StripOutput(), FormRequants())
     return apply_all(
-        model,
-        StripOutput(),
-        FormRequants(),
-        LowerConvsToMatMul(),
+        keep_layers(model, LowerConvsToMatMul()),
         ChannelsLast(),
         InferShapes(),
         InferDataTypes(),
@@ -83,7 +82,7 @@ def move_scales(model: ModelWrapper) -> ModelWrapper:
     No scale crosses a quantiser, so each move is needed once, in the order of the data: to both
     branches of a fork, through convolutions, behind sums, pools and the concatenation.
     """
-    return apply_all(
+    return keep_layers(
         model,
         reorder.MoveMulPastFork(),
         reorder.MoveScalarMulPastConv(),
@@ -106,9 +105,7 @@ class SplitQuantisers(Transformation):
     """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
-        for node in list(model.graph.node):
-            if node.op_type != "Quant":
-                continue
+        for node in nodes_of(model, "Quant"):
             scale, zero_point, bits = (model.get_initializer(name) for name in node.input[1:])
             if scale is None or bits is None or zero_point is None or np.any(zero_point):
                 raise UserError(
@@ -142,7 +139,7 @@ class SplitQuantisers(Transformation):
         weights = np.rint(model.get_initializer(node.input[0]) / scale)
         weights = np.clip(weights, datatype.min(), datatype.max()).astype(np.float32)
         if scale.size > 1:
-            channels_first = consumer.op_type == "Conv"
+            channels_first = is_a(consumer, "Conv")
             scale = scale.reshape((1, -1, 1, 1) if channels_first else (1, -1))
         name = node.output[0]
         model.graph.node.remove(node)
@@ -155,12 +152,11 @@ class AveragePoolToSum(Transformation):
     """GlobalAveragePool -> ReduceSum and a scalar Mul of 1 / (height * width)."""
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
-        for node in list(model.graph.node):
-            if node.op_type == "GlobalAveragePool":
-                _, _, height, width = model.get_tensor_shape(node.input[0])
-                node.op_type = "ReduceSum"
-                node.input.append(constant(model, np.array([2, 3], np.int64)))
-                insert_after(model, node, "Mul", np.array(1.0 / (height * width), np.float32))
+        for node in nodes_of(model, "GlobalAveragePool"):
+            _, _, height, width = model.get_tensor_shape(node.input[0])
+            node.op_type = "ReduceSum"
+            node.input.append(constant(model, np.array([2, 3], np.int64)))
+            insert_after(model, node, "Mul", np.array(1.0 / (height * width), np.float32))
         return model, False
 
 
@@ -168,10 +164,8 @@ class DropRelu(Transformation):
     """Relu before an unsigned quantiser clips nothing that the quantiser does not clip."""
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
-        for node in list(model.graph.node):
-            if node.op_type != "Relu":
-                continue
-            after = [n for n in successors_past_scale(model, node) if n.op_type == "Quant"]
+        for node in nodes_of(model, "Relu"):
+            after = [n for n in successors_past_scale(model, node) if is_a(n, "Quant")]
             if not after or any(getCustomOp(n).get_nodeattr("signed") for n in after):
                 raise UserError(f"{node.name} is not followed by an unsigned quantiser")
             bypass(model, node)
@@ -182,9 +176,8 @@ def successors_past_scale(model: ModelWrapper, node: NodeProto) -> list[NodeProt
     """Consumers of a node's output, a single Mul in between skipped."""
     found: list[NodeProto] = []
     for consumer in model.find_consumers(node.output[0]):
-        found += (
-            model.find_consumers(consumer.output[0]) if consumer.op_type == "Mul" else [consumer]
-        )
+        is_scale = is_a(consumer, "Mul")
+        found += model.find_consumers(consumer.output[0]) if is_scale else [consumer]
     return found
 
 
@@ -194,8 +187,8 @@ class StripInput(Transformation):
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
         source = model.graph.input[0].name
         scale = model.find_consumer(source)
-        quant = model.find_consumer(scale.output[0]) if scale is not None else None
-        if quant is None or (scale.op_type, quant.op_type) != ("Mul", "Quant"):
+        quant = model.find_consumer(scale.output[0]) if is_a(scale, "Mul") else None
+        if not is_a(quant, "Quant"):
             raise UserError("the model does not begin with one quantiser on its input image")
         levels = float(model.get_initializer(scale.input[1]).squeeze())
         if abs(levels - 255.0) > 1e-3:
@@ -218,7 +211,7 @@ class StripOutput(Transformation):
         shape = model.get_tensor_shape(sink)
         for op_type in ("Add", "Mul"):
             node = model.find_producer(sink)
-            if node.op_type == op_type:
+            if is_a(node, op_type):
                 affine[op_type] = model.get_initializer(node.input[1]).astype(np.float64)
                 producer = model.find_producer(node.input[0])
                 model.graph.node.remove(node)
@@ -232,9 +225,8 @@ class FormRequants(Transformation):
     """Mul, Add (either may be missing) and unit Quant -> Requant on the integer accumulator."""
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
-        for quant in list(model.graph.node):
-            if quant.op_type == "Quant":
-                self._form(model, quant)
+        for quant in nodes_of(model, "Quant"):
+            self._form(model, quant)
         return apply_all(model, SortGraph()), False
 
     def _form(self, model: ModelWrapper, quant: NodeProto) -> None:
@@ -242,7 +234,7 @@ class FormRequants(Transformation):
         removed = [quant]
         for op_type in ("Add", "Mul"):
             node = model.find_producer(source)
-            if node is not None and node.op_type == op_type and len(node.input) == 2:
+            if is_a(node, op_type) and len(node.input) == 2:
                 values = model.get_initializer(node.input[1])
                 if values is not None:
                     factors[op_type] = values.astype(np.float64).ravel()
@@ -277,16 +269,15 @@ class ChannelsLast(Transformation):
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
         graph = model.graph
-        for node in [n for n in graph.node if n.op_type in ("Transpose", "Flatten")]:
+        for node in nodes_of(model, "Transpose", "Flatten"):
             bypass(model, node)
-        for node in graph.node:
-            if node.op_type == "ReduceSum":
-                model.set_initializer(node.input[1], np.array([1, 2], np.int64))
-                del node.attribute[:]
-                node.attribute.append(helper.make_attribute("keepdims", 1))
-            if node.op_type == "Concat":
-                del node.attribute[:]
-                node.attribute.append(helper.make_attribute("axis", -1))
+        for node in nodes_of(model, "ReduceSum"):
+            model.set_initializer(node.input[1], np.array([1, 2], np.int64))
+            del node.attribute[:]
+            node.attribute.append(helper.make_attribute("keepdims", 1))
+        for node in nodes_of(model, "Concat"):
+            del node.attribute[:]
+            node.attribute.append(helper.make_attribute("axis", -1))
         source = graph.input[0].name
         batch, channels, height, width = model.get_tensor_shape(source)
         datatypes = {n: model.get_tensor_datatype(n) for n in [source]}

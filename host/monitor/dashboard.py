@@ -19,7 +19,8 @@ import cv2
 from host.common.atomic import write_text
 from host.common.errors import UserError
 from host.monitor.explain import MEANINGS, describe
-from host.monitor.pipeline import STATE_COLOURS, Observation, Pipeline
+from host.monitor.judge import STATE_COLOURS, Observation
+from host.monitor.pipeline import Pipeline
 from host.monitor.thresholds import Thresholds
 from host.monitor.web import LOOPBACK, Handler, split_address
 
@@ -161,7 +162,7 @@ class Dashboard:
             "counts": {name: getattr(last.measures, name) for name in COUNTS} if last else {},
             "fps": pipeline.timings.fps() if pipeline else 0.0,
             "stages_ms": pipeline.timings.medians_ms() if pipeline else {},
-            "thresholds": asdict(pipeline.thresholds) if pipeline else {},
+            "thresholds": asdict(pipeline.judge.thresholds) if pipeline else {},
             "notices": pipeline.notices.lines[-5:] if pipeline else [],
         }
 
@@ -173,15 +174,15 @@ class Dashboard:
     def change(self, values: dict[str, object]) -> None:
         """Set thresholds. UserError if a name or value is not possible."""
         pipeline = self._running()
-        pipeline.thresholds = pipeline.thresholds.changed(**values)
+        pipeline.judge.thresholds = pipeline.judge.thresholds.changed(**values)
 
     def recalibrate(self) -> None:
         """Learn the driver's eyes and pose anew."""
-        self._running().recalibrate()
+        self._running().judge.recalibrate()
 
     def save(self) -> None:
         """Write the thresholds of now into the file that was named at the start."""
         if self._file is None:
             raise UserError("no file to save to; start with --thresholds FILE, or download them")
-        limits = asdict(self._running().thresholds)
+        limits = asdict(self._running().judge.thresholds)
         write_text(self._file, json.dumps(limits, indent=2) + "\n")

@@ -15,9 +15,10 @@ from host.common.errors import UserError
 
 
 def prepare_finn() -> None:
-    """Make FINN importable without any vendor tool; idempotent.
+    """Let FINN generate hardware without its own command line; idempotent.
 
-    FINN reads its scratch folder from ``FINN_BUILD_DIR`` at import and needs a settings object.
+    FINN can be imported without; its generators look for their library in a settings object and
+    write into the folder ``FINN_BUILD_DIR``.
     """
     if "FINN_BUILD_DIR" not in os.environ:
         scratch = tempfile.mkdtemp(prefix="finn_")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from hw.formal.prove import Mutant, Proof
-from hw.ops.base import ram_symbol
+from hw.generate import ram_symbol
 from hw.ops.fifo import STYLES
 
 _FIFO = "nothing lost or doubled, in order, offers stay, an offer within two cycles"

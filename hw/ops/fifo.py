@@ -11,7 +11,9 @@ from qonnx.core.datatype import BaseDataType
 
 from host.common.arrays import IntArray
 from host.common.errors import UserError
-from hw.ops.base import KernelOp, Resources, ram_symbol
+from hw.generate import ram_symbol
+from hw.ops.base import KernelOp
+from hw.ops.unit import Resources
 
 STYLES = ("srl", "distributed", "block", "ultra")
 MIN_DEPTH = 2
@@ -41,6 +43,8 @@ class Fifo(KernelOp):
     """Buffer of at least ``depth`` words; ``style`` names its memory, "auto" lets auto_style."""
 
     rtl_module = "fifo"
+    passes_on = True
+    arranges = True
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         return super().get_nodeattr_types() | {
@@ -64,6 +68,10 @@ class Fifo(KernelOp):
         """Memory style with "auto" resolved."""
         style = str(self.get_nodeattr("style"))
         return auto_style(self.get_instream_width(), self.depth) if style == "auto" else style
+
+    @property
+    def fifo_depth(self) -> int:
+        return self.depth
 
     def golden(self, *inputs: IntArray) -> tuple[IntArray, ...]:
         return (inputs[0],)

@@ -10,7 +10,8 @@ from qonnx.core.datatype import BaseDataType
 
 from host.common.arrays import IntArray
 from host.common.errors import UserError
-from hw.ops.base import KernelOp, Resources
+from hw.ops.base import KernelOp
+from hw.ops.unit import Resources, Sizes
 
 PARTS = 3  #: channels of a landmark: score, x, y
 
@@ -22,7 +23,7 @@ class GridPeak(KernelOp):
     (row, column) has the number row * W + column.
     """
 
-    rtl_module = "grid_peak"
+    rtl_module = cpp_kernel = "grid_peak"
 
     @property
     def cells(self) -> int:
@@ -59,6 +60,9 @@ class GridPeak(KernelOp):
             "CELLS": self.cells,
             "WIDTH": self.get_input_datatype().bitwidth(),
         }
+
+    def cpp_sizes(self) -> Sizes:
+        return self._cpp("LANDMARKS", "LANES", "CELLS", "WIDTH")
 
     def get_output_datatype(self, ind: int = 0) -> BaseDataType:
         """That of the input, which must hold the number of every cell."""

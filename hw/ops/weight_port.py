@@ -6,7 +6,7 @@ Its registers are in host/board/registers.py, the way of the weights in host/boa
 
 from __future__ import annotations
 
-from hw.ops.base import Resources
+from hw.ops.unit import Resources
 
 KERNEL = "weight_port"
 CHAIN_BITS = 37  #: of a net from one memory to the next

@@ -27,10 +27,11 @@ from pathlib import Path
 from host.common.arrays import IntArray
 from host.common.atomic import write_text
 from host.common.errors import ToolError, UserError
-from hw.generate import instance, sources
+from hw.generate import instance
 from hw.ops.base import KernelOp
 from hw.ops.weight_port import CHAIN_BITS
-from hw.sources import source_files
+from hw.rtl_files import source_files
+from hw.sources import sources
 from hw.synthesis import netlist
 from hw.synthesis.netlist import Count
 

@@ -16,7 +16,6 @@ from build_flows.steps import STEPS
 from host.common.paths import ROOT
 
 ALL = [step.name for step in STEPS]
-FROM_SIZE = ALL[ALL.index("size") :]
 RUNNER = "build_flows.flow"
 
 
@@ -36,10 +35,11 @@ def programs():
         ("build_flows/configs/demo.toml", []),
         ("build_flows/board/vivado/build.tcl", ["hls"]),
         ("hw/hls/requant.hpp", ["hls"]),
-        ("hw/rtl/kl_requant.sv", FROM_SIZE),
+        ("hw/rtl/kl_requant.sv", ["size", "hls", "generate", "report"]),  # stitch reads generate's
         ("build_flows/design/simulator/main.cpp", ["size", "hls", "simulate", "report"]),
         ("build_flows/graph/mapping.py", ["map"]),
         ("build_flows/graph/streamline.py", ["streamline", "hls", "report"]),
+        ("hw/ops/stream_add.py", ALL),  # found by its folder, not by its name
         ("build_flows/flow.py", ALL),
     ],
 )

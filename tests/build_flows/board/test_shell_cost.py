@@ -6,7 +6,7 @@ import pytest
 from build_flows.board import shell
 from build_flows.explore.budget import SHELL
 from hw.generate import module_instance
-from hw.sources import files_of
+from hw.rtl_files import files_of
 from hw.synthesis.yosys import Unit, synthesise
 from tests.hw.rtl import test_control_registers, test_frame_gate
 

@@ -21,10 +21,12 @@ import numpy as np
 from cocotb_tools.runner import get_results, get_runner
 from onnx import helper
 
+from host.common.arrays import IntArray
 from hw.finn.environment import prepare_verilator
-from hw.generate import instance, sources
-from hw.ops.base import IntArray, KernelOp, pack
-from hw.sources import in_order
+from hw.generate import instance
+from hw.ops.base import KernelOp, pack
+from hw.rtl_files import in_order
+from hw.sources import sources
 
 FRAMES = 3  #: in the stimuli
 FRAMES_CHECKED = (

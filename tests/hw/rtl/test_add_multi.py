@@ -4,7 +4,7 @@
 from pathlib import Path
 
 from hw.finn.environment import finn_rtl
-from hw.sources import RTL_FOLDER
+from hw.rtl_files import RTL_FOLDER
 from tests.hw.rtl.harness import Simulator
 
 

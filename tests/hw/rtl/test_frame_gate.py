@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hw.generate import module_instance
-from hw.sources import files_of
+from hw.rtl_files import files_of
 from tests.hw.rtl.harness import Simulator
 
 CASES = {

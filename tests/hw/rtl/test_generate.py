@@ -10,8 +10,9 @@ import pytest
 from host.common.errors import UserError
 from hw import ops
 from hw.finn.environment import prepare_verilator
-from hw.generate import declaration, instance, literal, sources, write_memory
+from hw.generate import declaration, instance, literal, write_memory
 from hw.ops.base import KernelOp
+from hw.sources import sources
 from tests.hw.rtl import harness
 
 

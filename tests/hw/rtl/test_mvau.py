@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from qonnx.core.datatype import DataType
 
+from host.common.arrays import IntArray
 from hw.finn.environment import finn_rtl
-from hw.ops.base import IntArray, KernelOp, Resources
+from hw.ops.base import KernelOp
+from hw.ops.unit import Resources
 from hw.ops.weight_stream import mvau_weight_words
-from hw.sources import RTL_FOLDER, files_of
+from hw.rtl_files import RTL_FOLDER, files_of
 from tests.hw.rtl.harness import Case, make_op, random_integers
 
 SOURCES = (

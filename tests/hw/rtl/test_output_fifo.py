@@ -6,7 +6,7 @@ import json
 import pytest
 
 from hw.generate import module_instance
-from hw.sources import files_of
+from hw.rtl_files import files_of
 from tests.hw.rtl.harness import Simulator
 
 WIDTH = 8

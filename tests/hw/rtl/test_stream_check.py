@@ -3,7 +3,7 @@
 
 import pytest
 
-from hw.sources import files_of
+from hw.rtl_files import files_of
 from tests.hw.rtl.harness import Simulator
 
 BENCH = """module bench (

@@ -14,12 +14,12 @@ from qonnx.core.datatype import DataType
 from host.board import registers
 from host.board.registers import WEIGHT_PORT
 from host.board.weights import address, checksum, from_slices, slices_per_word, to_slices
+from host.common.arrays import IntArray
 from host.common.errors import UserError
 from hw.axi_lite import signals
 from hw.generate import instance, module_instance
 from hw.ops import WeightStream, weight_port
-from hw.ops.base import IntArray
-from hw.sources import files_of, module_name
+from hw.rtl_files import files_of, module_name
 from tests.hw.rtl.harness import Simulator, random_integers
 
 STYLES = ("distributed", "block", "ultra")

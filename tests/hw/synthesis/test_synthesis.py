@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from hw.finn.environment import finn_rtl, prepare_verilator
-from hw.ops.base import ram_symbol
+from hw.generate import ram_symbol
 from hw.ops.fifo import STYLES
-from hw.sources import files_of
+from hw.rtl_files import files_of
 from tests.hw.rtl.test_illegal import LEGAL, MODULES
 
 FILE = LEGAL["kl_weight_stream"]

@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from hw.sources import RTL_FOLDER, files_of, in_order, module_name, source_files
+from hw.rtl_files import RTL_FOLDER, files_of, in_order, module_name, source_files
 
 
 def write(folder: Path, **texts: str) -> None:
