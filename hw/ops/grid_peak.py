@@ -33,7 +33,6 @@ class GridPeak(KernelOp):
 
     replaces = "GridPeak"  # of the integer graph, whose widths are not known yet
     rtl_module = cpp_kernel = "grid_peak"
-    rtl_sources = ("stream_fork",)
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         return super().get_nodeattr_types() | {
