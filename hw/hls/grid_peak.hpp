@@ -9,11 +9,10 @@ namespace grid_peak {
 
 /// One frame: ROWS x COLUMNS x LANDMARKS/PE words in, LANDMARKS/PE words out with the last
 /// cell. `steps` has an entry for each word of a cell: x and y of each landmark.
-template <int LANDMARKS, int PE, int ROWS, int COLUMNS, int WIDTH, int STEP_WIDTH,
-          int OUT_WIDTH, typename Step, int ENTRIES>
+template <int LANDMARKS, int PE, int ROWS, int COLUMNS, int WIDTH, int STEP_WIDTH, int OUT_WIDTH,
+          typename Step, int ENTRIES>
 void run(hls::stream<lanes::word<3 * PE, WIDTH>> &in,
-         hls::stream<lanes::word<2 * PE, OUT_WIDTH>> &out,
-         const Step (&steps)[ENTRIES][2 * PE]) {
+         hls::stream<lanes::word<2 * PE, OUT_WIDTH>> &out, const Step (&steps)[ENTRIES][2 * PE]) {
   static_assert(PE >= 1 && LANDMARKS % PE == 0, "PE must divide LANDMARKS");
   static_assert(ENTRIES == LANDMARKS / PE, "one entry for each word of a cell");
   static_assert(((ROWS > COLUMNS ? ROWS : COLUMNS) - 1) * ((1LL << STEP_WIDTH) - 1) +
@@ -47,8 +46,7 @@ void run(hls::stream<lanes::word<3 * PE, WIDTH>> &in,
     }
     places[fold] = place;
     scores[fold] = score;
-    if (row == ROWS - 1 && column == COLUMNS - 1)
-      out.write(place);
+    if (row == ROWS - 1 && column == COLUMNS - 1) out.write(place);
     if (++fold == ENTRIES) {
       fold = 0;
       if (++column == COLUMNS) {

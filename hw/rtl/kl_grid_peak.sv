@@ -218,7 +218,7 @@ module kl_grid_peak
   );
 
   for (genvar i = 0; i < PE; i++) begin : g_out
-    assign m_axis_tdata[2*i*OUT_WIDTH+:OUT_WIDTH] = OUT_WIDTH'(signed'(placed[i][0]));
+    assign m_axis_tdata[2*i*OUT_WIDTH+:OUT_WIDTH]     = OUT_WIDTH'(signed'(placed[i][0]));
     assign m_axis_tdata[(2*i+1)*OUT_WIDTH+:OUT_WIDTH] = OUT_WIDTH'(signed'(placed[i][1]));
   end
 
