@@ -67,6 +67,7 @@ test-slow: $(STAMP) ## the long simulations and trainings
 
 lint: $(STAMP) ## ruff and mypy
 	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
 clean: ## remove build products, keep the environment

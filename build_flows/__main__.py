@@ -19,12 +19,16 @@ from qonnx.core.modelwrapper import ModelWrapper
 from rich.console import Console
 from rich.table import Table
 
-from build_flows import bitstream as vivado
-from build_flows import hls, overlay
-from build_flows.budget import RESOURCES, budget_of
-from build_flows.choices import space_of
+from build_flows.board import bitstream as vivado
+from build_flows.board import overlay
+from build_flows.board.simulator import simulate_board
 from build_flows.config import ROOT, load_config, relative
-from build_flows.explore import (
+from build_flows.cpp import network as hls
+from build_flows.design.simulate import write_trace
+from build_flows.design.verify import Golden, compare
+from build_flows.explore.budget import RESOURCES, budget_of
+from build_flows.explore.choices import space_of
+from build_flows.explore.front import (
     Explorer,
     Point,
     comparison,
@@ -35,13 +39,10 @@ from build_flows.explore import (
 )
 from build_flows.flow import StepResult, run_steps
 from build_flows.report import PRODUCTS, publish
-from build_flows.simulate import write_trace
-from build_flows.simulated_board import simulate_board
 from build_flows.steps import STEPS
 from build_flows.synthesise import synthesise_design
-from build_flows.verify import Golden, compare
 from host.backends.csim import CsimBackend
-from host.errors import FAILURES, UserError
+from host.common.errors import FAILURES, UserError
 
 STEP_NAMES = [step.name for step in STEPS]
 console = Console(stderr=True)
@@ -96,12 +97,23 @@ def build(config: str, out: Path | None, until: str | None) -> None:
 @click.option("--config", required=True, help="Name in build_flows/configs, or a .toml file.")
 @click.option("--fps", type=click.FloatRange(min=0, min_open=True), help="Only this rate.")
 @click.option("--cycles", type=click.IntRange(min=1), help="Only this many cycles a frame.")
-@click.option("--points", type=click.IntRange(min=2), default=24, show_default=True,
-              help="Searches on the front; some end at the same folding.")
-@click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), default=20.0,
-              show_default=True, help="Of each search, in the solver's deterministic seconds.")
-@click.option("--out", type=click.Path(path_type=Path),
-              help="Folder; default build/CONFIG/explore.")
+@click.option(
+    "--points",
+    type=click.IntRange(min=2),
+    default=24,
+    show_default=True,
+    help="Searches on the front; some end at the same folding.",
+)
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    default=20.0,
+    show_default=True,
+    help="Of each search, in the solver's deterministic seconds.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder; default build/CONFIG/explore."
+)
 @one_line_errors
 def explore(
     config: str, fps: float | None, cycles: int | None, points: int, time_limit: float,
@@ -131,10 +143,16 @@ def explore(
 
 @cli.command()
 @click.option("--config", required=True, help="Config that is built.")
-@click.option("--from", "first", type=click.IntRange(min=0), default=0, show_default=True,
-              help="First cycle.")
-@click.option("--cycles", type=click.IntRange(min=1), default=2000, show_default=True,
-              help="Cycles in the file.")
+@click.option(
+    "--from", "first", type=click.IntRange(min=0), default=0, show_default=True, help="First cycle."
+)
+@click.option(
+    "--cycles",
+    type=click.IntRange(min=1),
+    default=2000,
+    show_default=True,
+    help="Cycles in the file.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Default build/CONFIG/trace.vcd.")
 @one_line_errors
 def trace(config: str, first: int, cycles: int, out: Path | None) -> None:
@@ -173,12 +191,22 @@ def synthesise(config: str) -> None:
 
 @cli.command()
 @click.option("--config", required=True, help="Config that is built.")
-@click.option("--clk-mhz", type=click.FloatRange(min=0, min_open=True),
-              help="Clock of the fabric; default: the config's.")
-@click.option("--out-of-context", is_flag=True,
-              help="Only synthesise the accelerator alone: quicker, no bitstream.")
-@click.option("--overlays", type=click.Path(path_type=Path), default=ROOT / "overlays",
-              help="Folder of all overlays.")
+@click.option(
+    "--clk-mhz",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Clock of the fabric; default: the config's.",
+)
+@click.option(
+    "--out-of-context",
+    is_flag=True,
+    help="Only synthesise the accelerator alone: quicker, no bitstream.",
+)
+@click.option(
+    "--overlays",
+    type=click.Path(path_type=Path),
+    default=ROOT / "overlays",
+    help="Folder of all overlays.",
+)
 @one_line_errors
 def bitstream(config: str, clk_mhz: float | None, out_of_context: bool, overlays: Path) -> None:
     """Build, write the project for Vivado, run it, write overlays/CONFIG.
@@ -208,8 +236,13 @@ def bitstream(config: str, clk_mhz: float | None, out_of_context: bool, overlays
 
 @cli.command("hls-sim")
 @click.option("--config", required=True, help="Config whose C++ is run.")
-@click.option("--frames", type=click.IntRange(min=1), default=3, show_default=True,
-              help="Golden images, in a circle.")
+@click.option(
+    "--frames",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Golden images, in a circle.",
+)
 @one_line_errors
 def hls_sim(config: str, frames: int) -> None:
     """Build until hls, compile the C++ with g++ and compare every output of golden images."""
@@ -251,7 +284,7 @@ def hls_ip(config: str) -> None:
 def shell(config: str) -> None:
     """Build, then put the accelerator with its shell in Verilator into build/CONFIG/shell.
 
-    With its overlay: what host/backends/fpga.py drives on the board, for host/sim_device.py.
+    With its overlay: what host/backends/fpga.py drives on the board, for host/board/sim_device.py.
     """
     cfg = load_config(config)
     out = ROOT / "build" / cfg.name
@@ -265,10 +298,15 @@ def shell(config: str) -> None:
 
 @cli.command("overlay-package")
 @click.option("--config", required=True, help="Config whose overlay is packed.")
-@click.option("--overlays", type=click.Path(path_type=Path), default=ROOT / "overlays",
-              help="Folder of all overlays.")
-@click.option("--out", type=click.Path(path_type=Path),
-              help="Tarball; default build/landmarks-CONFIG.tar.gz.")
+@click.option(
+    "--overlays",
+    type=click.Path(path_type=Path),
+    default=ROOT / "overlays",
+    help="Folder of all overlays.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Tarball; default build/landmarks-CONFIG.tar.gz."
+)
 @one_line_errors
 def overlay_package(config: str, overlays: Path, out: Path | None) -> None:
     """Pack an overlay, host/ and its requirements for the board."""

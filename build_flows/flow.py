@@ -20,8 +20,8 @@ from pathlib import Path
 from qonnx.core.modelwrapper import ModelWrapper
 
 from build_flows.config import ROOT, BuildConfig, tool_versions
-from build_flows.verify import Golden, verify
-from host.errors import UserError
+from build_flows.design.verify import Golden, verify
+from host.common.errors import UserError
 
 DONE = "done.json"
 

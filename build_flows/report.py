@@ -15,23 +15,23 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from build_flows import synthesise
-from build_flows.activity import Flow, activities, draw, write_table
-from build_flows.budget import RESOURCES, SHELL, budget_of
 from build_flows.config import BuildConfig, provenance
-from build_flows.cost import kernel_name, unit_cost
+from build_flows.design.activity import Flow, activities, draw, write_table
+from build_flows.design.simulate import SIMULATOR
+from build_flows.design.sizing import TABLE as FIFO_TABLE
+from build_flows.design.stitch import Design, weight_memories
+from build_flows.design.verify import Golden
+from build_flows.explore.budget import RESOURCES, SHELL, budget_of
+from build_flows.explore.cost import kernel_name, unit_cost
 from build_flows.flow import Job
-from build_flows.folding import has_weights
-from build_flows.simulate import SIMULATOR
-from build_flows.sizing import TABLE as FIFO_TABLE
-from build_flows.stitch import Design, weight_memories
-from build_flows.streamline import OUTPUT_AFFINE
-from build_flows.verify import Golden
-from host.atomic import write_bytes, write_image
-from host.detect import FaceDetector
-from host.draw import draw_landmarks, side_by_side
-from host.landmarks import COUNT
-from host.preprocess import crop_face
-from host.source import astronaut
+from build_flows.graph.folding import has_weights
+from build_flows.graph.streamline import OUTPUT_AFFINE
+from host.common.atomic import write_bytes, write_image
+from host.face.crop import crop_face
+from host.face.detect import FaceDetector
+from host.face.draw import draw_landmarks, side_by_side
+from host.face.image import astronaut
+from host.face.landmarks import COUNT
 from hw.ops import weight_port
 from hw.ops.base import Resources
 

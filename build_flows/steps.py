@@ -8,20 +8,12 @@ import json
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 
-from build_flows import (
-    folding,
-    generate,
-    hls,
-    mapping,
-    report,
-    simulate,
-    sizing,
-    stitch,
-    streamline,
-    synthesise,
-)
+from build_flows import report, synthesise
+from build_flows.cpp import network as hls
+from build_flows.design import generate, simulate, sizing, stitch
 from build_flows.flow import Job, Step
-from host.errors import UserError
+from build_flows.graph import folding, mapping, streamline
+from host.common.errors import UserError
 from hw.ops.constants import fold_constants
 
 

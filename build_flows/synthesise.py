@@ -3,7 +3,7 @@
 
 ``synthesis.json`` has for each instance, each kernel and the whole design what yosys counts and
 what the formula says, and the longest way between registers; the report of the same design has its
-sums by kernel. See hw.synthesis for how.
+sums by kernel. See hw.synthesis.yosys for how.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.base import CustomOp
 from qonnx.custom_op.registry import getCustomOp
 
-from build_flows.budget import RESOURCES
 from build_flows.config import BuildConfig
-from build_flows.cost import kernel_name, unit_cost
+from build_flows.design.generate import finn_unit
+from build_flows.design.stitch import constants_of, finn_instance, weight_memories
+from build_flows.explore.budget import RESOURCES
+from build_flows.explore.cost import kernel_name, unit_cost
 from build_flows.flow import hash_of
-from build_flows.folding import has_weights
-from build_flows.generate import finn_unit
-from build_flows.stitch import constants_of, finn_instance, weight_memories
-from host.atomic import write_text
-from hw.netlist import Count
+from build_flows.graph.folding import has_weights
+from host.common.atomic import write_text
 from hw.ops.base import KernelOp, Resources
-from hw.synthesis import Unit, kernel_unit, synthesise, top_module
+from hw.synthesis.netlist import Count
+from hw.synthesis.yosys import Unit, kernel_unit, synthesise, top_module
 
 FILE = "synthesis.json"
 MAX_LEVELS = 8  #: LUTs and carry chains between two registers of a kernel of ours

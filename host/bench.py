@@ -23,16 +23,16 @@ import numpy as np
 import numpy.typing as npt
 
 from host import power
-from host.atomic import write_text
 from host.backends import BACKENDS, MONITOR_MODEL, Backend, open_backend
-from host.capture import LoopSource
-from host.detect import FaceDetector, open_detector
-from host.errors import FAILURES, UserError
-from host.landmarks import inter_ocular
-from host.pipeline import Pipeline
-from host.preprocess import crop_face
-from host.synthetic import FPS, NORMAL, draw_frame, head_at
-from host.track import BackgroundSearch, Tracker
+from host.common.atomic import write_text
+from host.common.errors import FAILURES, UserError
+from host.drawn.script import FPS, NORMAL, draw_frame, head_at
+from host.face import metrics
+from host.face.crop import crop_face
+from host.face.detect import FaceDetector, open_detector
+from host.monitor.capture import LoopSource
+from host.monitor.pipeline import Pipeline
+from host.monitor.track import BackgroundSearch, Tracker
 
 FORMAT = 1
 """Version of the result."""
@@ -179,11 +179,10 @@ def accuracy(backend: Backend, faces: Path) -> dict[str, float]:
     found = np.concatenate([backend.infer(image[np.newaxis]) for image in images])
     if found.shape != true.shape:
         raise UserError(f"{faces} has landmarks {true.shape}, the network gives {found.shape}")
-    errors = np.linalg.norm(found - true, axis=2).mean(axis=1) / inter_ocular(true) * 100
-    nme = float(errors.mean())
+    figures = metrics.measure(found, true)
     return {
-        "faces": len(errors), "nme": nme, "fr10": float((errors > 10).mean() * 100),
-        "accuracy": 100 - nme,
+        "faces": len(true), "nme": figures.nme, "fr10": figures.failure_rate,
+        "accuracy": figures.accuracy,
     }  # fmt: skip
 
 

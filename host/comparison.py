@@ -18,11 +18,11 @@ from pathlib import Path
 if not __package__:  # started as a script: what is imported is the package, not its folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from host.atomic import replacing, write_text
 from host.bench import FORMAT
-from host.errors import FAILURES, UserError
-from host.json_file import read_object
-from host.tables import to_markdown
+from host.common.atomic import replacing, write_text
+from host.common.errors import FAILURES, UserError
+from host.common.json_file import read_object
+from host.common.tables import to_markdown
 
 COLUMNS = ("platform", "network", "FPS", "power", "FPS/W", "accuracy", "origin")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any, Protocol
 
-from host.errors import UserError
+from host.common.errors import UserError
 
 HWMON = Path("/sys/class/hwmon")
 POWERCAP = Path("/sys/class/powercap")

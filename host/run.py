@@ -20,7 +20,6 @@ if not __package__:  # started as a script: what is imported is the package, not
 import numpy as np
 import numpy.typing as npt
 
-from host.atomic import check_image_name, write_image, write_text
 from host.backends import (
     BACKENDS,
     DEFAULT_BUILD,
@@ -30,13 +29,14 @@ from host.backends import (
     Backend,
     open_backend,
 )
-from host.capture import is_picture
-from host.detect import Box, FaceDetector
-from host.draw import side_by_side
-from host.errors import FAILURES
-from host.monitor import add_options, monitor
-from host.preprocess import Transform, crop_face
-from host.source import ASTRONAUT, load_source
+from host.common.atomic import check_image_name, write_image, write_text
+from host.common.errors import FAILURES
+from host.face.crop import Transform, crop_face
+from host.face.detect import Box, FaceDetector
+from host.face.draw import side_by_side
+from host.face.image import ASTRONAUT, load_source
+from host.monitor.capture import is_picture
+from host.monitor.cli import add_options, monitor
 
 FORMAT = 1
 """Version of the JSON result."""

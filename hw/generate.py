@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from host.errors import UserError
+from host.common.errors import UserError
 from hw.ops.base import IntArray, KernelOp
 
 RTL_FOLDER = Path(__file__).parent / "rtl"

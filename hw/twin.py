@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from qonnx.custom_op.base import CustomOp
 
-from host.errors import UserError
+from host.common.errors import UserError
 from hw.ops import Dense, Depthwise
 from hw.ops.base import IntArray, KernelOp
 from hw.ops.weight_stream import mvau_weight_lanes

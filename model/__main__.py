@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import click
 
-from host.errors import FAILURES, UserError
+from host.common.errors import FAILURES, UserError
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -43,7 +43,7 @@ def faces(sheet: Path, count: int, seed: int, points: bool) -> None:
     """Write a contact sheet of procedural faces."""
     import cv2
 
-    from model.faces import contact_sheet, make_faces
+    from model.faces.render import contact_sheet, make_faces
 
     if not cv2.imwrite(str(sheet), contact_sheet(make_faces(count, seed), points=points)):
         raise UserError(f"{sheet} cannot be written; name a file such as sheet.png")
@@ -82,8 +82,9 @@ CACHE = click.option(
 
 
 @main.command()
-@click.option("--config", "name", default="quick", show_default=True,
-              help="Configuration, see model/config.py.")
+@click.option(
+    "--config", "name", default="quick", show_default=True, help="Name in model/training/config.py."
+)
 @click.option("--out", type=FOLDER, help="Folder of the results [default: train/CONFIG].")
 @DATA
 @CACHE
@@ -109,8 +110,8 @@ def train(
 
     Several processes or GPUs: torchrun --nproc-per-node N -m model train ...
     """
-    from model.config import find_config
-    from model.train import run_training
+    from model.training.config import find_config
+    from model.training.train import run_training
 
     config = find_config(name, faces=count, epochs=epochs, batch=batch, seed=seed)
     result = run_training(config, out or Path("train") / name, cache, resume, roots, init)
@@ -121,16 +122,16 @@ def train(
 
 
 @main.command()
-@click.option("--config", "name", required=True, help="Configuration, see model/config.py.")
+@click.option("--config", "name", required=True, help="Name in model/training/config.py.")
 @click.option("--sheet", type=FILE, required=True, help="PNG to write.")
 @click.option("--count", type=click.IntRange(1), default=48, show_default=True, help="Faces.")
 @DATA
 @CACHE
 def batch(name: str, sheet: Path, count: int, roots: dict[str, Path], cache: Path) -> None:
     """Write a contact sheet of augmented training faces with their points."""
-    from host.atomic import write_image
-    from model.config import find_config
-    from model.sheet import training_sheet
+    from host.common.atomic import write_image
+    from model.training.config import find_config
+    from model.training.sheet import training_sheet
 
     write_image(sheet, training_sheet(find_config(name), roots, cache, count))
     click.echo(f"{sheet}: {count} training faces")
@@ -142,8 +143,13 @@ def quantising(weights: str, config: str) -> Callable[[Command], Command]:
         click.option("--weights", type=FILE, required=True, help=weights),
         click.option("--out", type=FILE, required=True, help="Checkpoint of the INT8 twin."),
         click.option("--images", type=FILE, help=IMAGES),
-        click.option("--config", "name", default=config, show_default=True,
-                     help="Configuration whose mix, loss and augmentation are used with --data."),
+        click.option(
+            "--config",
+            "name",
+            default=config,
+            show_default=True,
+            help="Configuration whose mix, loss and augmentation are used with --data.",
+        ),
         DATA,
         CACHE,
     )
@@ -174,11 +180,11 @@ def ptq(
 
     Calibrates on training faces of the sources given with --data, else on procedural faces.
     """
-    from model.checkpoint import load_network, save_twin
-    from model.config import find_config
-    from model.images import CALIBRATION_SEED, labelled_images
-    from model.quantise import as_input, post_train
-    from model.sources import calibration_images, load_mixture
+    from model.data.labelled import CALIBRATION_SEED, labelled_images
+    from model.data.mixture import calibration_images, load_mixture
+    from model.network.checkpoint import load_network, save_twin
+    from model.training.config import find_config
+    from model.training.ptq import as_input, post_train
 
     network = load_network(weights)
     if roots:
@@ -219,13 +225,13 @@ def qat(
     """
     from torch.nn.functional import l1_loss
 
-    from model.checkpoint import load_twin, save_twin
-    from model.config import find_config
-    from model.images import TUNING_SEED, labelled_images
-    from model.quantise import Length, Tuner, random_batches
-    from model.sources import load_mixture
-    from model.train import measure_crops
-    from model.tuning import face_batches, face_loss, run_tuner
+    from model.data.labelled import TUNING_SEED, labelled_images
+    from model.data.mixture import load_mixture
+    from model.network.checkpoint import load_twin, save_twin
+    from model.training.config import find_config
+    from model.training.ptq import Length, Tuner, random_batches
+    from model.training.qat import face_batches, face_loss, run_tuner
+    from model.training.train import measure_crops
 
     twin, last = load_twin(weights), out.with_name(out.name + ".last")
     tuner = Tuner(twin, Length(steps, minutes), rate)
@@ -268,9 +274,9 @@ def export(
     """Write the QONNX file, its golden vectors and two files for onnxruntime."""
     import numpy as np
 
-    from model.checkpoint import load_network, load_twin
-    from model.export import export_files, export_fp32
-    from model.images import GOLDEN_SEED, labelled_images, portrait
+    from model.data.labelled import GOLDEN_SEED, labelled_images, portrait
+    from model.export.snap import export_files, export_fp32
+    from model.network.checkpoint import load_network, load_twin
 
     if fp32:
         export_fp32(load_network(weights), out)
@@ -290,7 +296,7 @@ def export(
 @click.option("--out", type=FILE, required=True, help="Checkpoint to write.")
 def average(weights: Path, second: Path, share: float, out: Path) -> None:
     """Mean of the weights of two stages of a training."""
-    from model.checkpoint import average, save
+    from model.network.checkpoint import average, save
 
     network = average(weights, second, share)
     save({"config": network.config(), "state_dict": network.state_dict()}, out)
@@ -298,19 +304,38 @@ def average(weights: Path, second: Path, share: float, out: Path) -> None:
 
 
 @main.command()
-@click.option("--weights", "--model", "weights", type=FILE, required=True,
-              help="Checkpoint (.pt) or QONNX file (.onnx).")
-@click.option("--dataset", default="procedural", show_default=True,
-              help="wflw, 300w, ytf or procedural.")
+@click.option(
+    "--weights",
+    "--model",
+    "weights",
+    type=FILE,
+    required=True,
+    help="Checkpoint (.pt) or QONNX file (.onnx).",
+)
+@click.option(
+    "--dataset", default="procedural", show_default=True, help="wflw, 300w, ytf or procedural."
+)
 @click.option("--root", type=FOLDER, help="The data set's folder.")
 @click.option("--list", "rows", type=FILE, help="Faces of another list than the test list.")
-@click.option("--arithmetic", default="auto", show_default=True,
-              help="Of a QONNX file: integer (auto), as the hardware, or quantised.")
+@click.option(
+    "--arithmetic",
+    default="auto",
+    show_default=True,
+    help="Of a QONNX file: integer (auto), as the hardware, or quantised.",
+)
 @click.option("--anchor", type=FILE, help="ONNX file of a foreign network to measure too.")
-@click.option("--compare", "twin", type=FILE,
-              help="Another file of the network: how far it is off, on the worst face too.")
-@click.option("--csim", type=FOLDER, metavar="BUILD",
-              help="Build folder whose C++ must give the same integers on every face.")
+@click.option(
+    "--compare",
+    "twin",
+    type=FILE,
+    help="Another file of the network: how far it is off, on the worst face too.",
+)
+@click.option(
+    "--csim",
+    type=FOLDER,
+    metavar="BUILD",
+    help="Build folder whose C++ must give the same integers on every face.",
+)
 @click.option("--detector/--no-detector", default=False, help="Also with detected boxes.")
 @click.option("--errors", type=FILE, help="CSV to write the error of each face to.")
 @click.option("--picture", type=FILE, help="PNG to write, faces with true and found points.")
@@ -340,7 +365,7 @@ def evaluate(
     All figures are in percent; NME is divided by the distance of the outer eye corners, accuracy
     is 100 - NME.
     """
-    from model.evaluate import (
+    from model.evaluation.evaluate import (
         collect_faces,
         compare,
         cross_check,
@@ -350,7 +375,7 @@ def evaluate(
         write_crops,
         write_errors,
     )
-    from model.predictors import open_anchor, open_predictor
+    from model.evaluation.predictors import open_anchor, open_predictor
 
     predictor = open_predictor(weights, arithmetic)
     faces = collect_faces(dataset, root, rows, predictor.size, images, count)
@@ -363,7 +388,7 @@ def evaluate(
     if errors:
         write_errors(errors, faces, errors_of(predictor, faces))
     if picture:
-        from host.atomic import write_image
+        from host.common.atomic import write_image
 
         write_image(picture, draw_faces(predictor, faces, 32))
     if crops:
@@ -399,11 +424,18 @@ def print_figures(result: dict[str, object], indent: str = "") -> None:
 
 
 @main.command()
-@click.option("--method", "methods", multiple=True, required=True, metavar="NAME=FILE[@TIME]",
-              help="A row: checkpoint or QONNX file, and how long it took; the first is FP32.")
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    required=True,
+    metavar="NAME=FILE[@TIME]",
+    help="A row: checkpoint or QONNX file, and how long it took; the first is FP32.",
+)
 @click.option("--anchor", type=FILE, help="ONNX file of a network to compare with.")
-@click.option("--dataset", default="procedural", show_default=True,
-              help="wflw, 300w, ytf or procedural.")
+@click.option(
+    "--dataset", default="procedural", show_default=True, help="wflw, 300w, ytf or procedural."
+)
 @click.option("--root", type=FOLDER, help="The data set's folder.")
 @click.option("--list", "rows", type=FILE, help="Faces of another list than the test list.")
 @click.option("--count", default=500, show_default=True, help="Procedural faces.")
@@ -420,9 +452,9 @@ def report(
     out: Path,
 ) -> None:
     """Write the table of all methods with their robustness, and pictures."""
-    from model.evaluate import collect_faces, detected_crops
-    from model.predictors import open_anchor, open_predictor
-    from model.report import Method, write_report
+    from model.evaluation.evaluate import collect_faces, detected_crops
+    from model.evaluation.predictors import open_anchor, open_predictor
+    from model.evaluation.report import Method, write_report
 
     opened = []
     for text in methods:

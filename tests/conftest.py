@@ -1,6 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shared helpers get the readable assertions of tests, before anything imports them."""
+"""What all tests share; helpers get readable assertions before anything imports them."""
+
+import signal
 
 import pytest
 
-pytest.register_assert_rewrite("tests.rtl.harness", "tests.model.samples")
+pytest.register_assert_rewrite("tests.hw.rtl.harness", "tests.model.samples")
+
+
+@pytest.fixture
+def sigint():
+    """Ctrl-C as in a terminal: after nohup, or behind & in a script, Python starts ignoring it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 ALLOWED = {
     "host": (),
-    "hw": ("host.errors", "host.atomic"),
+    "hw": ("host.common",),
     "model": ("host", "hw.ops"),
     "build_flows": ("host", "hw"),
 }
@@ -114,9 +114,9 @@ def tree(tmp_path):
     [
         ("host__run", "import model", "host.run imports model"),
         ("host__a__b", "def f():\n    from hw.ops import base", "host.a.b imports hw.ops.base"),
-        ("hw__x", "from host import draw", "hw.x imports host.draw"),
+        ("hw__x", "from host.face import draw", "hw.x imports host.face.draw"),
         ("hw__x", "import host", "hw.x imports host"),
-        ("hw__x", "import host.errors_of_others", "hw.x imports host.errors_of_others"),
+        ("hw__x", "import host.common_of_others", "hw.x imports host.common_of_others"),
         ("model__x", "from hw.generate import instance", "model.x imports hw.generate.instance"),
         ("model__x", "from hw import ops_new", "model.x imports hw.ops_new"),
         ("model__x", "from build_flows import flow as f", "model.x imports build_flows.flow"),
@@ -130,7 +130,7 @@ def test_a_forbidden_import_is_found(tree, where, text, complaint):
 
 def test_allowed_imports_pass(tree):
     root = tree(
-        hw__x="from host.errors import UserError\nimport host.errors",
+        hw__x="from host.common.errors import UserError\nimport host.common.errors",
         hw__ops__y="from . import base\nfrom ..x import f\nfrom .base import g",
         model__x="from host import draw\nfrom hw.ops.fifo import Fifo\nfrom hw import ops",
         build_flows__x="import hw\nfrom hw.generate import instance\nimport numpy, modelling",

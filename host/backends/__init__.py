@@ -10,7 +10,7 @@ import logging
 from pathlib import Path
 
 from host.backends.base import Backend
-from host.errors import UserError
+from host.common.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_MODEL = ROOT / "model" / "zoo" / "pfld_025x_exact.onnx"

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from host.errors import UserError
+from host.common.errors import UserError
 
 Images = npt.NDArray[np.uint8]
 Landmarks = npt.NDArray[np.float64]

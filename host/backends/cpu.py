@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from host.backends.base import Images, Landmarks, check_images
-from host.errors import UserError
+from host.common.errors import UserError
 
 
 class CpuBackend:

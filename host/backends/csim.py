@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from host.atomic import replacing, write_text
 from host.backends.base import Images, Landmarks, check_images, landmarks_of
 from host.backends.sim import read_settings
-from host.errors import ToolError, UserError
+from host.common.atomic import replacing, write_text
+from host.common.errors import ToolError, UserError
 
 SOURCES = ("accelerator.cpp", "frames.cpp")
 COMPILE = (

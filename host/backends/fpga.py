@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The network on the accelerator, through any host.device.Device.
+"""The network on the accelerator, through any host.board.device.Device.
 
 Frames go through a ring of buffers: while one is computed the next is sent, and results are
 received in the order of the frames. Nothing waits without a limit. After an error the accelerator
@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from host.backends.base import Images, Landmarks, check_images, landmarks_of
-from host.device import Device
-from host.errors import DeviceError, UserError
-from host.overlay import Memory, Overlay, read_overlay
+from host.board.device import Device
+from host.board.overlay import Memory, Overlay, read_overlay
+from host.common.errors import DeviceError, UserError
 
 log = logging.getLogger(__name__)
 
@@ -342,7 +342,7 @@ def open_board(folder: Path) -> FpgaBackend:
         UserError: this is no board with pynq, or the folder is not usable.
         DeviceError: the accelerator does not work.
     """
-    from host.pynq_device import PynqDevice, require_pynq
+    from host.board.pynq_device import PynqDevice, require_pynq
 
     require_pynq()
     overlay = read_overlay(folder)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from host.backends.cpu import CpuBackend, check_shapes, open_session
-from host.errors import UserError
+from host.common.errors import UserError
 
 PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider")
 """What may run the network, the faster first."""

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from host.backends.base import Images, Landmarks, check_images, landmarks_of
-from host.errors import ToolError, UserError
+from host.common.errors import ToolError, UserError
 
 FORMAT = 1
 """The version of settings.json that is understood here."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """FINN operators of our kernels; ONNX domain ``hw.ops``."""
 
-from hw.environment import prepare_finn
+from hw.finn.environment import prepare_finn
 
 prepare_finn()
 

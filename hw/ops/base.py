@@ -19,7 +19,7 @@ import numpy.typing as npt
 from finn.custom_op.fpgadataflow.hwcustomop import HWCustomOp
 from qonnx.core.datatype import BaseDataType, DataType
 
-from host.errors import UserError
+from host.common.errors import UserError
 
 IntArray = npt.NDArray[np.int64]
 RAM_STYLE = ("s", False, "auto", {"auto", "distributed", "block", "ultra"})  # of weights

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
-from host.errors import UserError
+from host.common.errors import UserError
 from hw.ops.base import RAM_STYLE, IntArray, KernelOp, Resources, check_weight_type, pack
 from hw.ops.cost import output_fifo_cost
 

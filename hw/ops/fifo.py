@@ -9,7 +9,7 @@ from typing import Any
 
 from qonnx.core.datatype import BaseDataType
 
-from host.errors import UserError
+from host.common.errors import UserError
 from hw.ops.base import IntArray, KernelOp, Resources
 
 STYLES = ("srl", "distributed", "block", "ultra")

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from qonnx.core.datatype import BaseDataType, DataType
 
-from host.errors import UserError
+from host.common.errors import UserError
 from hw.ops.base import IntArray, KernelOp, Resources, pack
 from hw.ops.cost import output_fifo_cost, rom_luts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from qonnx.core.datatype import BaseDataType, DataType
 
-from host.errors import UserError
+from host.common.errors import UserError
 from hw.ops.base import IntArray, KernelOp, Resources
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
-from host.errors import UserError
+from host.common.errors import UserError
 from hw.ops.base import IntArray, KernelOp, Resources, divisors
 
 CHANNEL_BITS = 16  #: width of one entry of the SystemVerilog parameter CHANNELS

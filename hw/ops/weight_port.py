@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from host.errors import UserError
+from host.common.errors import UserError
 from hw.ops.base import Resources
 
 MODULE = "weight_port"

@@ -15,7 +15,7 @@ import numpy as np
 from onnx import helper
 from qonnx.core.datatype import BaseDataType
 
-from host.errors import UserError
+from host.common.errors import UserError
 from hw.ops.base import IntArray, KernelOp, Resources, pack
 from hw.ops.cost import output_fifo_cost, rom_luts
 from hw.ops.fifo import ULTRA_SHAPE, lut_memory_luts, memory_cost

@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from host.atomic import replacing
-from host.errors import UserError
-from host.pose import head_pose
-from host.preprocess import LANDMARK_MARGIN, Transform, crop_square, square_at
+from host.common.atomic import replacing
+from host.common.errors import UserError
+from host.face.crop import LANDMARK_MARGIN, Transform, crop_square, square_at
+from host.face.landmarks import COUNT
+from host.face.pose import head_pose
 from model.data.records import ATTRIBUTES, Listing, Record, read_picture
 from model.data.registry import as_98
-from model.faces import Faces
-from model.landmarks import NUM_LANDMARKS
+from model.faces.render import Faces
 
 SIDE = 176  #: pixels of a crop
 COVER = 1.6  #: side of a crop over the longer side of the landmarks' box
@@ -68,7 +68,7 @@ def from_procedural(faces: Faces) -> Crops:
         "procedural",
         faces.images,
         faces.landmarks,
-        np.ones((count, NUM_LANDMARKS), bool),
+        np.ones((count, COUNT), bool),
         faces.pose,
         np.zeros((count, len(ATTRIBUTES)), bool),
         np.ones(count, np.float32),

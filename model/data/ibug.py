@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from host.errors import UserError
+from host.common.errors import UserError
 from model.data.records import Listing, Points, Record
 from model.data.scheme68 import NUM_68
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from host.errors import UserError
+from host.common.errors import UserError
 
 Points = npt.NDArray[np.float64]
 
@@ -38,9 +38,7 @@ class Record:
     def __post_init__(self) -> None:
         known = int(np.isfinite(self.points).all(1).sum())
         if known < FEWEST_POINTS:
-            raise UserError(
-                f"{known} known points; a face needs {FEWEST_POINTS} or more"
-            )
+            raise UserError(f"{known} known points; a face needs {FEWEST_POINTS} or more")
 
     @property
     def mask(self) -> npt.NDArray[np.bool_]:

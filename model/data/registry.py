@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from host.errors import UserError
+from host.common.errors import UserError
 from model.data import ibug, wflw
 from model.data.records import Listing, Record
 from model.data.scheme68 import NUM_68, PARTNERS, to_98
@@ -31,6 +31,7 @@ from model.data.scheme68 import NUM_68, PARTNERS, to_98
 TEST_FOLDERS = {"testset", "test"}  #: names of folders whose pictures are only measured
 COMMON = (Path("helen", "testset"), Path("lfpw", "testset"))
 
+PROCEDURAL = "procedural"  #: the source of drawn faces, which needs no folder
 Reader = Callable[[Path], Listing]
 
 
@@ -64,7 +65,7 @@ TRAINING: dict[str, Reader] = {
     "300w": _training_300w,
     "ytf": _training_ytf,
 }
-"""Sources of real faces for training; a procedural one is made by model.train."""
+"""Sources of real faces for training; a procedural one is made by model.training.train."""
 
 
 def training_faces(source: str, root: Path) -> Listing:

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
-from host.errors import UserError
+from host.common.errors import UserError
+from host.face.landmarks import COUNT
 from model.data.records import Listing, Record
-from model.landmarks import NUM_LANDMARKS
 
 ANNOTATIONS = Path("WFLW_annotations", "list_98pt_rect_attr_train_test")
 IMAGES = Path("WFLW_images")
 PSEUDO_LIST = "list_98pt_pseudo.txt"
 
-COORDINATES = 2 * NUM_LANDMARKS
+COORDINATES = 2 * COUNT
 NAME = COORDINATES + 10  #: column of the picture's name
 RELIABLE_SPREAD = 1.5  #: percent; pseudo points that differ less have full weight
 
@@ -62,7 +62,7 @@ def parse_row(line: str, images: Path) -> Record:
     box = tuple(float(v) for v in numbers[COORDINATES : COORDINATES + 4])
     return Record(
         image=images / cells[NAME],
-        points=numbers[:COORDINATES].reshape(NUM_LANDMARKS, 2),
+        points=numbers[:COORDINATES].reshape(COUNT, 2),
         box=(box[0], box[1], box[2], box[3]),
         attributes=tuple(bool(v) for v in numbers[COORDINATES + 4 : NAME]),
         weight=spread_weight(spread),

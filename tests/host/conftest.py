@@ -12,7 +12,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from host.source import astronaut
+from host.face.image import astronaut
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE, OUTPUTS = 112, 196

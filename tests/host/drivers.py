@@ -3,9 +3,9 @@
 
 import numpy as np
 
-from host.capture import Frame
-from host.detect import Box
-from host.pose import TEMPLATE, TEMPLATE_POINTS
+from host.face.detect import Box
+from host.face.pose import TEMPLATE, TEMPLATE_POINTS
+from host.monitor.capture import Frame
 
 UNIT = 100.0
 FPS = 25.0

@@ -8,7 +8,7 @@ import pytest
 
 from host import bench, comparison, power
 from host.backends import MONITOR_MODEL, open_backend
-from host.errors import UserError
+from host.common.errors import UserError
 from host.power import RaplMeter, find_meters, parse_pmic, read_meter_csv
 
 

@@ -25,9 +25,9 @@ class Absent:
 sys.meta_path.insert(0, Absent())
 for name in {modules}:
     importlib.import_module(name)
-from host.errors import UserError
+from host.common.errors import UserError
 from host.backends import open_backend
-from host.source import load_source
+from host.face.image import load_source
 for call in (lambda: open_backend("cpu"), lambda: load_source("astronaut")):
     try:
         call()

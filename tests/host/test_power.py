@@ -6,7 +6,7 @@ import time
 import pytest
 
 from host import power
-from host.errors import UserError
+from host.common.errors import UserError
 from host.power import Power, Sampler, measure
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from host import run
 from host.backends import open_backend
-from host.detect import FaceDetector
-from host.landmarks import inter_ocular
-from host.preprocess import Transform, crop_face
+from host.face.crop import Transform, crop_face
+from host.face.detect import FaceDetector
+from host.face.landmarks import inter_ocular
 from tests.host.conftest import OUTPUTS, ROOT, SIZE
 
 SCRIPT = [str(ROOT / "host" / "run.py")]

@@ -12,10 +12,10 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from model.data import wflw
 from model.data.scheme68 import to_68
-from model.export import to_qonnx
-from model.faces import Faces, make_faces
-from model.network import PFLD
-from model.quantise import post_train
+from model.export.snap import to_qonnx
+from model.faces.render import Faces, make_faces
+from model.network.pfld import PFLD
+from model.training.ptq import post_train
 from tests.model.layouts import picture, row, write_pts
 from tests.model.samples import as_tensor, random_network, smooth_images
 

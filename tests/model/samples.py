@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from model.network import PFLD
+from model.network.pfld import PFLD
 
 
 def smooth_images(count: int, size: int, seed: int) -> npt.NDArray[np.uint8]:

@@ -13,10 +13,10 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from host.errors import UserError
+from host.common.errors import UserError
 from model.__main__ import main
-from model.checkpoint import load_network, load_twin
-from model.images import labelled_images, portrait, read_images
+from model.data.labelled import labelled_images, portrait, read_images
+from model.network.checkpoint import load_network, load_twin
 from tests.model.samples import random_network
 
 SMALL = {"width": 0.125, "s3": "conv1x1", "image_size": 32}

@@ -10,10 +10,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from model.images import portrait
-from model.integer import integer_network
-from model.metrics import image_errors
-from model.predictors import open_predictor
+from host.face.metrics import image_errors
+from model.data.labelled import portrait
+from model.evaluation.predictors import open_predictor
+from model.export.integer import integer_network
 
 ZOO = Path(__file__).parents[2] / "model" / "zoo"
 

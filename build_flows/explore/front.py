@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Foldings of a mapped model: the fastest that fits, the smallest at a rate, and those between.
+
+The budget is a share of each resource of the part, of which the shell and the small FIFOs take a
+fixed part. Results are folding files; see docs/folding.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from qonnx.core.modelwrapper import ModelWrapper
+
+from build_flows.explore.budget import RESOURCES, Budget, Cost
+from build_flows.explore.choices import Choice, Space, table_of
+from build_flows.explore.setfolding import finn_space
+from build_flows.explore.solve import (
+    Problem,
+    Solution,
+    Unsolved,
+    burden,
+    cycle_bounds,
+    improved,
+    without_limit,
+)
+from host.common.atomic import replacing, write_text
+from host.common.errors import UserError
+from host.common.tables import to_csv, to_markdown
+
+SLOWEST_FPS = 60.0  #: where the front begins
+UNBOUNDED = 1 << 40  #: cycles
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A folding with its rate at the assumed clock."""
+
+    fps: float
+    solution: Solution
+
+    @property
+    def file(self) -> str:
+        """Name of its folding file."""
+        return f"folding_{self.fps:.0f}.json"
+
+
+class Explorer:
+    """Searches in one space under one budget; ``time_limit`` is for each search."""
+
+    def __init__(
+        self, space: Space, budget: Budget, clk_mhz: float, time_limit: float, report: Report
+    ) -> None:
+        self.space, self.budget, self.clk_mhz = space, budget, clk_mhz
+        self.time_limit, self.report = time_limit, report
+
+    def cycles_for(self, fps: float) -> int:
+        """Most cycles a frame at which ``fps`` frames a second are reached."""
+        return int(self.clk_mhz * 1e6 / fps)
+
+    def smallest(self, cycles: int, start: Solution | None = None) -> Point:
+        """Least resources with at most ``cycles`` a frame; UserError says why nothing fits.
+
+        ``start`` is a folding of no more cycles; the result costs no more.
+        """
+        self.report(f"least resources at {cycles} cycles")
+        problem = Problem(self.space, self.budget, cycles)
+        problem.prefer_least()
+        found = problem.solve(self.time_limit)
+        if isinstance(found, Unsolved):
+            found = start or Problem(self.space, self.budget, cycles).solve(self.time_limit)
+        if isinstance(found, Unsolved):
+            raise UserError(self._why(found, cycles))
+        best = min(found, start or found, key=lambda s: burden(s.used, self.budget))
+        best = replace(best, bound=found.bound if found is not start else 0.0)
+        found = improved(self.space, self.budget, cycles, best, self.time_limit)
+        return Point(round(self.clk_mhz * 1e6 / found.cycles, 1), found)
+
+    def fastest(self) -> tuple[Point, int]:
+        """The folding of least cycles that fits, and cycles below which there is provably none."""
+        bounds = cycle_bounds(self.space)
+        impossible, possible, proven = -1, len(bounds) - 1, -1  # positions in bounds
+        start = None
+        while possible - impossible > 1:
+            middle = (impossible + possible) // 2
+            self.report(f"searching for {bounds[middle]} cycles")
+            result = self._any(bounds[middle])
+            if isinstance(result, Solution):
+                possible, start = bounds.index(result.cycles), result
+            else:
+                impossible = middle
+                proven = middle if result.proven else proven
+        return self.smallest(bounds[possible], start), bounds[proven + 1]
+
+    def _any(self, cycles: int) -> Solution | Unsolved:
+        """A folding that fits; where plain search finds none in time, an objective may lead."""
+        problem = Problem(self.space, self.budget, cycles)
+        result = problem.solve(self.time_limit)
+        if isinstance(result, Unsolved) and not result.proven:
+            problem.prefer_least()
+            result = problem.solve(self.time_limit)
+        return result
+
+    def front(self, points: int) -> tuple[list[Point], int]:
+        """Foldings from SLOWEST_FPS to the fastest, and the bound of :meth:`fastest`.
+
+        There are ``points`` searches; those that end at the same cycles give one folding.
+        """
+        fastest, bound = self.fastest()
+        step = (fastest.fps / SLOWEST_FPS) ** (1 / (points - 1))
+        found = [fastest]
+        for i in range(1, points):
+            point = self.smallest(self.cycles_for(fastest.fps / step**i), found[-1].solution)
+            if point.solution.cycles > found[-1].solution.cycles:
+                found.append(point)
+        return found[::-1], bound
+
+    def _why(self, result: Unsolved, cycles: int) -> str:
+        """What must be relaxed for a folding of at most ``cycles``."""
+        if not result.proven:
+            return (
+                f"no folding of at most {cycles} cycles a frame found within the time limit of "
+                f"{self.time_limit:g}; give more time or ask for more cycles"
+            )
+        needs = [n for r in RESOURCES if (n := self._need(r, cycles)) is not None]
+        reason = " or ".join(needs) if needs else "more than one resource is short"
+        return (
+            f"no folding of at most {cycles} cycles a frame fits the budget: {reason}; "
+            "ask for more cycles"
+        )
+
+    def _need(self, resource: str, cycles: int) -> str | None:
+        """How much of ``resource`` alone would do; None if no amount does."""
+        self.report(f"is {resource} short at {cycles} cycles?")
+        problem = Problem(self.space, without_limit(self.budget, resource), cycles)
+        problem.prefer_least_of(resource)
+        result = problem.solve(self.time_limit)
+        if isinstance(result, Unsolved):
+            return None
+        index = RESOURCES.index(resource)
+        return (
+            f"{resource} of {result.used[index]}, where {self.budget.limits[index]} are allowed, "
+            "would do"
+        )
+
+
+# -- files -----------------------------------------------------------------------------------------
+
+
+def row_of(point: Point, budget: Budget) -> dict[str, Any]:
+    """A point as a row: rate, cycles, resources, their shares of the limits, the search."""
+    solution = point.solution
+    used = dict(zip(RESOURCES, solution.used, strict=True))
+    shares = zip(RESOURCES, solution.used, budget.limits, strict=True)
+    return {
+        "fps": point.fps,
+        "cycles": solution.cycles,
+        **used,
+        **{f"{name}_share": round(n / limit, 3) for name, n, limit in shares},
+        "gap": round(solution.gap(budget), 4),
+        "seconds": round(solution.seconds, 1),
+        "folding": point.file,
+    }
+
+
+def write_folding(point: Point, folder: Path) -> Path:
+    """Write the folding file of a point into ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / point.file
+    write_text(path, dump_table(point.solution.chosen))
+    return path
+
+
+def dump_table(chosen: dict[str, Choice]) -> str:
+    """A folding file, one line a unit."""
+    rows = (f" {json.dumps(name)}: {json.dumps(row)}" for name, row in table_of(chosen).items())
+    return "{\n" + ",\n".join(rows) + "\n}\n"
+
+
+def write_front(points: list[Point], bound: int, explorer: Explorer, folder: Path) -> None:
+    """Write front.csv, front.json, front.png and all folding files."""
+    for point in points:
+        write_folding(point, folder)
+    budget, rows = explorer.budget, [row_of(point, explorer.budget) for point in points]
+    write_text(folder / "front.csv", to_csv(rows))
+    record = {
+        "clk_mhz": explorer.clk_mhz,
+        "limits": dict(zip(RESOURCES, budget.limits, strict=True)),
+        "reserved": dict(zip(RESOURCES, budget.reserved, strict=True)),
+        "no_folding_below_cycles": bound,
+        "points": rows,
+    }
+    write_text(folder / "front.json", json.dumps(record, indent=1))
+    plot_front(rows, folder / "front.png")
+
+
+def write_comparison(rows: list[dict[str, Any]], folder: Path) -> None:
+    """Write comparison.csv and comparison.md."""
+    write_text(folder / "comparison.csv", to_csv(rows))
+    write_text(folder / "comparison.md", to_markdown(rows[0], [row.values() for row in rows]))
+
+
+def plot_front(rows: list[dict[str, Any]], path: Path) -> None:
+    """Share of each resource's limit against frames a second."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    rates = [row["fps"] for row in rows]
+    for name, marker in zip(RESOURCES, "os^Dv", strict=True):
+        shares = [100 * row[f"{name}_share"] for row in rows]
+        axes.plot(rates, shares, marker=marker, label=name.upper())
+    axes.axhline(100, color="black", linestyle="--", linewidth=1)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:.0f}")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set(xlabel="frames a second at the assumed clock", ylabel="share of what is allowed, %")
+    axes.set(ylim=(0, 105), title="Least resources at a rate")
+    axes.grid(alpha=0.3)
+    figure.legend(loc="outside right upper")
+    with replacing(path) as partial:
+        figure.savefig(partial, format="png", dpi=120)
+
+
+# -- beside FINN's own -----------------------------------------------------------------------------
+
+
+def comparison(
+    points: list[Point], explorer: Explorer, mapped: ModelWrapper
+) -> list[dict[str, Any]]:
+    """For each point two rows: its folding and FINN's SetFolding for as many cycles."""
+    rows = []
+    for point in points:
+        cycles = point.solution.cycles
+        explorer.report(f"FINN's SetFolding at {cycles} cycles")
+        folded = finn_space(mapped, explorer.space, cycles)
+        problem = Problem(folded, without_limit(explorer.budget, *RESOURCES), UNBOUNDED)
+        problem.prefer_least()
+        finn = problem.solve(explorer.time_limit)
+        if isinstance(finn, Unsolved):
+            raise UserError(f"no memories found for SetFolding at {cycles} cycles; give more time")
+        rows.append(_compared("explore", cycles, point.solution.used, explorer.budget))
+        rows.append(_compared("SetFolding", finn.cycles, finn.used, explorer.budget))
+    return rows
+
+
+def _compared(name: str, cycles: int, used: Cost, budget: Budget) -> dict[str, Any]:
+    fits = all(n <= limit for n, limit in zip(used, budget.limits, strict=True))
+    resources = dict(zip(RESOURCES, used, strict=True))
+    return {"folding": name, "cycles": cycles, **resources, "fits": fits}

@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""QONNX with floating-point scales -> graph of exact integers.
+
+Quantisers are split into scale, unit quantiser and scale; FINN's transformations move every scale
+and offset forward until each unit quantiser is fed by one multiply and one add on an integer
+accumulator; those three become a :class:`hw.ops.Requant`. Convolutions are lowered to sliding
+windows and matrix products, channels last. What remains before the first and behind the last
+integer operator is stripped and kept as metadata: the input scale and the landmarks' scale and
+offset, applied by the host.
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import numpy.typing as npt
+from finn.transformation.streamline import collapse_repeated as collapse
+from finn.transformation.streamline import reorder
+from onnx import NodeProto, helper
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
+from qonnx.transformation.base import Transformation
+from qonnx.transformation.batchnorm_to_affine import BatchNormToAffine
+from qonnx.transformation.gemm_to_matmul import GemmToMatMul
+from qonnx.transformation.general import (
+    GiveReadableTensorNames,
+    GiveUniqueNodeNames,
+    RemoveUnusedTensors,
+    SortGraph,
+)
+from qonnx.transformation.infer_datatypes import InferDataTypes
+from qonnx.transformation.infer_shapes import InferShapes
+from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
+from qonnx.transformation.quant_constant_folding import FoldTransposeIntoQuantInit
+
+from build_flows.graph.edit import (
+    apply_all,
+    bypass,
+    constant,
+    insert_after,
+    insert_before,
+    kernel_node,
+)
+from host.common.errors import UserError
+from hw.ops.requant import quantise_affine
+
+OUTPUT_AFFINE = "landmark_affine"  #: metadata key: JSON {"scale": [...], "bias": [...]}
+
+
+def streamline(model: ModelWrapper) -> ModelWrapper:
+    """Integer graph of a cleaned QONNX model; UserError names a node that has no integer form."""
+    model = apply_all(
+        model.transform(SortGraph()),
+        GemmToMatMul(),
+        FoldTransposeIntoQuantInit(),
+        SplitQuantisers(),
+        StripInput(),
+        DropRelu(),
+        BatchNormToAffine(),
+        InferShapes(),
+    )
+    model = move_scales(model)
+    return apply_all(
+        model,
+        StripOutput(),
+        FormRequants(),
+        LowerConvsToMatMul(),
+        ChannelsLast(),
+        InferShapes(),
+        InferDataTypes(),
+        SortGraph(),
+        RemoveUnusedTensors(),
+        GiveUniqueNodeNames(),
+        GiveReadableTensorNames(),
+    )
+
+
+def move_scales(model: ModelWrapper) -> ModelWrapper:
+    """FINN's moves: one multiply and one add before each unit quantiser.
+
+    No scale crosses a quantiser, so each move is needed once, in the order of the data: to both
+    branches of a fork, through convolutions, behind sums, pools and the concatenation.
+    """
+    return apply_all(
+        model,
+        reorder.MoveMulPastFork(),
+        reorder.MoveScalarMulPastConv(),
+        reorder.MoveScalarLinearPastInvariants(),
+        AveragePoolToSum(),
+        reorder.MoveScalarLinearPastInvariants(),
+        reorder.MoveLinearPastEltwiseAdd(),
+        reorder.MoveAffinePastJoinConcat(),
+        reorder.MoveScalarMulPastMatMul(),
+        reorder.MoveAddPastMul(),
+        collapse.CollapseRepeatedMul(),
+    )
+
+
+class SplitQuantisers(Transformation):
+    """Quant(scale s) -> Div s, Quant(scale 1), Mul s; constant weights become integers, Mul behind.
+
+    Does in one pass what qonnx' ExtractQuantScaleZeroPt and FINN's FoldQuantWeights do in one pass
+    over the whole graph for every quantiser.
+    """
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        for node in list(model.graph.node):
+            if node.op_type != "Quant":
+                continue
+            scale, zero_point, bits = (model.get_initializer(name) for name in node.input[1:])
+            if scale is None or bits is None or zero_point is None or np.any(zero_point):
+                raise UserError(
+                    f"{node.name} has a zero point or a scale that is computed at run time; export "
+                    "with constant scales and zero point 0"
+                )
+            if model.get_initializer(node.input[0]) is None:
+                self._split_activation(model, node, scale, bits)
+            else:
+                self._fold_weight(model, node, scale)
+        return apply_all(model, SortGraph(), RemoveUnusedTensors()), False
+
+    @staticmethod
+    def _split_activation(
+        model: ModelWrapper, node: NodeProto, scale: npt.NDArray, bits: npt.NDArray
+    ) -> None:
+        if scale.size != 1:
+            raise UserError(
+                f"{node.name} quantises activations per channel; use one scale a tensor"
+            )
+        for i, value in enumerate((1.0, 0.0, float(bits.squeeze())), start=1):
+            node.input[i] = f"unit_quantiser_{value:g}"  # few tensors: lookups walk their list
+            model.set_initializer(node.input[i], np.float32(value))
+        insert_before(model, node, "Mul", (1.0 / scale.astype(np.float64)).astype(np.float32))
+        insert_after(model, node, "Mul", scale)
+
+    @staticmethod
+    def _fold_weight(model: ModelWrapper, node: NodeProto, scale: npt.NDArray) -> None:
+        (consumer,) = model.find_consumers(node.output[0])
+        datatype = getCustomOp(node).get_integer_datatype(model)
+        weights = np.rint(model.get_initializer(node.input[0]) / scale)
+        weights = np.clip(weights, datatype.min(), datatype.max()).astype(np.float32)
+        if scale.size > 1:
+            channels_first = consumer.op_type == "Conv"
+            scale = scale.reshape((1, -1, 1, 1) if channels_first else (1, -1))
+        name = node.output[0]
+        model.graph.node.remove(node)
+        model.set_initializer(name, weights)
+        model.set_tensor_datatype(name, datatype)
+        insert_after(model, consumer, "Mul", scale)
+
+
+class AveragePoolToSum(Transformation):
+    """GlobalAveragePool -> ReduceSum and a scalar Mul of 1 / (height * width)."""
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        for node in list(model.graph.node):
+            if node.op_type == "GlobalAveragePool":
+                _, _, height, width = model.get_tensor_shape(node.input[0])
+                node.op_type = "ReduceSum"
+                node.input.append(constant(model, np.array([2, 3], np.int64)))
+                insert_after(model, node, "Mul", np.float32(1.0 / (height * width)))
+        return model, False
+
+
+class DropRelu(Transformation):
+    """Relu before an unsigned quantiser clips nothing that the quantiser does not clip."""
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        for node in list(model.graph.node):
+            if node.op_type != "Relu":
+                continue
+            after = [n for n in successors_past_scale(model, node) if n.op_type == "Quant"]
+            if not after or any(getCustomOp(n).get_nodeattr("signed") for n in after):
+                raise UserError(f"{node.name} is not followed by an unsigned quantiser")
+            bypass(model, node)
+        return model, False
+
+
+def successors_past_scale(model: ModelWrapper, node: NodeProto) -> list[NodeProto]:
+    """Consumers of a node's output, a single Mul in between skipped."""
+    found = []
+    for consumer in model.find_consumers(node.output[0]):
+        found += (
+            model.find_consumers(consumer.output[0]) if consumer.op_type == "Mul" else [consumer]
+        )
+    return found
+
+
+class StripInput(Transformation):
+    """Take the camera byte as it is: the input's scale and unit quantiser go."""
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        source = model.graph.input[0].name
+        scale = model.find_consumer(source)
+        quant = model.find_consumer(scale.output[0]) if scale is not None else None
+        if quant is None or (scale.op_type, quant.op_type) != ("Mul", "Quant"):
+            raise UserError("the model does not begin with one quantiser on its input image")
+        levels = float(model.get_initializer(scale.input[1]).squeeze())
+        if abs(levels - 255.0) > 1e-3:
+            raise UserError(
+                f"the input quantiser's scale is 1/{levels:g}, the camera byte's is 1/255"
+            )
+        datatype = getCustomOp(quant).get_integer_datatype(model)
+        bypass(model, scale)
+        bypass(model, quant)
+        model.set_tensor_datatype(source, datatype)
+        return model, False
+
+
+class StripOutput(Transformation):
+    """Give accumulators: the last multiply and add become the metadata OUTPUT_AFFINE."""
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        affine = {"Mul": np.float64(1.0), "Add": np.float64(0.0)}
+        sink = model.graph.output[0].name
+        shape = model.get_tensor_shape(sink)
+        for op_type in ("Add", "Mul"):
+            node = model.find_producer(sink)
+            if node.op_type == op_type:
+                affine[op_type] = model.get_initializer(node.input[1]).astype(np.float64)
+                producer = model.find_producer(node.input[0])
+                model.graph.node.remove(node)
+                producer.output[0] = sink
+        scale, bias = (np.broadcast_to(affine[k], shape).ravel().tolist() for k in ("Mul", "Add"))
+        model.set_metadata_prop(OUTPUT_AFFINE, json.dumps({"scale": scale, "bias": bias}))
+        return model, False
+
+
+class FormRequants(Transformation):
+    """Mul, Add (either may be missing) and unit Quant -> Requant on the integer accumulator."""
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        for quant in list(model.graph.node):
+            if quant.op_type == "Quant":
+                self._form(model, quant)
+        return apply_all(model, SortGraph()), False
+
+    def _form(self, model: ModelWrapper, quant: NodeProto) -> None:
+        source, factors = quant.input[0], {"Mul": np.ones(1), "Add": np.zeros(1)}
+        removed = [quant]
+        for op_type in ("Add", "Mul"):
+            node = model.find_producer(source)
+            if node is not None and node.op_type == op_type and len(node.input) == 2:
+                values = model.get_initializer(node.input[1])
+                if values is not None:
+                    factors[op_type] = values.astype(np.float64).ravel()
+                    source = node.input[0]
+                    removed.append(node)
+        params = quantise_affine(factors["Mul"], factors["Add"])
+        datatype = getCustomOp(quant).get_integer_datatype(model)
+        batch, channels, *pixels = model.get_tensor_shape(source)
+        node = kernel_node(
+            "Requant",
+            [source, constant(model, params.scale), constant(model, params.bias)],
+            [quant.output[0]],
+            NumChannels=channels,
+            numInputVectors=[batch, *(pixels or [1, 1])],
+            inputDataType="INT32",  # narrowed when the layer in front of it is mapped
+            perChannel=int(params.scale.size > 1),
+            shift=params.shift,
+            outputDataType=datatype.name,
+        )
+        for old in removed:
+            model.graph.node.remove(old)
+        model.graph.node.append(node)
+        model.set_tensor_datatype(node.output[0], datatype)
+
+
+class ChannelsLast(Transformation):
+    """The whole graph in NHWC: drops every transpose and permutes the input.
+
+    Correct because the operators left are channels-last (Im2Col, MatMul) or elementwise, or get
+    their axes rewritten here (ReduceSum, Concat); a pooled vector is a 1x1 map, so Flatten goes.
+    """
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        graph = model.graph
+        for node in [n for n in graph.node if n.op_type in ("Transpose", "Flatten")]:
+            bypass(model, node)
+        for node in graph.node:
+            if node.op_type == "ReduceSum":
+                model.set_initializer(node.input[1], np.array([1, 2], np.int64))
+                del node.attribute[:]
+                node.attribute.append(helper.make_attribute("keepdims", 1))
+            if node.op_type == "Concat":
+                del node.attribute[:]
+                node.attribute.append(helper.make_attribute("axis", -1))
+        source = graph.input[0].name
+        batch, channels, height, width = model.get_tensor_shape(source)
+        datatypes = {n: model.get_tensor_datatype(n) for n in [source]}
+        del graph.value_info[:]
+        model.set_tensor_shape(source, [batch, height, width, channels])
+        sink = graph.output[0].name
+        model.set_tensor_shape(sink, [batch, 1, 1, model.get_tensor_shape(sink)[-1]])
+        for name, datatype in datatypes.items():
+            model.set_tensor_datatype(name, datatype)
+        return model, False

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The accelerator on the board: a thin adapter over pynq, from 3.0.1 on."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from host.board.device import Bytes, Channel, U32Array
+from host.common.errors import DeviceError, UserError
+
+ACCELERATOR = "landmarks_0"
+DMA = "axi_dma_0"
+"""Names of the two in the block design."""
+DMA_RESET = 1 << 2  #: bit of the control register at 0 of the DMA engine; resets both channels
+DMA_STATUS = {"send": 0x04, "receive": 0x34}
+RESET_LIMIT_S = 0.1
+PAUSE_S = 20e-6
+CLOCK_TOLERANCE = 0.01
+
+
+def require_pynq() -> Any:
+    """Import pynq; UserError where it is missing."""
+    try:
+        import pynq
+    except ImportError as error:
+        raise UserError(
+            f"the backend fpga runs on a KV260 with pynq, which cannot be imported here ({error}); "
+            "use --backend cpu or sim, or see docs/board.md"
+        ) from error
+    return pynq
+
+
+class PynqDevice:
+    """The overlay of a .bit file with its .hwh; see host.board.device.Device."""
+
+    name = "kv260"
+
+    def __init__(self, bitstream: Path, clk_mhz: float) -> None:
+        """Describe the device: a bitstream and the clock to run it at, in MHz."""
+        self.where = f"KV260 with {bitstream}"
+        self._bitstream, self._clk_mhz = bitstream, clk_mhz
+        self._buffers: list[Any] = []
+
+    def open(self) -> None:
+        """Load the bitstream and set the clock.
+
+        Raises:
+            UserError: pynq is missing or finds no board.
+            DeviceError: the bitstream cannot be loaded, or is another design.
+        """
+        pynq = require_pynq()
+        try:
+            overlay = pynq.Overlay(str(self._bitstream))
+        except (RuntimeError, OSError, ValueError) as error:
+            raise DeviceError(
+                f"pynq cannot load {self._bitstream}: {error}; run as root on the board, "
+                "see docs/board.md"
+            ) from error
+        missing = [name for name in (ACCELERATOR, DMA) if name not in overlay.ip_dict]
+        if missing:
+            raise DeviceError(
+                f"{self._bitstream} has no {' and no '.join(missing)}; it has "
+                f"{', '.join(sorted(overlay.ip_dict)) or 'no IP at all'}"
+            )
+        self._allocate = pynq.allocate
+        self._registers = getattr(overlay, ACCELERATOR).mmio
+        self._dma = getattr(overlay, DMA)
+        self._channels = {"send": self._dma.sendchannel, "receive": self._dma.recvchannel}
+        set_clock(pynq.Clocks, self._clk_mhz)
+
+    def read(self, offset: int) -> int:
+        """Value of the 32-bit register at byte ``offset``."""
+        return int(self._registers.read(offset))
+
+    def write(self, offset: int, value: int) -> None:
+        """Set the register at ``offset``."""
+        self._registers.write(offset, int(value))
+
+    def read_many(self, offset: int, count: int) -> U32Array:
+        """Read the same register ``count`` times."""
+        read = self._registers.read
+        return np.array([read(offset) for _ in range(count)], np.uint32)
+
+    def write_many(self, offset: int, values: U32Array) -> None:
+        """Write ``values`` one by one to the same register."""
+        write = self._registers.write
+        for value in values.tolist():
+            write(offset, value)
+
+    def buffer(self, size: int) -> Bytes:
+        """Physically contiguous memory of ``size`` bytes."""
+        buffer = self._allocate((size,), np.uint8)
+        self._buffers.append(buffer)
+        return buffer  # type: ignore[no-any-return]
+
+    def send(self, buffer: Bytes) -> None:
+        """Begin to send a buffer as one packet."""
+        self._begin("send", buffer)
+
+    def receive(self, buffer: Bytes) -> None:
+        """Begin to receive one packet into a buffer."""
+        self._begin("receive", buffer)
+
+    def idle(self, channel: Channel) -> bool:
+        """Whether the last transfer has ended; DeviceError if it has failed."""
+        engine = self._channels[channel]
+        if engine.error or not engine.running:
+            status = self._dma.mmio.read(DMA_STATUS[channel])
+            raise DeviceError(f"DMA error on the channel {channel}: status {status:#x}")
+        if not engine.idle:
+            return False
+        engine.wait()  # at its end already: makes the buffer readable and counts its bytes
+        return True
+
+    def received(self) -> int:
+        """Bytes of the last packet."""
+        return int(self._channels["receive"].transferred)
+
+    def reset_dma(self) -> None:
+        """Reset the DMA engine and start both channels."""
+        mmio, end = self._dma.mmio, time.monotonic() + RESET_LIMIT_S
+        mmio.write(0, DMA_RESET)
+        while mmio.read(0) & DMA_RESET:
+            if time.monotonic() > end:
+                raise DeviceError(
+                    f"the DMA engine is not out of its reset after {RESET_LIMIT_S:g} s; "
+                    "restart the board"
+                )
+        for engine in self._channels.values():
+            engine.start()
+
+    def time(self) -> float:
+        """Seconds."""
+        return time.monotonic()
+
+    def pause(self) -> None:
+        """Sleep for some microseconds."""
+        time.sleep(PAUSE_S)
+
+    def close(self) -> None:
+        """Free the buffers; the bitstream stays in the part."""
+        while self._buffers:
+            self._buffers.pop().freebuffer()
+
+    def _begin(self, channel: Channel, buffer: Bytes) -> None:
+        try:
+            self._channels[channel].transfer(buffer)
+        except RuntimeError as error:
+            raise DeviceError(f"the channel {channel} takes no transfer: {error}") from error
+
+
+def set_clock(clocks: Any, clk_mhz: float) -> None:
+    """Set the clock of the fabric and read it back; ``clocks`` is pynq's Clocks.
+
+    Raises DeviceError if it is more than one per cent off.
+    """
+    clocks.fclk0_mhz = clk_mhz
+    found = float(clocks.fclk0_mhz)
+    if abs(found - clk_mhz) > CLOCK_TOLERANCE * clk_mhz:
+        raise DeviceError(
+            f"the clock of the fabric is {found:g} MHz after it was set to {clk_mhz:g} MHz; build "
+            "the overlay for a clock that the board has"
+        )

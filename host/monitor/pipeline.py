@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stages of the driver monitor, each in a thread, with short queues between them.
+
+    capture -> follow (detect, track, crop, landmarks) -> judge (measures, state) -> each sink
+
+Live sources lose their oldest frame where a stage is late; recordings wait, so that every frame is
+seen and a run can be repeated. The detector has a thread of its own for live sources.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from host.common.errors import FAILURES
+from host.face.draw import Colour, draw_driver
+from host.monitor.capture import Frame, Source
+from host.monitor.measures import Measurer, Measures
+from host.monitor.queues import Closed, StageQueue
+from host.monitor.state import ASLEEP, AWAY, NO_FACE, NORMAL, TIRED, StateMachine
+from host.monitor.thresholds import Thresholds
+from host.monitor.track import Track, Tracker, timed
+
+QUEUE = 2
+"""Frames that may wait between two stages."""
+
+PATIENCE_S = 0.5
+"""How long a stopped pipeline lets frames pass that are not judged; then they are forgotten."""
+
+CALL_S, CAPTURE_S = 5.0, 0.4
+"""How long it then waits at most for calls that go on: of network and sinks, and of the source."""
+
+RECENT = 500
+"""Times that are kept of each stage."""
+
+STATE_COLOURS: dict[str, Colour] = {
+    NORMAL: (110, 170, 70),
+    TIRED: (60, 180, 240),
+    AWAY: (220, 140, 60),
+    NO_FACE: (130, 130, 130),
+    ASLEEP: (60, 60, 230),
+}
+"""BGR colour of each state."""
+
+
+class Stop(Exception):
+    """A sink asks for the end, because Esc was pressed for example."""
+
+
+@dataclass
+class Observation:
+    """A frame with all that was found out about it."""
+
+    frame: Frame
+    track: Track
+    measures: Measures
+    state: str
+    times_ms: dict[str, float]
+    """Wall time by stage."""
+
+    @cached_property
+    def picture(self) -> npt.NDArray[np.uint8]:
+        """The annotated frame, drawn once for all sinks."""
+        found = self.measures
+        parts = [self.state.upper(), f"{found.time_s:.1f} s"]
+        for name, value in (
+            ("eyes", found.opening), ("mouth", found.mar), ("PERCLOS", found.perclos)
+        ):  # fmt: skip
+            parts += [] if value is None else [f"{name} {value:.2f}"]
+        if found.yaw_deg is not None and found.pitch_deg is not None:
+            parts.append(f"yaw {found.yaw_deg:.0f} pitch {found.pitch_deg:.0f}")
+        parts.append(f"blinks {found.blinks} yawns {found.yawns} nods {found.nods}")
+        caption = "  ".join(parts)
+        return draw_driver(
+            self.frame.image, self.track.landmarks, caption, STATE_COLOURS[self.state]
+        )
+
+
+class Sink(Protocol):
+    """Takes observations: a file, a window, a network."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+
+    @property
+    def lossy(self) -> bool:
+        """True if it may miss frames of a recording too."""
+
+    def write(self, seen: Observation) -> None:
+        """Take the next one. Raises Stop to end the run, OSError or UserError when it fails."""
+
+    def close(self) -> None:
+        """Finish; files are complete afterwards."""
+
+
+class Timings:
+    """How long stages take and how often they are passed."""
+
+    def __init__(self) -> None:
+        self._times: dict[str, deque[float]] = {}
+        self._passed: deque[float] = deque(maxlen=RECENT)
+        self._lock = threading.Lock()
+
+    def add(self, times_ms: dict[str, float]) -> None:
+        """Add the stages of one frame."""
+        with self._lock:
+            self._passed.append(time.monotonic())
+            for name, value in times_ms.items():
+                self._times.setdefault(name, deque(maxlen=RECENT)).append(value)
+
+    def medians_ms(self) -> dict[str, float]:
+        """Median of the recent times by stage, in ms."""
+        with self._lock:
+            return {name: float(np.median(times)) for name, times in self._times.items()}
+
+    def fps(self) -> float:
+        """Frames a second, over the recent frames."""
+        with self._lock:
+            if len(self._passed) < 2:
+                return 0.0
+            span = self._passed[-1] - self._passed[0]
+            return (len(self._passed) - 1) / span if span > 0 else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a run came to."""
+
+    frames: int
+    """Frames that were judged."""
+    faces: int
+    """Of these, frames with a face."""
+    dropped: int
+    """Frames that were captured and not judged."""
+    seconds: float
+    """Wall time."""
+    medians_ms: dict[str, float]
+    fps: float
+    failures: list[str]
+    """One line for each sink that failed."""
+
+
+class Pipeline:
+    """Runs a source through tracker, measures and state machine into sinks."""
+
+    def __init__(
+        self,
+        source: Source,
+        tracker: Tracker,
+        sinks: Sequence[Sink],
+        thresholds: Thresholds | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        """seconds: time of the source after which to end; None for all of it."""
+        self._source, self._tracker, self._sinks = source, tracker, list(sinks)
+        self._seconds = seconds
+        limits = Thresholds() if thresholds is None else thresholds
+        self._measurer, self._machine = Measurer(limits), StateMachine(limits)
+        self.timings = Timings()
+        self.frames = self.faces = 0
+        self._frames: StageQueue[Frame] = StageQueue(QUEUE, drop=source.live)
+        self._tracks: StageQueue[tuple[Frame, Track]] = StageQueue(QUEUE, drop=source.live)
+        self._inputs: list[StageQueue[Observation]] = [
+            StageQueue(QUEUE, drop=source.live or sink.lossy) for sink in self._sinks
+        ]
+        self._stopping = threading.Event()
+        self._failures: list[str] = []
+        self._error: Exception | None = None
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """What decides now; may be replaced while running."""
+        return self._measurer.thresholds
+
+    @thresholds.setter
+    def thresholds(self, limits: Thresholds) -> None:
+        self._measurer.thresholds = self._machine.thresholds = limits
+
+    def queue_lengths(self) -> dict[str, int]:
+        """Most items that each queue ever held."""
+        lengths = {"frames": self._frames.longest, "tracks": self._tracks.longest}
+        for sink, items in zip(self._sinks, self._inputs, strict=True):
+            lengths[f"sink {sink.name}"] = items.longest
+        return lengths
+
+    def stop(self) -> None:
+        """End soon; frames on their way are still judged."""
+        self._stopping.set()
+
+    def run(self) -> Outcome:
+        """Run to the end of the source, of ``seconds``, or until stopped; closes sinks and source.
+
+        Raises:
+            UserError, ToolError: source, detector or backend failed; sinks are closed first.
+            KeyboardInterrupt: Ctrl-C; sinks are closed first.
+        """
+        begin = time.monotonic()
+        stages = [("capture", self._capture), ("follow", self._follow), ("judge", self._judge)]
+        stages += [
+            (f"sink {sink.name}", partial(self._write, sink, items))
+            for sink, items in zip(self._sinks, self._inputs, strict=True)
+        ]
+        threads = [threading.Thread(target=run, name=name, daemon=True) for name, run in stages]
+        try:
+            for thread in threads:
+                thread.start()
+            # Not join(): a Ctrl-C in it makes Python 3.11 take the thread for ended.
+            while any(thread.is_alive() for thread in threads) and not self._stopping.wait(0.05):
+                pass
+        finally:
+            self._finish(threads)
+        if self._error is not None:
+            raise self._error
+        return Outcome(
+            frames=self.frames,
+            faces=self.faces,
+            dropped=self._frames.dropped + self._tracks.dropped,
+            seconds=time.monotonic() - begin,
+            medians_ms=self.timings.medians_ms(),
+            fps=self.timings.fps(),
+            failures=self._failures,
+        )
+
+    def _finish(self, threads: Sequence[threading.Thread]) -> None:
+        """Let the threads end; each sink's thread closes it. A stuck source is left alone."""
+        self._stopping.set()
+        deadline = time.monotonic() + PATIENCE_S
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self._frames.abort()
+        self._tracks.abort()
+        for items in self._inputs:
+            items.end()
+        capture, *others = threads
+        for thread in others:
+            thread.join(CALL_S)
+        capture.join(CAPTURE_S)
+        if not capture.is_alive():
+            self._source.close()
+
+    def _guarded(self, sink: Sink, action: object, *arguments: object) -> bool:
+        """Call a sink; a failure is noted. False when the sink should not be used further."""
+        try:
+            action(*arguments)  # type: ignore[operator]
+        except Stop:
+            self.stop()
+        except Exception as error:  # noqa: BLE001 - one sink's failure must not stop the others
+            known = isinstance(error, (*FAILURES, OSError))
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+            line = f"{sink.name}: {reason if known else repr(error)}"
+            if line not in self._failures:
+                self._failures.append(line)
+            return False
+        return True
+
+    @contextmanager
+    def _stage(self, before: StageQueue[Any] | None, *after: StageQueue[Any]) -> Iterator[None]:
+        """A stage's loop: a failure ends the run, the queues behind it are told of its end."""
+        try:
+            yield
+        except Closed:
+            pass
+        except Exception as error:  # noqa: BLE001 - raised again by run()
+            self._error = error
+            if before is not None:
+                before.abort()
+        finally:
+            for items in after:
+                items.end()
+
+    def _capture(self) -> None:
+        with self._stage(None, self._frames):
+            while not self._stopping.is_set():
+                frame = self._source.read()
+                if frame is None or (self._seconds is not None and frame.time_s >= self._seconds):
+                    break
+                self._frames.put(frame)
+
+    def _follow(self) -> None:
+        with self._stage(self._frames, self._tracks):
+            while True:
+                frame = self._frames.get()
+                track = self._tracker.update(frame)
+                self._tracks.put((frame, track))
+
+    def _judge(self) -> None:
+        with self._stage(self._tracks, *self._inputs):
+            while True:
+                frame, track = self._tracks.get()
+                times = dict(track.times_ms)
+                with timed(times, "measures"):
+                    measures = self._measurer.update(frame.time_s, track.landmarks)
+                    state = self._machine.update(measures)
+                self.frames += 1
+                self.faces += track.landmarks is not None
+                self.timings.add(times)
+                seen = Observation(frame, track, measures, state, times)
+                for items in self._inputs:
+                    self._offer(items, seen)
+
+    @staticmethod
+    def _offer(items: StageQueue[Observation], seen: Observation) -> None:
+        try:
+            items.put(seen)
+        except Closed:
+            return  # this sink has failed; the others go on
+
+    def _write(self, sink: Sink, items: StageQueue[Observation]) -> None:
+        try:
+            while self._guarded(sink, sink.write, items.get()):
+                pass
+        except Closed:
+            pass
+        items.abort()
+        self._guarded(sink, sink.close)

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every number that decides about an alarm, with its meaning and where its default comes from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from host.common.errors import UserError
+from host.common.json_file import read_object
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thresholds:
+    """Numbers of the measures and of the state machine; all are positive."""
+
+    calibration_s: float = 3.0
+    """Time of a frontal face after which the eyes' opening counts as this person's normal one."""
+
+    closed_ratio: float = 0.7
+    """Eye aspect ratio of a closed eye over that of the open one, as the network gives it. Measured
+    with model/zoo/pfld_1x_fp32.onnx: 0.7 on photographs (WFLW), 0.46 on the drawn driver. A network
+    that follows the lids better needs a lower value."""
+
+    closed_below: float = 0.3
+    """An eye opening below this counts as closed: 0 is closed, 1 the calibrated normal. PERCLOS P80
+    (Wierwille et al., 1994) has 0.2; this network's noise asks for more."""
+
+    open_above: float = 0.5
+    """A closed eye counts as open again above this opening."""
+
+    blink_max_s: float = 0.5
+    """A closure up to this long is a blink, a longer one a microsleep. Blinks take 0.1 to 0.4 s
+    (Soukupova and Cech, 2016)."""
+
+    asleep_s: float = 1.5
+    """Eyes closed for this long: asleep."""
+
+    perclos_window_s: float = 60.0
+    """PERCLOS is the share of this time with closed eyes (Dinges and Grace, 1998: one minute)."""
+
+    perclos_least_s: float = 30.0
+    """PERCLOS is not judged before a face was seen for this long within the window."""
+
+    perclos_tired: float = 0.15
+    """Tired above this PERCLOS (Wierwille et al., 1994: drowsy above 0.15)."""
+
+    yawn_mar: float = 0.17
+    """Mouth aspect ratio (inner lips) of a yawn. This network gives below 0.1 for a closed mouth
+    and 0.25 to 0.5 for a wide open one; true points would give 0.6 and more."""
+
+    yawn_s: float = 1.0
+    """A mouth open for this long is a yawn; speech opens it for shorter times."""
+
+    nod_deg: float = 10.0
+    """A head that falls by this angle below its usual pitch and comes back has nodded."""
+
+    nod_max_s: float = 2.0
+    """A head that stays down for longer has not nodded."""
+
+    away_yaw_deg: float = 25.0
+    """Looking away beyond this turn to either side."""
+
+    away_pitch_deg: float = 25.0
+    """Looking away beyond this turn up or down."""
+
+    away_s: float = 2.0
+    """Time of looking away before it is a state. NHTSA's guidelines of 2013 ask for glances of at
+    most 2 s."""
+
+    no_face_s: float = 2.0
+    """Time without a face before it is a state."""
+
+    count_window_s: float = 60.0
+    """Microsleeps, yawns and nods of this last time count for "tired"; blink rate too."""
+
+    tired_microsleeps: float = 1.0
+    """Tired from so many microsleeps on."""
+
+    tired_yawns: float = 3.0
+    """Tired from so many yawns on."""
+
+    tired_nods: float = 3.0
+    """Tired from so many nods on."""
+
+    release_s: float = 1.0
+    """A state is left for a milder one after its cause was absent for this long."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (number and math.isfinite(value) and value > 0):
+                raise UserError(f"threshold {field.name}={value!r}; give a number above 0")
+        if not self.closed_ratio < 1:
+            raise UserError(f"closed_ratio={self.closed_ratio:g}; give a number between 0 and 1")
+        for low, high in (
+            ("closed_below", "open_above"),
+            ("blink_max_s", "asleep_s"),
+            ("perclos_least_s", "perclos_window_s"),
+        ):
+            if getattr(self, low) > getattr(self, high):
+                raise UserError(
+                    f"{low}={getattr(self, low):g} is above {high}={getattr(self, high):g}; "
+                    f"give {low} at most {high}"
+                )
+
+    def changed(self, **values: object) -> Thresholds:
+        """Return a copy with some other values.
+
+        Raises:
+            UserError: a name is unknown or a value not possible.
+        """
+        known = [field.name for field in fields(self)]
+        for name in values:
+            if name not in known:
+                raise UserError(f"unknown threshold {name!r}; known are {', '.join(known)}")
+        return replace(self, **values)  # type: ignore[arg-type]
+
+
+def read_thresholds(path: Path) -> Thresholds:
+    """Read a JSON object of names and values; the others keep their defaults.
+
+    Raises:
+        UserError: the file is missing or no JSON object, a name unknown or a value not possible.
+    """
+    return Thresholds().changed(**read_object(path, "thresholds"))

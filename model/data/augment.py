@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random views of faces: mirrored, turned, sheared, framed anew, other light, blur and patches.
+
+Everything happens on a whole batch at once. Points and their masks follow the pixels. The network
+sees grey pictures, hence saturation and hue appear only as what they do to grey: another tone
+curve, contrast and brightness.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn.functional import affine_grid, avg_pool2d, conv2d, grid_sample
+
+from host.face.landmarks import MIRROR
+
+TURN = math.radians(13)  #: standard deviation of the rotation, which ends at 2.2 times this
+SHEAR, STRETCH = 0.1, 0.08
+ZOOM, SHIFT = 0.18, 0.12  #: most that the square misses, about as host.face.detect scatters
+MARGIN = 1.2  #: side of the network's square over the longer side of the landmarks' box
+MOTION = 7  #: pixels of the longest motion blur
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Faces with what is known about them; all tensors have B as their first dimension."""
+
+    images: Tensor
+    """(B, 1, S, S) in 0..1."""
+    landmarks: Tensor
+    """(B, 98, 2), fractions of the image."""
+    mask: Tensor
+    """(B, 98) bool, which points are known."""
+    pose: Tensor
+    """(B, 3) yaw, pitch and roll in radians, nan where unknown."""
+    attributes: Tensor
+    """(B, 6) bool."""
+    weights: Tensor
+    """(B,) weights in the loss."""
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All of them, in the order of the fields."""
+        return (self.images, self.landmarks, self.mask, self.pose, self.attributes, self.weights)
+
+    def part(self, chosen: slice) -> Batch:
+        """Some of the faces."""
+        return Batch(*(t[chosen] for t in self.tensors()))
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on ``device``."""
+        return Batch(*(t.to(device) for t in self.tensors()))
+
+
+def join(batches: list[Batch]) -> Batch:
+    """The faces of all batches, in order."""
+    return Batch(*(torch.cat(t) for t in zip(*(b.tensors() for b in batches), strict=True)))
+
+
+def augment(
+    batch: Batch, framed: bool, size: int, generator: torch.Generator, strength: float = 1.0
+) -> Batch:
+    """Changed copies of the faces, pictures (B, 1, size, size).
+
+    framed: see :func:`view`. generator: the only source of randomness. strength: 1 is the usual,
+    0 changes nothing but the mirroring.
+    """
+    batch = view(flip(batch, generator), framed, size, generator, strength)
+    images = sharpness(light(batch.images, generator, strength), generator, strength)
+    images = noise(images, generator, strength)
+    return replace(batch, images=patch(images, generator, 0.3 * strength))
+
+
+def _uniform(generator: torch.Generator, count: int, low: float, high: float) -> Tensor:
+    """(count, 1, 1, 1) numbers between ``low`` and ``high``."""
+    return low + (high - low) * torch.rand(count, 1, 1, 1, generator=generator)
+
+
+# -- geometry --------------------------------------------------------------------------------------
+
+
+def flip(batch: Batch, generator: torch.Generator) -> Batch:
+    """Mirror about half of the faces left to right."""
+    chosen = torch.rand(len(batch.images), generator=generator) < 0.5
+    table = torch.from_numpy(MIRROR)
+    mirrored = batch.landmarks[:, table] * torch.tensor([-1.0, 1.0]) + torch.tensor([1.0, 0.0])
+    rows = chosen[:, None]
+    return replace(
+        batch,
+        images=torch.where(chosen[:, None, None, None], batch.images.flip(3), batch.images),
+        landmarks=torch.where(rows[..., None], mirrored, batch.landmarks),
+        mask=torch.where(rows, batch.mask[:, table], batch.mask),
+        pose=torch.where(rows, batch.pose * torch.tensor([-1.0, 1, -1]), batch.pose),
+    )
+
+
+def box(landmarks: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Middle (B, 2) and longer side (B,) of the known landmarks' box."""
+    far = torch.full_like(landmarks, 1e3)
+    low = torch.where(mask[..., None], landmarks, far).amin(1)
+    high = torch.where(mask[..., None], landmarks, -far).amax(1)
+    return (low + high) / 2, (high - low).amax(1)
+
+
+def view(
+    batch: Batch,
+    framed: bool,
+    size: int,
+    generator: torch.Generator | None = None,
+    strength: float = 1.0,
+) -> Batch:
+    """The square that the network sees, (B, 1, size, size), and the points in it.
+
+    framed: the square is the whole picture; else MARGIN times the box of the points, which are
+    turned first. With a ``generator`` the face is turned, sheared and stretched, and the square
+    misses its place and size a little; without one the view is plain.
+    """
+    count = len(batch.images)
+    turn, angle = torch.eye(2).repeat(count, 1, 1), torch.zeros(count)
+    if generator is not None:
+        turn, angle = random_turn(count, generator, strength)
+    points = (batch.landmarks - 0.5) @ turn.transpose(1, 2)
+    if framed:
+        middle, side = torch.zeros(count, 2), torch.ones(count)
+    else:
+        middle, side = box(points, batch.mask)
+        side = MARGIN * side
+    if generator is not None:
+        zoom = _uniform(generator, count, -ZOOM, ZOOM).view(count) * strength
+        missed = SHIFT * strength * (2 * torch.rand(count, 2, generator=generator) - 1)
+        side = side * zoom.exp()
+        middle = middle + side[:, None] * missed
+    # a result point r shows the source point inverse(turn) @ (side * (r - 0.5) + middle) + 0.5;
+    # affine_grid counts from -1 to 1, hence the factor 2
+    inverse = torch.linalg.inv(turn)
+    theta = torch.cat([inverse * side[:, None, None], 2 * inverse @ middle[:, :, None]], 2)
+    grid = affine_grid(theta, [count, 1, size, size], align_corners=False)
+    return replace(
+        batch,
+        images=grid_sample(batch.images, grid, padding_mode="zeros", align_corners=False),
+        landmarks=(points - middle[:, None]) / side[:, None, None] + 0.5,
+        pose=batch.pose + torch.stack([0 * angle, 0 * angle, angle], 1),
+    )
+
+
+def random_turn(count: int, generator: torch.Generator, strength: float) -> tuple[Tensor, Tensor]:
+    """Matrices (count, 2, 2) that turn, shear and stretch, and their angles (count,)."""
+    angle = torch.randn(count, generator=generator).clamp(-2.2, 2.2) * TURN * strength
+    cos, sin = angle.cos(), angle.sin()
+    turn = torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], 1)
+    stretch = (_uniform(generator, count, -STRETCH, STRETCH).view(count) * strength).exp()
+    change = torch.diag_embed(torch.stack([stretch, 1 / stretch], 1))
+    change[:, 0, 1] = _uniform(generator, count, -SHEAR, SHEAR).view(count) * strength
+    return turn @ change, angle
+
+
+# -- grey levels -----------------------------------------------------------------------------------
+
+
+def light(images: Tensor, generator: torch.Generator, strength: float = 1.0) -> Tensor:
+    """Another tone curve, contrast and brightness."""
+    count = len(images)
+    images = images.clamp(1e-3, 1) ** (_uniform(generator, count, -0.45, 0.45) * strength).exp()
+    middle = images.mean((2, 3), keepdim=True)
+    images = middle + (images - middle) * (1 + _uniform(generator, count, -0.4, 0.35) * strength)
+    return (images + _uniform(generator, count, -0.13, 0.13) * strength).clamp(0, 1)
+
+
+def _blurred(images: Tensor, width: int) -> Tensor:
+    return avg_pool2d(images, width, 1, width // 2, count_include_pad=False)
+
+
+def sharpness(images: Tensor, generator: torch.Generator, strength: float = 1.0) -> Tensor:
+    """Blurred or sharpened; some with stronger edges, some with a strong blur, some in motion."""
+    count = len(images)
+    soft = _blurred(images, 3)
+    softer = _blurred(soft, 5)
+    choice = _uniform(generator, count, 0, 1)
+    changed = images + (soft - images) * _uniform(generator, count, -0.5, 1.0)
+    edges = images + (images - softer) * _uniform(generator, count, 0.2, 0.8)
+    moved = motion_blur(images, generator)
+    changed = torch.where(choice < 0.1, edges, changed)
+    changed = torch.where((choice > 0.1) & (choice < 0.22), softer, changed)
+    changed = torch.where(choice > 0.92, moved, changed)
+    return torch.lerp(images, changed, strength).clamp(0, 1)
+
+
+def motion_blur(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Each picture smeared along a line of a random direction, up to MOTION pixels long."""
+    count = len(images)
+    angle = _uniform(generator, count, 0, math.pi)
+    half = _uniform(generator, count, 1, MOTION / 2)
+    at = torch.arange(MOTION) - MOTION // 2
+    across = at[None, None, :, None] * angle.cos() - at[None, None, None, :] * angle.sin()
+    along = at[None, None, :, None] * angle.sin() + at[None, None, None, :] * angle.cos()
+    kernels = (1 - across.abs()).clamp_min(0) * (along.abs() <= half)
+    kernels = kernels / kernels.sum((2, 3), keepdim=True)
+    smeared = conv2d(images.transpose(0, 1), kernels, padding=MOTION // 2, groups=count)
+    return smeared.transpose(0, 1)
+
+
+def noise(images: Tensor, generator: torch.Generator, strength: float = 1.0) -> Tensor:
+    """Gaussian noise of up to 3 % of the range."""
+    level = _uniform(generator, len(images), 0, 0.03) * strength
+    return (images + torch.randn(images.shape, generator=generator) * level).clamp(0, 1)
+
+
+def patch(images: Tensor, generator: torch.Generator, share: float = 0.3) -> Tensor:
+    """Cover a rectangle of about ``share`` of the images with one grey level."""
+    count, side = len(images), images.shape[-1]
+    at = torch.arange(side)[None] / side
+    masks = []
+    for _ in range(2):
+        middle = _uniform(generator, count, 0, 1).view(count, 1)
+        half = _uniform(generator, count, 0.04, 0.18).view(count, 1)
+        masks.append((at - middle).abs() < half)
+    chosen = _uniform(generator, count, 0, 1) < share
+    cover = masks[0][:, None, :, None] & masks[1][:, None, None, :] & chosen
+    return torch.where(cover, _uniform(generator, count, 0, 1), images)

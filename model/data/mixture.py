@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The faces of a training: from the mix of a configuration to batches."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from rich.console import Console
+from rich.progress import Progress
+
+from host.common.errors import UserError
+from model.data.augment import Batch, augment, join, view
+from model.data.crops import Crops, cached_crops, from_procedural
+from model.data.registry import PROCEDURAL, training_faces
+from model.faces.cache import make_chunks, read_chunks
+from model.faces.render import Faces
+
+if TYPE_CHECKING:
+    from model.training.config import TrainConfig
+
+HELD_OUT_SEED = 1_000_000  #: added to the seed for the faces that are only measured
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Several sets of crops, each with how often an epoch shows them."""
+
+    parts: tuple[Crops, ...]
+    repeats: tuple[float, ...]
+
+    def order(self, seed: int, epoch: int) -> Indices:
+        """Random order of an epoch: rows (part, face). A fraction of a repeat is a random part."""
+        rng = np.random.default_rng((seed, epoch))
+        rows = []
+        for number, (crops, repeats) in enumerate(zip(self.parts, self.repeats, strict=True)):
+            whole, rest = int(repeats), round((repeats - int(repeats)) * len(crops))
+            chosen = np.tile(np.arange(len(crops)), whole)
+            chosen = np.concatenate([chosen, rng.permutation(len(crops))[:rest]])
+            rows.append(np.stack([np.full(len(chosen), number), chosen], 1))
+        return rng.permutation(np.concatenate(rows))
+
+    @property
+    def epoch_length(self) -> int:
+        """Faces that an epoch shows."""
+        return len(self.order(0, 0))
+
+    def batch(self, rows: Indices, size: int, generator: torch.Generator, strength: float) -> Batch:
+        """The faces of ``rows``, changed at random unless ``strength`` is 0; sorted by part."""
+        batches = []
+        for number, crops in enumerate(self.parts):
+            chosen = rows[rows[:, 0] == number, 1]
+            if len(chosen):
+                raw = as_batch(crops, chosen)
+                change = augment if strength else _plain
+                batches.append(change(raw, crops.framed, size, generator, strength))
+        return join(batches)
+
+    def mean_shape(self) -> torch.Tensor:
+        """Mean of the landmarks as the network sees them, (98, 2)."""
+        total, count = torch.zeros(98, 2), torch.zeros(98, 1)
+        for crops in self.parts:
+            seen = view(as_batch(crops, np.arange(min(len(crops), 2000))), crops.framed, 8)
+            total += (seen.landmarks * seen.mask[..., None]).sum(0)
+            count += seen.mask.sum(0)[:, None]
+        return torch.where(count > 0, total / count.clamp_min(1), torch.full_like(total, 0.5))
+
+    def attribute_shares(self) -> torch.Tensor:
+        """Part of all faces with each attribute, (6,)."""
+        flags = np.concatenate([crops.attributes for crops in self.parts])
+        return torch.from_numpy(flags.mean(0)).float()
+
+
+def load_mixture(
+    config: TrainConfig, roots: Mapping[str, Path], cache: Path
+) -> tuple[Mixture, Crops]:
+    """As :func:`collect`, with a progress bar and remarks on stderr."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True) as progress:
+        return collect(config, roots, cache, progress, console.print)
+
+
+def endless(mixture: Mixture, batch: int, size: int, seed: int, strength: float) -> Iterator[Batch]:
+    """Batches without end, epoch after epoch in another order."""
+    generator = torch.Generator().manual_seed(seed)
+    for epoch in itertools.count():
+        order = mixture.order(seed, epoch)
+        if len(order) < batch:
+            raise UserError(f"batch={batch} is more than the {len(order)} faces; use fewer")
+        for start in range(0, len(order) - batch + 1, batch):
+            yield mixture.batch(order[start : start + batch], size, generator, strength)
+
+
+def calibration_images(mixture: Mixture, count: int, size: int, seed: int) -> torch.Tensor:
+    """At most ``count`` faces of an epoch seen plainly, in whole bytes over 255: (N, 1, S, S)."""
+    rows = mixture.order(seed, 0)[:count]
+    images = mixture.batch(rows, size, torch.Generator(), 0.0).images
+    return (images * 255).round() / 255
+
+
+def _plain(
+    batch: Batch, framed: bool, size: int, generator: torch.Generator, strength: float
+) -> Batch:
+    return view(batch, framed, size)
+
+
+def as_batch(crops: Crops, chosen: Indices) -> Batch:
+    """Faces of ``crops`` as they are, pictures (B, 1, S, S) in 0..1."""
+    part = crops.part(chosen)
+    return Batch(
+        torch.from_numpy(np.array(part.images)).float()[:, None] / 255,
+        torch.from_numpy(part.landmarks),
+        torch.from_numpy(part.mask),
+        torch.from_numpy(part.pose),
+        torch.from_numpy(part.attributes),
+        torch.from_numpy(part.weights),
+    )
+
+
+def collect(
+    config: TrainConfig,
+    roots: Mapping[str, Path],
+    cache: Path,
+    progress: Progress,
+    tell: Callable[[str], None],
+) -> tuple[Mixture, Crops]:
+    """Faces to train on and faces to measure on.
+
+    roots: folder of each source of real faces; sources of the mix without one are left out.
+    cache: folder of crops and procedural faces. tell: gets lines about what was left out.
+    Measured are the faces of wflw that are held back, else procedural faces, else a part of the
+    first source. UserError: nothing to train on, or a root for a source that is not in the mix.
+    """
+    check_roots(config, roots)
+    parts, repeats, held = [], [], None
+    for source, times in config.mix:
+        if source == PROCEDURAL:
+            crops = procedural(config.faces, config.seed, config.threads, cache, progress)
+        elif source in roots:
+            crops = real(source, roots[source], cache, progress, tell)
+        else:
+            tell(f"{source} is left out: no folder given with --data {source}=FOLDER")
+            continue
+        if source == "wflw" and config.held_back:
+            crops, held = hold_back(crops, config.held_back)
+        parts.append(crops)
+        repeats.append(times)
+    if not parts:
+        raise UserError(
+            "nothing to train on; give the folder of a source with --data SOURCE=FOLDER, "
+            f"the sources are {', '.join(config.sources)}"
+        )
+    if held is None and PROCEDURAL in config.sources:
+        seed = config.seed + HELD_OUT_SEED
+        held = procedural(config.held_out, seed, config.threads, cache, progress)
+    elif held is None:
+        parts[0], held = hold_back(parts[0], config.held_back or 8)
+    return Mixture(tuple(parts), tuple(repeats)), held
+
+
+def check_roots(config: TrainConfig, roots: Mapping[str, Path]) -> None:
+    """Raise UserError for a folder of a source that the configuration does not use."""
+    for source in roots:
+        if source not in config.sources or source == PROCEDURAL:
+            allowed = [s for s in config.sources if s != PROCEDURAL] or ["none"]
+            raise UserError(
+                f"--data {source}: this configuration does not read {source}; it reads "
+                f"{', '.join(allowed)}"
+            )
+
+
+def real(
+    source: str, root: Path, cache: Path, progress: Progress, tell: Callable[[str], None]
+) -> Crops:
+    """Crops of a source of photographs; says what it left out."""
+    listing = training_faces(source, root)
+    task = progress.add_task(f"{source}: crops", total=len(listing.records))
+    crops = cached_crops(listing, cache, lambda done: progress.update(task, completed=done))
+    progress.remove_task(task)
+    tell(f"{source}: {len(crops)} faces")
+    if listing.problems:
+        shown = "; ".join(listing.problems[:3])
+        tell(f"{source}: {len(listing.problems)} faces left out: {shown}")
+    return crops
+
+
+def hold_back(crops: Crops, every: int) -> tuple[Crops, Crops]:
+    """Split off one face in ``every``: the faces that stay, and those held back."""
+    held = np.arange(len(crops)) % every == 0
+    if held.all():
+        raise UserError(f"{crops.name} has {len(crops)} face(s), too few to hold one back")
+    return crops.part(np.flatnonzero(~held)), crops.part(np.flatnonzero(held))
+
+
+def procedural(count: int, seed: int, workers: int, cache: Path, progress: Progress) -> Crops:
+    """``count`` procedural faces of ``seed`` from the cache, made where missing."""
+    return from_procedural(procedural_faces(count, seed, workers, cache, progress))
+
+
+def procedural_faces(count: int, seed: int, workers: int, cache: Path, progress: Progress) -> Faces:
+    """The same as :class:`model.faces.render.Faces`."""
+    task = progress.add_task(f"{count} faces", total=None)
+    paths = []
+    for path in make_chunks(cache, count, seed, workers):
+        paths.append(path)
+        progress.advance(task)
+    progress.remove_task(task)
+    return read_chunks(paths, count)

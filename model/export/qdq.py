@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The QONNX network as a QDQ file for onnxruntime, with an open batch dimension.
+
+Batch normalisation goes into the scale of the weights and an INT32 bias, so that onnxruntime can
+fuse every convolution into an integer kernel; INT8 tensors become UINT8 with zero point 128 (its
+x86 kernels take no signed activations). Integers differ from the reference only where its
+floating-point requantisation rounds another way. On x86 without VNNI onnxruntime's kernels
+saturate sums of two UINT8 x INT8 products; open the session with the configuration entry
+"session.x64quantprecision" = "1".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+from qonnx.core.modelwrapper import ModelWrapper
+
+from host.common.atomic import replacing
+from model.export.integer import batch_norm_affine
+from model.export.qonnx import Float64, attribute, constant, load_qonnx, quant_info
+
+BIAS_LIMIT = 2.0**30  #: INT32 biases stay below, with room for the accumulator
+
+
+class _Writer:
+    """Builds the QDQ graph node by node; tensor names are those of the QONNX file."""
+
+    def __init__(self, source: ModelWrapper) -> None:
+        self.source = source
+        self.nodes: list[NodeProto] = []
+        self.constants: list[TensorProto] = []
+        self.aliases: dict[str, str] = {}  # tensors of the file that are another one here
+        self.handlers: dict[str, Callable[[NodeProto], None]] = {
+            "Quant": self.quant,
+            "Conv": self.conv,
+            "Gemm": self.gemm,
+            "BatchNormalization": self.skip,  # folded into the convolution before it
+            "Relu": self.skip,  # the unsigned quantiser behind it clips at 0
+        }
+
+    def write(self) -> onnx.ModelProto:
+        graph = self.source.graph
+        for node in graph.node:
+            self.handlers.get(node.op_type, self.copy)(node)
+        entries = []
+        for info in (graph.input[0], graph.output[0]):
+            shape = ["N", *self.source.get_tensor_shape(info.name)[1:]]
+            entries.append(helper.make_tensor_value_info(info.name, TensorProto.FLOAT, shape))
+        result = helper.make_graph(self.nodes, "qdq", entries[:1], entries[1:], self.constants)
+        opset = helper.make_opsetid("", 17)
+        return helper.make_model(result, opset_imports=[opset], ir_version=8)
+
+    # -- pieces ------------------------------------------------------------------------------------
+
+    def constant(self, name: str, value: npt.NDArray[np.generic]) -> str:
+        self.constants.append(numpy_helper.from_array(value, name))
+        return name
+
+    def emit(self, kind: str, inputs: list[str], output: str, **attributes: object) -> str:
+        self.nodes.append(
+            helper.make_node(kind, inputs, [output], f"{kind}_{output}", **attributes)
+        )
+        return output
+
+    def named(self, name: str) -> str:
+        return self.aliases.get(name, name)
+
+    def integers(self, name: str, values: npt.NDArray[np.generic], scale: Float64) -> str:
+        """A constant that is dequantised along axis 0; returns the float tensor's name."""
+        parts = [
+            self.constant(f"{name}_int", values),
+            self.constant(f"{name}_scale", scale.astype(np.float32)),
+            self.constant(f"{name}_zero", np.zeros(len(scale), values.dtype)),
+        ]
+        return self.emit("DequantizeLinear", parts, name, axis=0)
+
+    def scale_of(self, name: str) -> Float64:
+        return quant_info(self.source, self.source.find_producer(name)).scale.reshape(-1)
+
+    def weight_integers(self, name: str) -> Float64:
+        """Weights behind the Quant node that writes ``name``, in steps of their scale."""
+        node = self.source.find_producer(name)
+        info = quant_info(self.source, node)
+        return np.clip(np.rint(constant(self.source, node, 0, "weights") / info.scale), -127, 127)
+
+    # -- one method an operation -------------------------------------------------------------------
+
+    def skip(self, node: NodeProto) -> None:
+        self.aliases[node.output[0]] = self.named(node.input[0])
+
+    def copy(self, node: NodeProto) -> None:
+        clone = NodeProto()
+        clone.CopyFrom(node)
+        clone.input[:] = [self.named(name) for name in node.input]
+        self.nodes.append(clone)
+
+    def quant(self, node: NodeProto) -> None:
+        if self.source.get_initializer(node.input[0]) is not None:
+            return  # weights: written with their layer
+        name, info = node.output[0], quant_info(self.source, node)
+        zero = 128 if info.signed else 0
+        grid = [
+            self.constant(f"{name}_scale", info.scale.reshape(()).astype(np.float32)),
+            self.constant(f"{name}_zero", np.array(zero, np.uint8)),
+        ]
+        stepped = self.emit("QuantizeLinear", [self.named(node.input[0]), *grid], f"{name}_int")
+        self.emit("DequantizeLinear", [stepped, *grid], name)
+
+    def conv(self, node: NodeProto) -> None:
+        norm = self.source.find_consumers(node.output[0])[0]
+        gain, offset = batch_norm_affine(self.source, norm)
+        step, scale = self.scale_of(node.input[0]), self.scale_of(node.input[1]) * gain
+        folded = np.maximum(np.abs(scale), np.abs(offset) / step / BIAS_LIMIT + 1e-30)
+        weights = self.weight_integers(node.input[1])
+        weights = np.rint(weights * (scale / folded).reshape(-1, 1, 1, 1)).astype(np.int8)
+        bias = np.rint(offset / (step * folded)).astype(np.int32)
+        name = node.output[0]
+        inputs = [
+            self.named(node.input[0]),
+            self.integers(f"{name}_weight", weights, folded),
+            self.integers(f"{name}_bias", bias, step * folded),
+        ]
+        kept = {a.name: attribute(node, a.name) for a in node.attribute}
+        self.emit("Conv", inputs, name, **kept)
+
+    def gemm(self, node: NodeProto) -> None:
+        name = node.output[0]
+        weights = self.weight_integers(node.input[1]).astype(np.int8)
+        inputs = [
+            self.named(node.input[0]),
+            self.integers(f"{name}_weight", weights, self.scale_of(node.input[1])),
+            self.constant(
+                f"{name}_bias", constant(self.source, node, 2, "bias").astype(np.float32)
+            ),
+        ]
+        self.emit("Gemm", inputs, name, transB=1)
+
+
+def write_qdq(source: Path, path: Path) -> None:
+    """Write the QONNX file ``source`` as QDQ to ``path``; inputs and outputs keep their names."""
+    model = _Writer(load_qonnx(source)).write()
+    onnx.checker.check_model(model, full_check=True)
+    with replacing(path) as partial:
+        onnx.save(model, partial)

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checkpoint files: {"config": arguments of PFLD, "state_dict": weights}, "quantised" for twins."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import torch
+
+from host.common.atomic import replacing
+from host.common.errors import UserError
+from model.network.pfld import PFLD
+from model.network.quantised import build_twin
+
+
+def save(content: dict[str, object], path: Path) -> None:
+    """Write with torch.save; ``path`` is whole or as it was."""
+    with replacing(path) as partial:
+        torch.save(content, partial)
+
+
+def save_twin(twin: PFLD, path: Path) -> None:
+    """Write the twin's config and state to ``path``."""
+    save({"config": twin.config(), "quantised": True, "state_dict": twin.state_dict()}, path)
+
+
+def load_twin(path: Path) -> PFLD:
+    """The INT8 twin in ``path``; UserError for a file that ``save_twin`` has not written."""
+    content = read_checkpoint(path)
+    if not content.get("quantised"):
+        raise UserError(
+            f"{path} holds an FP32 network; quantise it first with `python -m model ptq`"
+        )
+    twin = build_twin(content["config"]).eval()
+    twin.load_state_dict(content["state_dict"])
+    return twin
+
+
+def load_network(path: Path) -> PFLD:
+    """The FP32 network in the training checkpoint ``path``; UserError for any other file."""
+    content = read_checkpoint(path)
+    if content.get("quantised"):
+        raise UserError(f"{path} is quantised already; give the FP32 checkpoint of the training")
+    branch = any(name.startswith("pose.") for name in content["state_dict"])
+    network = PFLD(**content["config"], pose_branch=branch).eval()
+    network.load_state_dict(content["state_dict"])
+    return network
+
+
+def average(first: Path, second: Path, share: float) -> PFLD:
+    """The FP32 network between two: (1 - share) of the weights in ``first``, share of ``second``.
+
+    One must have been trained on from the other; the mean then keeps much of what each is good at
+    (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022).
+
+    Raises:
+        UserError: share is not from 0 to 1, or the networks differ in more than their weights.
+    """
+    if not 0 <= share <= 1:
+        raise UserError(f"share={share:g}; give a number from 0 to 1")
+    network, other = load_network(first), load_network(second)
+    mine, yours = network.state_dict(), other.state_dict()
+    if network.config() != other.config() or mine.keys() != yours.keys():
+        raise UserError(f"{first} and {second} are not the same network; average stages of one")
+    for name, value in mine.items():
+        if value.is_floating_point():
+            value.lerp_(yours[name], share)
+    return network
+
+
+def read_checkpoint(path: Path) -> dict[str, object]:
+    """Content of a checkpoint with the keys config and state_dict; UserError for another file."""
+    if not path.is_file():
+        raise UserError(f"there is no checkpoint {path}")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+        raise UserError(f"{path} is not a checkpoint of this project: {error}") from error
+    if not isinstance(content, dict) or not {"config", "state_dict"} <= content.keys():
+        raise UserError(f"{path} is not a checkpoint: it needs the keys config and state_dict")
+    return content

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A lint of the scripts for Vivado: run in tclsh with a stand-in that knows its commands."""
+
+import re
+import shutil
+import subprocess
+import tkinter
+
+import pytest
+
+from build_flows.board import bitstream
+from build_flows.board.bitstream import legal_clock, write_project
+from build_flows.board.overlay import ADDRESSES, settings
+from host.common.errors import UserError
+from tests.build_flows.board import tiny
+
+TCLSH = shutil.which("tclsh")
+pytestmark = pytest.mark.skipif(TCLSH is None, reason="tclsh is not installed")
+BOARDS = "xilinx.com:kv260_som:part0:1.3 xilinx.com:kv260_som:part0:1.4"
+BUSES = ("s_axil", "s_axis", "m_axis")
+STANDIN = tiny.__file__.replace("tiny.py", "standin.tcl")
+
+
+@pytest.fixture
+def project(tiny_design, tmp_path):
+    return write_project(tiny_design, tmp_path / "vivado", "tiny", "xck26-sfvc784-2LV-c", 250)
+
+
+def run(project, script, version="2022.2", boards=BOARDS, slacks="0.1", progress=(), failing=""):
+    """Exit code, output, and the commands as (name, options, others)."""
+    top = (project.folder / "rtl" / "landmarks.v").read_text()
+    pins = [pin for pin in re.findall(r"put +wire (\w+)", top) if not pin.startswith(BUSES)]
+    runs = {"synth_1": "0%", "impl_1": "0%", **dict(progress)}
+    record = project.folder / "record"
+    start = project.folder / "start.tcl"
+    start.write_text(
+        f"set version {{{version}}}\nset boards {{{boards}}}\nset slacks {{{slacks}}}\n"
+        f"set top_buses {{{' '.join(BUSES)}}}\nset top_pins {{{' '.join(pins)}}}\n"
+        f"set progress {{{' '.join(f'{k} {v}' for k, v in runs.items())}}}\n"
+        f"set failing {{{failing}}}\nset record {record}\nsource {STANDIN}\n"
+        f"source {project.folder / script}\nexit 0\n"
+    )
+    done = subprocess.run(
+        [TCLSH, str(start)], capture_output=True, text=True, cwd=project.folder.parent
+    )
+    tcl = tkinter.Tcl()
+    lines = record.read_text().splitlines() if record.is_file() else []
+    commands = [tuple(map(tcl.splitlist, (tcl.splitlist(line)))) for line in lines]
+    return done.returncode, done.stdout + done.stderr, [(c[0][0], c[1], c[2]) for c in commands]
+
+
+def test_the_build_runs_to_the_bitstream(project):
+    code, output, commands = run(project, "build.tcl")
+    assert code == 0, output
+    assert (project.folder / "out" / "landmarks.bit").is_file()
+    assert (project.folder / "out" / "landmarks.hwh").is_file()
+    result = bitstream.read_result(project.folder / "reports" / "result.txt")
+    assert result["strategy"] == bitstream.STRATEGIES[0]
+    names = [name for name, *_ in commands]
+    assert names.count("launch_runs") == 2
+    assert names.index("validate_bd_design") < names.index("launch_runs")
+    (boards,) = [o[1] for n, _, o in commands if n == "set_property" and o[0] == "board_part"]
+    assert boards.endswith("1.4")  # the newest
+
+
+def connected(commands, name):
+    return {pin for n, _, pins in commands if n == name for pin in pins}
+
+
+def test_every_bus_clock_and_reset_is_connected(project):
+    _, _, commands = run(project, "build.tcl")
+    buses = connected(commands, "connect_bd_intf_net")
+    pins = connected(commands, "connect_bd_net")
+    assert {f"landmarks_0/{bus}" for bus in BUSES} <= buses
+    top = (project.folder / "rtl" / "landmarks.v").read_text()
+    names = re.findall(r"put +wire (?:\[\d+:0\] )?(\w+)", top)
+    assert {name.rpartition("_")[0] for name in names if "_" in name} == set(BUSES)
+    assert {f"landmarks_0/{name}" for name in names if "_" not in name} <= pins
+    dma = {f"axi_dma_0/{n}" for n in ("M_AXIS_MM2S", "S_AXIS_S2MM", "S_AXI_LITE", "M_AXI_MM2S",
+                                      "M_AXI_S2MM")}  # fmt: skip
+    assert dma <= buses
+    assert {"axi_dma_0/axi_resetn", "axi_dma_0/m_axi_mm2s_aclk", "ps/pl_ps_irq0"} <= pins
+
+
+def test_the_address_map_is_that_of_the_settings(project, tiny_design):
+    _, _, commands = run(project, "build.tcl")
+    found = {}
+    for name, options, others in commands:
+        values = dict(zip(options[::2], options[1::2], strict=True))
+        if name == "assign_bd_address" and "-offset" in values:
+            cell = others[0].partition("/")[0]
+            found[cell] = {"offset": int(values["-offset"], 0), "size": int(values["-range"], 0)}
+    assert found == settings(tiny.SETTINGS, tiny_design, 250.0, {})["addresses"]
+    assert set(found) == set(ADDRESSES)
+
+
+def test_what_is_finished_is_kept(project):
+    run(project, "build.tcl")
+    others = {f"impl_{name}": "0%" for name in bitstream.STRATEGIES[1:]}
+    done = {"synth_1": "100%", "impl_1": "40%", **others}
+    code, output, commands = run(project, "build.tcl", progress=done)
+    assert code == 0, output
+    names = [name for name, *_ in commands]
+    assert "create_bd_cell" not in names
+    assert [o for n, _, o in commands if n == "launch_runs"] == [("impl_1",)]
+    assert [o for n, _, o in commands if n == "reset_run"] == [("impl_1",)]
+    assert "synth_1: kept" in output
+
+
+def test_strategies_are_tried_in_turn(project):
+    code, output, commands = run(project, "build.tcl", slacks="-0.2 -0.1 0.05")
+    assert code == 0, output
+    launched = [o[0] for n, _, o in commands if n == "launch_runs"]
+    assert launched == ["synth_1", "impl_1", *(f"impl_{s}" for s in bitstream.STRATEGIES[1:3])]
+    result = bitstream.read_result(project.folder / "reports" / "result.txt")
+    assert result["strategy"] == bitstream.STRATEGIES[2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"version": "2022.1"}, "Vivado 2022.1 is too old; use 2022.2 or later"),
+        ({"version": "2021.2_AR12345"}, "Vivado 2021.2_AR12345 is too old"),
+        ({"boards": ""}, "no board files of the KV260 SOM"),
+        ({"slacks": "-1 -1 -1 -1 -1"}, "timing not met with any strategy"),
+        ({"failing": "synth_1"}, "synth_1 ended with .synth_design ERROR.; see .*1/runme.log"),
+    ],
+)
+def test_failures_are_one_line(project, changes, message):
+    code, output, _ = run(project, "build.tcl", **changes)
+    assert code == 1
+    assert re.search(rf"ERROR: \[landmarks\] {message}", output), output
+    assert not (project.folder / "out" / "landmarks.bit").exists()
+
+
+@pytest.mark.parametrize(("version", "slack"), [("2022.2", "0.3"), ("2025.1", "-0.3")])
+def test_out_of_context(project, version, slack):
+    code, output, commands = run(project, "out_of_context.tcl", version, slacks=slack)
+    assert code == 0, output
+    assert ("timing is not met" in output) == (float(slack) < 0)
+    result = bitstream.read_result(project.folder / "out_of_context" / "result.txt")
+    assert (result["setup_slack_ns"], result["vivado"]) == (slack, version)
+    assert "set_property" not in [name for name, *_ in commands]
+
+
+def test_sources_name_their_memories_by_absolute_paths(project):
+    run(project, "out_of_context.tcl")
+    text = (project.folder / "out_of_context" / "src" / "accelerator.sv").read_text()
+    paths = re.findall(r'"([^"]+\.hex)"', text)
+    assert paths == [str(project.folder / "rtl" / f"{name}_file.hex") for name in "ab"]
+
+
+def test_the_standin_refuses_what_vivado_would(project):
+    wrong = project.folder / "wrong.tcl"
+    for text, message in (
+        ("create_bd_cell -kind ip x", "create_bd_cell has no option -kind"),
+        ("create_bd_cell -type", "create_bd_cell: -type lacks its value"),
+        ("create_bd_thing x", 'invalid command name "create_bd_thing"'),
+        ("add_files no.sv", "no file no.sv"),
+        ("puts $nothing", 'can\'t read "nothing": no such variable'),
+        ("create_bd_cell -type ip -vlnv xilinx.com:ip:axi_dma d; get_bd_pins d/x", "has no pin x"),
+    ):
+        wrong.write_text(text)
+        code, output, _ = run(project, "wrong.tcl")
+        assert code == 1
+        assert message in output
+
+
+def test_a_project_is_kept_until_its_inputs_change(tiny_design, project):
+    mark = project.folder / "out" / "mark"
+    mark.parent.mkdir()
+    mark.touch()
+    write_project(tiny_design, project.folder, "tiny", project.part, 250)
+    assert mark.exists()
+    write_project(tiny_design, project.folder, "tiny", project.part, 200)
+    assert not mark.exists()
+
+
+def test_clocks_of_the_board():
+    assert [legal_clock(clock) for clock in (250, 333, 166.5)] == [250, 333.333, 166.667]
+    with pytest.raises(UserError, match=r"CLK_MHZ=300 cannot be made from 1000 MHz; use one of 50"):
+        legal_clock(300)

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""FIFO depths from simulation: enough, and one that is too shallow is found and named."""
+
+import json
+
+import numpy as np
+import pytest
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
+
+from build_flows.design.generate import generate
+from build_flows.design.simulate import PRELOAD, provide_simulator
+from build_flows.design.sizing import before_pauses, short_branches, with_fifos
+from build_flows.design.stitch import Design, stitch
+from build_flows.flow import run_steps
+from build_flows.steps import STEPS
+from host.common.errors import ToolError
+
+
+@pytest.fixture(scope="module")
+def sized(small, tmp_path_factory):
+    """Folder of the small network's build with FIFOs, simulated with and without stalls."""
+    out = tmp_path_factory.mktemp("sized")
+    run_steps(STEPS, small, out, "simulate", lambda _: None, lambda _: None)
+    return out
+
+
+def model_of(build, step):
+    return ModelWrapper(str(build / step / "model.onnx"))
+
+
+def fifos(model):
+    return {n.name: n for n in model.graph.node if n.op_type == "Fifo"}
+
+
+def residual_fifo(build):
+    """Name of the FIFO on the short branch of the first residual add."""
+    branches = [name for name in short_branches(model_of(build, "fold")) if "Fork" in name]
+    found = fifos(model_of(build, "size")).values()
+    return next(node.name for node in found if node.input[0] == branches[0])
+
+
+def test_every_short_branch_and_pause_is_measured(sized):
+    folded = model_of(sized, "fold")
+    peaks = json.loads((sized / "size" / "fifos.json").read_text())["peaks"]
+    assert sorted(peaks) == sorted(short_branches(folded) + before_pauses(folded))
+    assert len(short_branches(folded)) == 12  # ten residual adds, two of three pooled vectors
+    assert len(before_pauses(folded)) == 16  # 3x3 windows
+    deep = [peaks[name] for name in short_branches(folded) if name.startswith("StreamFork")]
+    assert min(deep) > 16
+    depths = {n.input[0]: getCustomOp(n).depth for n in fifos(model_of(sized, "size")).values()}
+    assert depths == {name: n for name, n in peaks.items() if n >= 2}
+
+
+def test_sized_fifos_cost_no_cycle(sized):
+    unbounded = json.loads((sized / "size" / "fifos.json").read_text())["cycles_per_frame"]
+    timing = json.loads((sized / "simulate" / "timing.json").read_text())
+    assert timing["cycles_per_frame"] <= unbounded
+
+
+def run_with(sized, small, small_golden, tmp_path, name, depth):
+    """Simulate the design with one FIFO changed; memories are preloaded."""
+    model = model_of(sized, "fold")
+    fifo = fifos(model_of(sized, "size"))[name]
+    peaks = json.loads((sized / "size" / "fifos.json").read_text())["peaks"]
+    kept = {tensor: n for tensor, n in peaks.items() if n >= 2} | {fifo.input[0]: depth}
+    changed = with_fifos(model, kept)
+    folder = tmp_path / str(depth)
+    folder.mkdir()
+    stitch(generate(changed, small, folder), folder / "rtl", folder / "design")
+    simulator = provide_simulator(changed, folder / "design", folder, tmp_path / "cache")
+    return simulator.run(small_golden.images[:2], folder, options=PRELOAD)
+
+
+def test_a_shallow_fifo_is_named(sized, small, small_golden, tmp_path):
+    fifo = residual_fifo(sized)
+    stuck = rf"deadlock: {fifo} of depth 8 is full before StreamAdd_0, which waits for Requant_\d"
+    with pytest.raises(ToolError, match=stuck):
+        run_with(sized, small, small_golden, tmp_path, fifo, 8)
+
+
+@pytest.mark.slow
+def test_one_word_too_shallow(sized, small, small_golden, tmp_path):
+    """Between a depth that works and the next that does not, the flow names the FIFO."""
+    fifo = residual_fifo(sized)
+    works, stops = getCustomOp(fifos(model_of(sized, "size"))[fifo]).depth, 8
+    while works - stops > 1:
+        depth = (works + stops) // 2
+        try:
+            run = run_with(sized, small, small_golden, tmp_path, fifo, depth)
+            np.testing.assert_array_equal(run.found, small_golden.accumulators[:2])
+            works = depth
+        except ToolError as error:
+            stops, found = depth, str(error)
+    assert f"deadlock: {fifo} of depth {works - 1} is full before StreamAdd_0" in found
+
+
+def test_streams_of_the_design_are_complete(sized):
+    """Each stream has one source and one sink, and all of them are observed."""
+    design = Design.read(sized / "stitch" / "design")
+    model = model_of(sized, "stitch")
+    units = {node.name for node in model.graph.node}
+    assert {s.sink for s in design.streams} == units | {""}
+    nets = [s.net for s in design.streams]
+    assert len(set(nets)) == len(nets)

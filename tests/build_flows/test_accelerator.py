@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The full-width accelerator for the KV260: speed, budget, and a hundred faces to the bit."""
+
+import json
+
+import numpy as np
+import pytest
+from qonnx.core.modelwrapper import ModelWrapper
+
+from build_flows.config import ROOT, load_config
+from build_flows.design.simulate import PRELOAD, Simulator
+from build_flows.design.verify import compare
+from build_flows.flow import run_steps
+from build_flows.report import publish
+from build_flows.steps import STEPS
+from model.export.integer import integer_network
+from model.faces.render import make_faces
+
+CONFIG = "kv260_1x"
+FACES = 100
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def build():
+    """Folder of the finished build; one that is there is kept."""
+    out = ROOT / "build" / CONFIG
+    run_steps(STEPS, load_config(CONFIG), out, None, lambda _: None, lambda _: None)
+    publish(out / STEPS[-1].name, out)
+    return out
+
+
+def test_a_thousand_frames_a_second_within_the_budget(build):
+    report = json.loads((build / "report.json").read_text())
+    assert report["bit_exact"] is True
+    assert report["frames_checked"] >= 3
+    assert report["cycles_per_frame"] <= 250_000
+    assert report["fps"] >= 1000
+    assert report["budget"]["kept"] is True
+    assert all(row["origin"] for row in report["resources"].values())
+
+
+def test_a_hundred_faces_are_exact(build, tmp_path):
+    images = make_faces(FACES, seed=2_000_000).images
+    expected = integer_network(load_config(CONFIG).model).run(images).accumulators
+    model = ModelWrapper(str(build / "stitch" / "model.onnx"))
+    simulator = Simulator(build / "simulate" / "simulator", model, build / "stitch" / "design")
+    run = simulator.run(images, tmp_path, options=PRELOAD)
+    compare("accumulators", run.found, expected, f"simulation of {FACES} faces")
+    distances = np.diff(run.stats["frame_ends"])[2:]
+    assert distances.max() <= 250_000

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The step runner: order, resuming, failures that leave nothing half-done."""
+
+import errno
+import hashlib
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.util.basic import qonnx_make_model
+
+from build_flows.config import BuildConfig, load_config
+from build_flows.design.verify import Golden, compare
+from build_flows.flow import Step, run_steps
+from host.common.errors import UserError, VerifyError
+
+
+@pytest.fixture
+def cfg(tmp_path):
+    """A config with a model that negates its input, and the golden file of it."""
+    shape = [1, 2, 2, 1]
+    tensors = [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n in "xy"]
+    graph = helper.make_graph(
+        [helper.make_node("Neg", ["x"], ["y"])], "g", tensors[:1], tensors[1:]
+    )
+    path = tmp_path / "net.onnx"
+    ModelWrapper(qonnx_make_model(graph)).save(str(path))
+    images = np.arange(8, dtype=np.uint8).reshape(2, 2, 2)
+    golden = {"images": images, "accumulators": -images.reshape(2, 4).astype(np.int32)}
+    write_golden(path, **golden)
+    folding = tmp_path / "folding.json"
+    folding.write_text("{}")
+    return BuildConfig(name="t", model=path, folding=folding)
+
+
+def write_golden(model, **arrays):
+    sha = hashlib.sha256(model.read_bytes()).hexdigest()
+    np.savez(model.with_name(f"{model.stem}_golden.npz"), **({"model_sha256": sha} | arrays))
+
+
+def run(steps, cfg, out, until=None):
+    return run_steps(steps, cfg, out, until, lambda _: None, lambda _: None)
+
+
+def same(model, job):
+    (job.folder / "note.txt").write_text("written by the step")
+    return model
+
+
+def test_steps_run_in_order_and_are_kept(cfg, tmp_path):
+    out = tmp_path / "out"
+    steps = [Step("one", same), Step("two", same)]
+    assert [r.resumed for r in run(steps, cfg, out)] == [False, False]
+    assert [r.resumed for r in run(steps, cfg, out)] == [True, True]
+    assert (out / "two" / "note.txt").read_text() == "written by the step"
+
+
+def test_a_changed_file_reruns_what_reads_it(cfg, tmp_path):
+    out = tmp_path / "out"
+    steps = [Step("one", same), Step("two", same)]
+    run(steps, cfg, out)
+    (out / "one" / "note.txt").write_text("changed by hand")
+    assert [r.resumed for r in run(steps, cfg, out)] == [True, False]
+
+
+def test_until_stops_and_is_checked(cfg, tmp_path):
+    steps = [Step("one", same), Step("two", same)]
+    assert [r.name for r in run(steps, cfg, tmp_path / "out", "one")] == ["one"]
+    with pytest.raises(UserError, match="unknown step three; known are one, two"):
+        run(steps, cfg, tmp_path / "out", "three")
+
+
+@pytest.mark.parametrize(
+    "failure", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")]
+)
+def test_a_failed_step_leaves_nothing_that_is_trusted(cfg, tmp_path, failure):
+    def fails(model, job):
+        (job.folder / "half.txt").write_text("half")
+        raise failure
+
+    out = tmp_path / "out"
+    with pytest.raises(type(failure)):
+        run([Step("one", same), Step("two", fails)], cfg, out)
+    assert sorted(p.name for p in out.iterdir()) == ["one"]
+    assert [r.resumed for r in run([Step("one", same), Step("two", same)], cfg, out)] == [
+        True,
+        False,
+    ]
+
+
+def test_a_wrong_model_stops_with_tensor_index_and_values(cfg, tmp_path):
+    def corrupts(model, job):
+        model.graph.node[0].op_type = "Abs"
+        return model
+
+    with pytest.raises(
+        VerifyError, match=r"y\[0, 1\] is 1.0, the integer reference says -1 after bad"
+    ):
+        run([Step("bad", corrupts)], cfg, tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_compare_names_the_first_difference():
+    good = np.arange(6).reshape(2, 3)
+    bad = good.copy()
+    bad[1, 2] += 1
+    compare("t", good, good, "here")
+    with pytest.raises(
+        VerifyError, match=r"t\[1, 2\] is 6, the integer reference says 5 after here"
+    ):
+        compare("t", bad, good, "here")
+    with pytest.raises(VerifyError, match="shape"):
+        compare("t", good[:1], good, "here")
+
+
+def test_golden_must_belong_to_the_model(cfg):
+    write_golden(
+        cfg.model, images=np.zeros((2, 2, 2)), accumulators=np.zeros((2, 4)), model_sha256="0"
+    )
+    with pytest.raises(UserError, match="does not belong to net.onnx; export the model again"):
+        Golden.load(cfg)
+
+
+def test_golden_images_repeat(cfg):
+    images = np.arange(8, dtype=np.uint8).reshape(2, 2, 2)
+    repeated = Golden(images, images.reshape(2, 4).astype(np.int64)).repeated(3)
+    assert np.array_equal(repeated.images, images[[0, 1, 0]])
+    assert np.array_equal(repeated.accumulators, images.reshape(2, 4)[[0, 1, 0]])
+
+
+def test_damaged_golden(cfg):
+    cfg.golden.write_bytes(b"nonsense")
+    with pytest.raises(UserError, match="is no golden file"):
+        Golden.load(cfg)
+
+
+def test_config_errors(tmp_path, cfg):
+    with pytest.raises(UserError, match="no config nothing; known are .*demo"):
+        load_config("nothing")
+    file = tmp_path / "c.toml"
+    file.write_text("model = [")
+    with pytest.raises(UserError, match="is not TOML"):
+        load_config(str(file))
+    file.write_text('speed = 1\nmodel = "a"\n')
+    with pytest.raises(UserError, match="unknown key speed in .*; known are name, model, folding"):
+        load_config(str(file))
+    file.write_text('model = "a.onnx"\n')
+    with pytest.raises(UserError, match="lacks folding"):
+        load_config(str(file))
+    file.write_text('model = "a.onnx"\nfolding = "f.json"\n')
+    with pytest.raises(UserError, match="a.onnx does not exist; config c names it"):
+        load_config(str(file))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"clk_mhz": 1000.0}, "clk_mhz=1000.0 in t; allowed are 10 to 500"),
+        ({"frames": 2}, "frames=2 in t; simulate at least 3"),
+    ],
+)
+def test_config_ranges(cfg, values, message):
+    with pytest.raises(UserError, match=message):
+        BuildConfig(name="t", model=cfg.model, folding=cfg.folding, **values)

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Streamlining, mapping and folding: exact on a small network, clear on what they cannot take."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from onnx import helper
+from qonnx.core.datatype import DataType
+from qonnx.core.modelwrapper import ModelWrapper
+
+from build_flows.design.verify import verify
+from build_flows.flow import run_steps
+from build_flows.graph.folding import apply_table, read_table
+from build_flows.graph.mapping import map_to_kernels, signed_bits, sum_of_products
+from build_flows.graph.streamline import streamline
+from build_flows.steps import STEPS
+from host.common.errors import UserError, VerifyError
+from tests.build_flows.conftest import config_of, export_random
+from tests.build_flows.test_flow import write_golden
+
+PART = "xck26-sfvc784-2LV-c"
+
+
+@pytest.fixture
+def loaded(small_build):
+    return ModelWrapper(str(small_build / "load" / "model.onnx"))
+
+
+@pytest.fixture
+def mapped(small_build):
+    return ModelWrapper(str(small_build / "map" / "model.onnx"))
+
+
+def node_of(model, op_type):
+    return next(n for n in model.graph.node if n.op_type == op_type)
+
+
+def test_every_layer_becomes_a_kernel(mapped):
+    count = Counter(n.op_type for n in mapped.graph.node)
+    assert count["Requant"] == 56
+    assert count["Dense"] == 31
+    assert count["Depthwise"] == 13
+    assert count["StreamAdd"] == 10
+    assert count["StreamFork"] == 12
+    assert count["GlobalAccPool"] == 3
+    assert count["StreamConcat"] == 1
+    assert set(count) - {"FMPadding_rtl", "ConvolutionInputGenerator_rtl"} == {
+        "Requant", "Dense", "Depthwise", "StreamAdd", "StreamFork", "GlobalAccPool",
+        "StreamConcat",
+    }  # fmt: skip
+
+
+def test_one_wrong_weight_is_found(small_build, small_golden):
+    model = ModelWrapper(str(small_build / "streamline" / "model.onnx"))
+    matmul = [n for n in model.graph.node if n.op_type == "MatMul"][-1]
+    weights = model.get_initializer(matmul.input[1]).copy()
+    weights[:, 3] += 1
+    model.set_initializer(matmul.input[1], weights)
+    with pytest.raises(VerifyError, match=r"global_out\[0, 3\] is .* after streamline"):
+        verify(model, small_golden, "streamline")
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"Dense_1": {"SIMD": 5}}, "SIMD=5 does not divide the 72 channels of Dense_1; use"),
+        ({"Dense_1": {"kernel": "DPU"}}, "sets kernel=DPU of Dense_1; use Dense, MVAU"),
+        ({"Dense_1": {"ramStyle": "flash"}}, "sets ramStyle=flash of Dense_1; use auto, block"),
+        ({"ConvolutionInputGenerator_rtl_0": {"ramStyle": "flash"}}, "sets ramStyle=flash of Conv"),
+        ({"Requant_0": {"ramStyle": "block"}}, "sets ramStyle of Requant_0; it has PE"),
+        ({"Requant_0": {"PE": 3}}, r"PE=3 does not divide the 8 channels of Requant_0; use one of"),
+        ({"Requant_0": {"PE": 0}}, "PE=0 does not divide"),
+        ({"Requant_0": {"SIMD": 1}}, "sets SIMD of Requant_0; it has PE"),
+        ({"Nothing_0": {"PE": 1}}, "folds Nothing_0, which the model does not have"),
+        ({"Depthwise_0": {"PE": 2}}, "SIMD=1 of .* and PE=2 of Depthwise_0 differ"),
+    ],
+)
+def test_foldings_that_cannot_be(mapped, table, message):
+    with pytest.raises(UserError, match=message):
+        apply_table(mapped, table, "f.json")
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"a": 1}'])
+def test_files_that_are_no_folding(tmp_path, text):
+    file = tmp_path / "f.json"
+    file.write_text(text)
+    with pytest.raises(UserError, match="is no folding file"):
+        read_table(file)
+
+
+def test_an_operator_without_kernel_is_named(small_build):
+    model = ModelWrapper(str(small_build / "streamline" / "model.onnx"))
+    requant = node_of(model, "Requant")
+    (consumer,) = model.find_consumers(requant.output[0])
+    consumer.input[0] = "squashed"
+    sigmoid = helper.make_node("Sigmoid", [requant.output[0]], ["squashed"], "Sigmoid_7")
+    model.graph.node.append(sigmoid)
+    model.set_tensor_shape("squashed", model.get_tensor_shape(requant.output[0]))
+    with pytest.raises(UserError, match="no kernel for the operator Sigmoid"):
+        map_to_kernels(model, PART)
+
+
+def test_a_zero_point_is_refused(loaded):
+    quant = next(n for n in loaded.graph.node if n.op_type == "Quant")
+    loaded.set_initializer(quant.input[2], np.float32(3))
+    with pytest.raises(UserError, match="has a zero point or a scale that is computed at run time"):
+        streamline(loaded)
+
+
+def test_an_input_that_is_no_camera_byte_is_refused(loaded):
+    quant = loaded.find_consumer(loaded.graph.input[0].name)
+    loaded.set_initializer(quant.input[1], np.float32(1 / 128))
+    with pytest.raises(UserError, match="the input quantiser's scale is 1/128"):
+        streamline(loaded)
+
+
+def test_a_model_that_is_not_qonnx(small, tmp_path):
+    model = ModelWrapper(str(small.model))
+    for node in [n for n in model.graph.node if n.op_type == "Quant"]:
+        node.op_type = "Identity"
+    path = tmp_path / "plain.onnx"
+    model.save(str(path))
+    write_golden(path, images=np.zeros((2, 32, 32)), accumulators=np.zeros((2, 10)))
+    with pytest.raises(UserError, match="has no Quant node; export it with"):
+        run_steps(STEPS, config_of(path, tmp_path), tmp_path / "o", None, lambda _: 0, lambda _: 0)
+
+
+def test_bits_of_accumulators():
+    assert [signed_bits(np.array(v)) for v in ([0], [1], [-1], [-128, 127], [128])] == [
+        1,
+        2,
+        1,
+        8,
+        9,
+    ]
+    weights = np.array([[127, -127, 1]])
+    assert sum_of_products(weights, DataType["UINT8"]).name == "INT16"  # 128 * 255 = 32640
+    assert sum_of_products(np.array([[127] * 3]), DataType["INT8"]).name == "INT17"  # -48768
+
+
+@pytest.mark.slow
+def test_full_width_is_exact_and_streamlines_in_time(tmp_path):
+    """The network of the KV260 design through streamlining and mapping, all checks exact."""
+    model = export_random(tmp_path, "full", width=1.0)
+    results = run_steps(
+        STEPS, config_of(model, tmp_path), tmp_path / "o", "map", lambda _: None, lambda _: None
+    )
+    assert next(r.seconds for r in results if r.name == "streamline") <= 90

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stages together: order, bounds, slow and failing parts, and how a run ends."""
+
+import errno
+import threading
+import time
+
+import pytest
+
+from host.common.errors import ToolError, UserError
+from host.monitor.pipeline import QUEUE, Pipeline, Stop
+from host.monitor.queues import Closed, StageQueue
+from host.monitor.thresholds import Thresholds
+from host.monitor.track import DirectSearch, Tracker
+from tests.host.drivers import Backend, Finder, Sink, Source, picture
+
+STILL = picture()
+
+
+def build(source, sinks, backend=None, **options):
+    tracker = Tracker(backend or Backend(), DirectSearch(Finder()))
+    return Pipeline(source, tracker, sinks, **options)
+
+
+def test_a_recording_is_seen_whole_and_in_order():
+    sink, source = Sink(), Source(lambda _: STILL, 60)
+    outcome = build(source, [sink]).run()
+    assert [seen.frame.number for seen in sink.seen] == list(range(60))
+    assert (outcome.frames, outcome.faces, outcome.dropped, outcome.failures) == (60, 60, 0, [])
+    assert sink.closed
+    assert source.closed
+    assert set(outcome.medians_ms) == {"detect", "crop", "landmarks", "track", "measures"}
+
+
+def test_seconds_end_a_run():
+    sink = Sink()
+    build(Source(lambda _: STILL, 10**6), [sink], seconds=1.0).run()
+    assert [seen.frame.number for seen in sink.seen] == list(range(25))
+
+
+def test_a_slow_sink_bounds_the_queues_and_loses_nothing_of_a_recording():
+    class Slow(Sink):
+        def write(self, seen):
+            time.sleep(0.005)
+            super().write(seen)
+
+    sink = Slow()
+    pipeline = build(Source(lambda _: STILL, 60), [sink])
+    pipeline.run()
+    assert len(sink.seen) == 60
+    assert max(pipeline.queue_lengths().values()) <= QUEUE
+
+
+def test_a_slow_sink_of_a_live_source_loses_frames_and_the_others_do_not_wait():
+    class Blocked(Sink):
+        lossy, name = True, "blocked"
+
+        def __init__(self):
+            super().__init__()
+            self.go_on = threading.Event()
+
+        def write(self, seen):
+            self.go_on.wait(5)
+            super().write(seen)
+
+    def draw(number):
+        time.sleep(0.002)
+        if number == 59:
+            blocked.go_on.set()
+        return STILL
+
+    blocked, quick = Blocked(), Sink()
+    quick.name = "quick"
+    pipeline = build(Source(draw, 60, live=True), [blocked, quick])
+    pipeline.run()
+    assert len(blocked.seen) <= 1 + QUEUE + 3
+    assert len(quick.seen) > 3 * len(blocked.seen)
+    assert max(pipeline.queue_lengths().values()) <= QUEUE
+
+
+def test_a_failing_sink_is_told_and_the_others_go_on():
+    class Full(Sink):
+        name = "video.mp4"
+
+        def write(self, seen):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    class Wrong(Sink):
+        name = "wrong"
+
+        def write(self, seen):
+            raise ValueError("no such thing")
+
+    full, wrong, good = Full(), Wrong(), Sink()
+    outcome = build(Source(lambda _: STILL, 60), [full, wrong, good]).run()
+    assert len(good.seen) == 60
+    assert sorted(outcome.failures) == [
+        "video.mp4: No space left on device",
+        "wrong: ValueError('no such thing')",
+    ]
+    assert full.closed
+    assert wrong.closed
+
+
+def test_a_failing_backend_ends_the_run_with_its_error_and_closed_sinks(tmp_path):
+    backend, sink, source = Backend(fail_at=20), Sink(), Source(lambda _: STILL, 10**6)
+    backend.failure = ToolError(["simulator"], tmp_path / "log", "exit code 1: deadlock")
+    with pytest.raises(ToolError, match="simulator: exit code 1: deadlock"):
+        build(source, [sink], backend).run()
+    assert len(sink.seen) <= 19
+    assert sink.closed
+    assert source.closed
+
+
+def test_a_source_that_vanishes_ends_the_run_after_its_last_frame():
+    def draw(number):
+        if number == 30:
+            raise UserError("the source 0 gave no frame for 5 s")
+        return STILL
+
+    sink = Sink()
+    with pytest.raises(UserError, match="the source 0 gave no frame"):
+        build(Source(draw, 10**6), [sink]).run()
+    assert len(sink.seen) == 30
+    assert sink.closed
+
+
+def test_escape_ends_within_a_second():
+    class Window(Sink):
+        def write(self, seen):
+            super().write(seen)
+            if len(self.seen) == 5:
+                self.pressed = time.monotonic()
+                raise Stop
+
+    window = Window()
+    build(Source(lambda _: STILL, 10**6), [window]).run()
+    assert time.monotonic() - window.pressed < 1
+    assert window.closed
+
+
+def test_a_stop_does_not_wait_for_a_stuck_source():
+    stuck = threading.Event()
+
+    def draw(number):
+        if number == 3:
+            stuck.wait(20)
+        return STILL
+
+    pipeline = build(Source(draw, 10, live=True), [Sink()])
+    threading.Timer(0.3, pipeline.stop).start()
+    begin = time.monotonic()
+    pipeline.run()
+    assert time.monotonic() - begin < 4
+    stuck.set()
+
+
+def test_no_thread_stays_behind():
+    before = set(threading.enumerate())
+    for _ in range(5):
+        build(Source(lambda _: STILL, 10), [Sink(), Sink()]).run()
+    assert set(threading.enumerate()) <= before
+
+
+def test_thresholds_change_in_the_middle_of_a_run():
+    class Changer(Sink):
+        def write(self, seen):
+            super().write(seen)
+            if seen.frame.number == 10:
+                pipeline.thresholds = Thresholds().changed(no_face_s=0.1)
+
+    changer = Changer()
+    pipeline = build(Source(lambda _: picture(None), 45), [changer])
+    pipeline.run()
+    assert changer.seen[-1].state == "no face"  # after 1.8 s, where the default allows 2 s
+    assert pipeline.thresholds.no_face_s == 0.1
+
+
+def test_the_annotated_picture_shows_state_and_points():
+    sink = Sink()
+    build(Source(lambda _: STILL, 2), [sink]).run()
+    seen = sink.seen[-1]
+    assert seen.picture.shape == (480 + 32, 640, 3)
+    assert (seen.picture[:480] != STILL).any()
+    assert seen.picture is seen.picture
+
+
+# -- queue -----------------------------------------------------------------------------------------
+
+
+def test_a_dropping_queue_keeps_the_newest():
+    queue = StageQueue(2, drop=True)
+    for item in range(5):
+        queue.put(item)
+    assert (queue.dropped, queue.longest) == (3, 2)
+    assert [queue.get(), queue.get()] == [3, 4]
+
+
+def test_a_waiting_queue_waits_for_room():
+    queue, done = StageQueue(1, drop=False), threading.Event()
+    queue.put(1)
+    thread = threading.Thread(target=lambda: (queue.put(2), done.set()))
+    thread.start()
+    assert not done.wait(0.05)
+    assert queue.get() == 1
+    assert done.wait(5)
+    thread.join()
+    assert queue.get() == 2
+    assert queue.dropped == 0
+
+
+def test_an_ended_queue_gives_what_it_has_and_an_aborted_one_nothing():
+    queue = StageQueue(2, drop=False)
+    queue.put(1)
+    queue.end()
+    assert queue.get() == 1
+    with pytest.raises(Closed):
+        queue.get()
+    queue = StageQueue(1, drop=False)
+    queue.put(1)
+    queue.abort()
+    for action in (queue.get, lambda: queue.put(2)):
+        with pytest.raises(Closed):
+            action()

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Thresholds: defaults, files, and every way in which they refuse."""
+
+import json
+
+import pytest
+
+from host.common.errors import UserError
+from host.monitor.thresholds import Thresholds, read_thresholds
+
+
+def test_a_file_changes_what_it_names(tmp_path):
+    path = tmp_path / "limits.json"
+    path.write_text(json.dumps({"asleep_s": 3, "yawn_mar": 0.5}))
+    limits = read_thresholds(path)
+    assert (limits.asleep_s, limits.yawn_mar) == (3, 0.5)
+    assert limits.nod_deg == Thresholds().nod_deg
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"asleep": 1}, "unknown threshold 'asleep'; known are calibration_s, closed_ratio"),
+        ({"asleep_s": 0}, "threshold asleep_s=0; give a number above 0"),
+        ({"asleep_s": True}, "threshold asleep_s=True; give a number above 0"),
+        ({"asleep_s": "long"}, "threshold asleep_s='long'; give a number above 0"),
+        ({"asleep_s": float("nan")}, "threshold asleep_s=nan; give a number above 0"),
+        ({"closed_ratio": 1.0}, "closed_ratio=1; give a number between 0 and 1"),
+        ({"closed_below": 0.9}, "closed_below=0.9 is above open_above=0.5"),
+        ({"asleep_s": 0.2}, "blink_max_s=0.5 is above asleep_s=0.2"),
+    ],
+)
+def test_impossible_values_are_refused(values, message):
+    with pytest.raises(UserError, match=message):
+        Thresholds().changed(**values)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("{", "is no JSON"), ("[1]", "holds no JSON object of thresholds")]
+)
+def test_damaged_files_are_refused(tmp_path, text, message):
+    path = tmp_path / "limits.json"
+    path.write_text(text)
+    with pytest.raises(UserError, match=message):
+        read_thresholds(path)
+    with pytest.raises(UserError, match=r"cannot read .*no\.json"):
+        read_thresholds(tmp_path / "no.json")

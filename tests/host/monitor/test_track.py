@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Following a face: when the detector is asked, when a face is lost, how points are smoothed."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from host.monitor.capture import Frame
+from host.monitor.smooth import OneEuro
+from host.monitor.track import MISSES, RECHECK_S, BackgroundSearch, DirectSearch, Tracker
+from tests.host.drivers import FPS, Backend, Finder, picture
+
+
+def follow(pictures, backend=None, finder=None):
+    tracker = Tracker(backend or Backend(), DirectSearch(finder or Finder()))
+    return [tracker.update(Frame(n, n / FPS, image)) for n, image in enumerate(pictures)]
+
+
+def test_the_detector_is_asked_once_and_then_now_and_then():
+    finder, backend = Finder(), Backend()
+    tracks = follow([picture()] * 60, backend, finder)
+    assert finder.calls == 1 + int(59 / FPS / RECHECK_S)
+    assert backend.calls == 60
+    assert [track.new for track in tracks] == [True] + [False] * 59
+    assert all(track.landmarks.shape == (98, 2) for track in tracks)
+    assert set(tracks[0].times_ms) == {"detect", "crop", "landmarks", "track"}
+
+
+def test_the_crop_follows_the_landmarks():
+    first, second = follow([picture()] * 2)[:2]
+    low, high = first.landmarks.min(0), first.landmarks.max(0)
+    middle = np.array([second.square.left, second.square.top]) + second.square.side / 2
+    assert np.abs(middle - (low + high) / 2).max() <= 1
+    assert second.square.side == pytest.approx(1.2 * (high - low).max(), abs=1)
+
+
+def test_an_empty_picture_asks_four_times_a_second():
+    finder, backend = Finder(), Backend()
+    tracks = follow([picture(None)] * 50, backend, finder)
+    assert finder.calls == 8
+    assert backend.calls == 0
+    assert {track.landmarks is None for track in tracks} == {True}
+
+
+def test_a_face_that_leaves_is_lost_at_once_and_found_again():
+    tracks = follow([picture()] * 10 + [picture(None)] * 10 + [picture(420)] * 10)
+    seen = [track.landmarks is not None for track in tracks]
+    assert seen[:10] == [True] * 10
+    assert not any(seen[10:20])
+    assert seen[27:] == [True] * 3
+    assert abs(tracks[-1].landmarks[:, 0].mean() - 500) < 30
+
+
+def test_a_detector_that_disagrees_several_times_wins():
+    class Elsewhere(Finder):
+        def find(self, image):
+            boxes = super().find(image)
+            return boxes if self.calls == 1 else []
+
+    finder = Elsewhere()
+    frames = round((MISSES * RECHECK_S + 0.5) * FPS)
+    tracks = follow([picture()] * frames, finder=finder)
+    lost = next(n for n, track in enumerate(tracks) if track.landmarks is None)
+    assert lost == round(MISSES * RECHECK_S * FPS)
+
+
+@pytest.mark.parametrize("fractions", [np.nan, 0.5, 40.0])
+def test_landmarks_that_are_no_face_lose_it(fractions):
+    backend = Backend()
+    backend.fractions = np.full((98, 2), fractions)
+    assert follow([picture()] * 3, backend)[0].landmarks is None
+
+
+def test_of_two_faces_the_first_box_is_taken_and_kept():
+    class Two(Finder):
+        def find(self, image):
+            box = super().find(image)[0]
+            other = box._replace(x=box.x + 200)
+            return [box, other] if self.calls == 1 else [other, box]
+
+    tracks = follow([picture()] * 120, finder=Two())
+    assert {round(track.landmarks[:, 0].mean() / 50) for track in tracks} == {
+        round(tracks[0].landmarks[:, 0].mean() / 50)
+    }
+
+
+def test_a_search_in_the_background_does_not_wait():
+    entered, go_on = threading.Event(), threading.Event()
+
+    class Slow:
+        def find(self, image):
+            entered.set()
+            go_on.wait(5)
+            return Finder().find(image)
+
+    search = BackgroundSearch(Slow())
+    search.start(picture())
+    assert entered.wait(5)
+    assert search.result() is None
+    search.start(picture(None))  # is not taken: one search at a time
+    go_on.set()
+    boxes = None
+    for _ in range(500):
+        boxes = boxes or search.result()
+        if boxes:
+            break
+        threading.Event().wait(0.01)
+    search.close()
+    assert [tuple(box) for box in boxes] == [(200, 100, 160, 160)]
+    assert search.result() is None
+    assert not search._thread.is_alive()
+
+
+def test_a_failing_search_in_the_background_is_told():
+    class Broken:
+        def find(self, image):
+            raise ValueError("broken")
+
+    search = BackgroundSearch(Broken())
+    search.start(picture())
+    with pytest.raises(ValueError, match="broken"):  # noqa: PT012 - the thread takes its time
+        for _ in range(500):
+            search.result()
+            threading.Event().wait(0.01)
+    search.close()
+
+
+# -- one-euro filter -------------------------------------------------------------------------------
+
+
+def test_the_filter_calms_noise_and_follows_motion():
+    rng = np.random.default_rng(3)
+    still, noise = OneEuro(1.0, 0.1), rng.normal(0, 1, 500)
+    calmed = [float(still.smooth(value, n / FPS)) for n, value in enumerate(noise)]
+    assert np.std(calmed[50:]) < 0.6 * np.std(noise[50:])
+    quick, slow = OneEuro(1.0, 5.0), OneEuro(1.0, 0.0)
+    ramp = np.arange(100) * 2.0
+    for number, value in enumerate(ramp):
+        lags = [value - float(one.smooth(value, number / FPS)) for one in (quick, slow)]
+    assert 0 < lags[0] < 0.2 * lags[1]
+
+
+def test_the_filter_is_exact_at_first_and_after_a_reset():
+    smooth = OneEuro(1.0, 1.0)
+    assert smooth.smooth([1.0, 2.0], 0.0).tolist() == [1, 2]
+    assert smooth.smooth([9.0, 2.0], 1.0).tolist() != [9, 2]
+    smooth.reset()
+    assert smooth.smooth([5.0, 5.0], 2.0).tolist() == [5, 5]
+    assert smooth.smooth([7.0, 5.0], 2.0).tolist() == [7, 5]

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Dual-pixel matrix-vector unit in hardware, its extreme operands and its operator's errors."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from host.common.errors import UserError
+from hw.ops import Dense
+from tests.hw.rtl.harness import Case, make_op, random_integers
+
+
+def make(mw: int = 4, mh: int = 4, simd: int = 2, pe: int = 2, pixels: int = 4, **attributes):
+    base = {
+        "MW": mw, "MH": mh, "SIMD": simd, "PE": pe, "numInputVectors": [1, 1, pixels],
+        "inputDataType": "UINT8", "weightDataType": "INT8", "accDataType": "INT24",
+    }  # fmt: skip
+    return make_op(Dense, inputs=2, **base | attributes)
+
+
+def case(*args, seed: int = 1, **kwargs) -> Case:
+    op = make(*args, **kwargs)
+    rng = np.random.default_rng(seed)
+    weights = random_integers(rng, op.get_input_datatype(1), op.get_normal_input_shape(1))
+    act, acc = op.get_nodeattr("inputDataType"), op.get_nodeattr("accDataType")
+    size = f"{op.channels}x{op.outputs}-simd{op.simd}-pe{op.pe}-pixels{op.pixels}"
+    return Case(f"{size}-{act}-{acc}", op, (weights,), seed)
+
+
+EXTREMES = {"UINT8": (0, 1, 127, 128, 255), "INT8": (-128, -127, -1, 0, 1, 127)}
+EXTREME_WEIGHTS = (-128, -127, -1, 0, 1, 127)
+
+
+def extreme_case(act: str, simd: int) -> Case:
+    """Every pair of extreme inputs meets every extreme weight, in all lanes of a chain at once."""
+    pairs = np.array(list(itertools.product(EXTREMES[act], repeat=2)))
+    op = make(simd, len(EXTREME_WEIGHTS), simd, 3, pairs.size, inputDataType=act)
+    data = np.repeat(pairs.reshape(1, 1, -1, 1), simd, axis=-1)
+    weights = np.tile(EXTREME_WEIGHTS, (simd, 1))
+    return Case(f"extremes-{act}-simd{simd}", op, (weights,), data=(data,))
+
+
+CASES = [
+    case(4, 4, 2, 2, pixels=4),
+    case(4, 6, 1, 3, pixels=5, inputDataType="INT8"),
+    case(8, 8, 4, 2, pixels=3),
+    case(10, 4, 5, 1, pixels=2, inputDataType="INT8", accDataType="INT19"),
+    case(18, 6, 9, 3, pixels=3, accDataType="INT21"),
+    case(34, 2, 17, 1, pixels=2, inputDataType="INT8", accDataType="INT20"),
+    case(12, 4, 2, 4, pixels=5),
+    case(4, 6, 4, 1, pixels=4, inputDataType="INT8"),
+    case(4, 6, 4, 1, pixels=3),
+    case(3, 2, 3, 2, pixels=3),
+    case(2, 80, 1, 2, pixels=2),
+    case(12, 9, 3, 3, pixels=1),
+    case(1, 1, 1, 1, pixels=1, inputDataType="INT8", accDataType="INT16"),
+    case(6, 4, 3, 2, pixels=4, inputDataType="UINT1", weightDataType="INT2", accDataType="INT5"),
+    case(6, 4, 6, 2, pixels=5, inputDataType="INT5", weightDataType="INT3", accDataType="INT11"),
+    *(extreme_case(act, simd) for act in EXTREMES for simd in (1, 4)),
+]
+
+
+def test_words_timing_and_stalls(bench, case):
+    bench.check(case)
+
+
+def test_a_frame_of_odd_size_takes_the_cycles_of_whole_pairs():
+    assert make(12, 8, 3, 2, pixels=5).get_exp_cycles() == 3 * 4 * 4
+
+
+def test_unfolded_sides_bind_the_rate():
+    assert make(8, 4, 2, 4, pixels=6).get_exp_cycles() == 6 * 4  # words in
+    assert make(4, 8, 4, 2, pixels=6).get_exp_cycles() == 6 * 4  # words out
+
+
+def test_weights_go_as_in_the_dense_unit_of_finn():
+    op = make(mw=4, mh=2, simd=2, pe=1)
+    weights = np.arange(1, 9).reshape(4, 2)  # input k, output m: 2k + m + 1
+    assert op.weight_words(weights) == [0x0301, 0x0705, 0x0402, 0x0806]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "text"),
+    [
+        ({"mw": 6, "simd": 4}, "SIMD=4 does not divide MW=6 of dut; use one of .1, 2, 3, 6"),
+        ({"mh": 6, "pe": 4}, "PE=4 does not divide MH=6 of dut; use one of .1, 2, 3, 6"),
+        ({"simd": 0}, "SIMD=0 does not divide MW=4"),
+        ({"weightDataType": "UINT8"}, "dut: weightDataType=UINT8 is unsigned; use INT2 to INT8"),
+        ({"weightDataType": "INT9"}, "weightDataType=INT9 is too wide or narrow; .* INT2 to INT8"),
+        ({"inputDataType": "UINT9"}, "dut takes UINT9; .* up to 8 bits"),
+        ({"accDataType": "INT49"}, "accDataType=INT49 of dut is too wide; use up to 48 bits"),
+    ],
+)
+def test_illegal_attributes_are_named(attributes, text):
+    with pytest.raises(UserError, match=text):
+        make(**attributes).rtl_parameters()
+
+
+def test_weights_of_another_shape_are_refused():
+    with pytest.raises(UserError, match=r"shape \(4, 3\); its attributes ask for \(4, 4\)"):
+        make().weight_words(np.zeros((4, 3), int))
+
+
+def test_an_accumulator_beyond_its_type_is_refused():
+    op = make(mw=2, mh=1, pe=1, pixels=1, accDataType="INT16")
+    data, weights = np.full((1, 1, 1, 2), 255), np.full((2, 1), 127)
+    with pytest.raises(UserError, match=r"accumulators of 0\.\.64770 do not fit .*=INT16"):
+        op.golden(data, weights)
