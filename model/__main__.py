@@ -89,7 +89,9 @@ CACHE = click.option(
 @DATA
 @CACHE
 @click.option("--init", type=FILE, help="FP32 checkpoint to start from.")
+@click.option("--partly", is_flag=True, help="It may be of another network; take what fits.")
 @click.option("--resume", is_flag=True, help="Go on from last.pt in the results' folder.")
+@click.option("--minutes", type=float, help="Time to train, instead of epochs.")
 @click.option("--faces", "count", type=int, help="Procedural faces, instead of the config's.")
 @click.option("--epochs", type=int, help="Passes over them, instead of the config's.")
 @click.option("--batch", type=int, help="Faces a step, instead of the config's.")
@@ -100,7 +102,9 @@ def train(
     roots: dict[str, Path],
     cache: Path,
     init: Path | None,
+    partly: bool,
     resume: bool,
+    minutes: float | None,
     count: int | None,
     epochs: int | None,
     batch: int | None,
@@ -111,10 +115,11 @@ def train(
     Several processes or GPUs: torchrun --nproc-per-node N -m model train ...
     """
     from model.training.config import find_config
-    from model.training.train import run_training
+    from model.training.train import Start, run_training
 
     config = find_config(name, faces=count, epochs=epochs, batch=batch, seed=seed)
-    result = run_training(config, out or Path("train") / name, cache, resume, roots, init)
+    begin = Start(resume=resume, init=init, partly=partly, minutes=minutes)
+    result = run_training(config, out or Path("train") / name, cache, roots, begin)
     click.echo(
         f"measured faces: NME {result.nme:.2f} %  FR@10 {result.failure_rate:.1f} %  "
         f"AUC@10 {result.auc:.1f} %"

@@ -18,6 +18,7 @@ from rich.progress import Progress
 from host.common.errors import UserError
 from model.data.augment import Batch, augment, join, view
 from model.data.crops import Crops, cached_crops, from_procedural
+from model.data.lids import CLOSED, openings
 from model.data.registry import PROCEDURAL, training_faces
 from model.faces.cache import make_chunks, read_chunks
 from model.faces.render import Faces
@@ -25,8 +26,35 @@ from model.faces.render import Faces
 if TYPE_CHECKING:
     from model.training.config import TrainConfig
 
+TURNED = np.pi / 4  #: radians of yaw beyond which a face is turned
 HELD_OUT_SEED = 1_000_000  #: added to the seed for the faces that are only measured
 Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Balance:
+    """How often an epoch shows faces that are rare; a face of two kinds comes as the rarer one."""
+
+    closed: int = 1
+    """Faces with both eyes closed."""
+    winking: int = 1
+    """Faces with one eye closed."""
+    turned: int = 1
+    """Faces turned by more than 45 degrees to a side."""
+
+    def __post_init__(self) -> None:
+        for name in ("closed", "winking", "turned"):
+            if not 1 <= getattr(self, name) <= 100:
+                raise UserError(f"{name}={getattr(self, name)} is out of range; use 1 to 100")
+
+    def times(self, crops: Crops) -> Indices:
+        """How often each face comes, (N,)."""
+        known = np.where(crops.mask[..., None], crops.landmarks, np.nan)
+        closed = openings(known) < CLOSED
+        turned = np.abs(np.nan_to_num(crops.pose[:, 0])) > TURNED
+        times = np.where(turned, self.turned, 1)
+        times = np.maximum(times, np.where(closed.all(1), self.closed, 1))
+        return np.maximum(times, np.where(closed[:, 0] != closed[:, 1], self.winking, 1))
 
 
 @dataclass(frozen=True)
@@ -35,6 +63,8 @@ class Mixture:
 
     parts: tuple[Crops, ...]
     repeats: tuple[float, ...]
+    balance: Balance = Balance()
+    """How often faces that are rare come again."""
 
     def order(self, seed: int, epoch: int) -> Indices:
         """Random order of an epoch: rows (part, face). A fraction of a repeat is a random part."""
@@ -44,6 +74,7 @@ class Mixture:
             whole, rest = int(repeats), round((repeats - int(repeats)) * len(crops))
             chosen = np.tile(np.arange(len(crops)), whole)
             chosen = np.concatenate([chosen, rng.permutation(len(crops))[:rest]])
+            chosen = np.repeat(chosen, self.balance.times(crops)[chosen])
             rows.append(np.stack([np.full(len(chosen), number), chosen], 1))
         return rng.permutation(np.concatenate(rows))
 
@@ -121,6 +152,7 @@ def as_batch(crops: Crops, chosen: Indices) -> Batch:
         torch.from_numpy(part.pose),
         torch.from_numpy(part.attributes),
         torch.from_numpy(part.weights),
+        torch.from_numpy(part.lids),
     )
 
 
@@ -162,7 +194,7 @@ def collect(
         held = procedural(config.held_out, seed, config.threads, cache, progress)
     elif held is None:
         parts[0], held = hold_back(parts[0], config.held_back or 8)
-    return Mixture(tuple(parts), tuple(repeats)), held
+    return Mixture(tuple(parts), tuple(repeats), config.balance), held
 
 
 def check_roots(config: TrainConfig, roots: Mapping[str, Path]) -> None:

@@ -6,7 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 
 from host.common.errors import UserError
+from model.data.mixture import Balance
 from model.data.registry import PROCEDURAL, TRAINING
+from model.network.pfld import HEAD_CHOICES, STEM_CHOICES
 from model.training.losses import LOSSES
 
 OPTIMISERS = ("adamw", "adam")
@@ -21,8 +23,14 @@ class TrainConfig:
     """Multiplier of the network's channels."""
     s3: str = "conv7x7"
     """Reading of the last convolution, see PFLD."""
+    stem: str = "conv"
+    """Second layer: conv, or depthwise."""
+    head: str = "fc"
+    """What gives the landmarks: fc, or grid with a mixture over cells as its loss."""
     mix: tuple[tuple[str, float], ...] = ((PROCEDURAL, 1.0),)
     """Sources of faces, each with the number of times that an epoch goes through it."""
+    balance: Balance = Balance()
+    """How often faces that are rare come again."""
     faces: int = 20_000
     """Procedural faces to train on, where they are in the mix."""
     held_out: int = 500
@@ -64,6 +72,10 @@ class TrainConfig:
     frozen: bool = False
     """Train with the running statistics of the batch normalisations, as the network is used. After
     a short training they differ from those of batches so much that rare poses go astray."""
+    live: int = 0
+    """Steps at the beginning in which ``frozen`` does not hold yet: for layers that are new."""
+    bfloat16: bool = False
+    """Also on a CPU, where that has instructions for it; a GPU always computes in bfloat16."""
     seed: int = 1
     """Of faces, initial weights, order and augmentation."""
     threads: int = 2
@@ -83,7 +95,7 @@ class TrainConfig:
 
     def _check_least(self) -> None:
         least = {"faces": 2, "held_out": 1, "epochs": 1, "batch": 2, "threads": 1, "seed": 0}
-        least |= {"held_back": 0, "pose_weight": 0, "lid_weight": 0, "augmentation": 0, "decay": 0}
+        least |= {"live": 0, "held_back": 0, "pose_weight": 0, "lid_weight": 0, "augmentation": 0, "decay": 0}
         for name, value in least.items():
             if getattr(self, name) < value:
                 raise UserError(f"{name}={getattr(self, name)} is too small; use {value} or more")
@@ -98,7 +110,13 @@ class TrainConfig:
                 raise UserError(f"{name}={getattr(self, name)} is outside of 0 <= {name} < 1")
 
     def _check_choices(self) -> None:
-        choices = {"loss": LOSSES, "optimiser": OPTIMISERS, "schedule": SCHEDULES}
+        choices = {
+            "loss": LOSSES,
+            "optimiser": OPTIMISERS,
+            "schedule": SCHEDULES,
+            "stem": STEM_CHOICES,
+            "head": HEAD_CHOICES,
+        }
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 value = getattr(self, name)
@@ -119,6 +137,27 @@ class TrainConfig:
 
 REAL = (("wflw", 3.0), ("wflw_partial", 1.5), ("wider98", 1.0), ("300w", 1.0), ("ytf", 0.4))
 
+EYES = TrainConfig(
+    stem="depthwise",
+    head="grid",
+    mix=(("wflw", 3.0), ("wflw_partial", 1.5), ("wider98", 1.0), ("300w", 1.0), ("ytf", 0.4)),
+    balance=Balance(closed=6, winking=10, turned=4),
+    epochs=1_000,
+    batch=64,
+    rate=1e-3,
+    warm_up=0.0002,
+    schedule="constant",
+    decay=1e-3,
+    average=0.999,
+    lid_weight=0.3,
+    pose_weight=0.0,
+    size_weights=True,
+    frozen=True,
+    live=400,
+    bfloat16=True,
+    threads=1,
+)
+
 CONFIGS = {
     "best": TrainConfig(
         mix=REAL,
@@ -132,6 +171,8 @@ CONFIGS = {
         size_weights=True,
         calm=0.2,
     ),
+    "eyes": EYES,
+    "eyes_finish": replace(EYES, rate=3e-4, warm_up=0.02, schedule="cosine", live=0, epochs=10),
     "paper": TrainConfig(
         mix=(("wflw", 1.0),),
         epochs=100,

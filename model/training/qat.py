@@ -33,7 +33,7 @@ def face_loss(config: TrainConfig, size: int) -> Callable[[Tensor, Batch], Tenso
     """The configuration's loss of points, as a function of landmarks (B, 196) and faces."""
 
     def loss(found: Tensor, faces: Batch) -> Tensor:
-        return face_losses(config, found.view(len(found), -1, 2), faces, size).mean()
+        return face_losses(config, found, faces, size).mean()
 
     return loss
 
