@@ -341,7 +341,11 @@ def average(weights: Path, second: Path, share: float, out: Path) -> None:
     metavar="BUILD",
     help="Build folder whose C++ must give the same integers on every face.",
 )
-@click.option("--detector/--no-detector", default=False, help="Also with detected boxes.")
+@click.option(
+    "--detector/--no-detector",
+    default=None,
+    help="Also with detected boxes [default: of photographs].",
+)
 @click.option("--errors", type=FILE, help="CSV to write the error of each face to.")
 @click.option("--picture", type=FILE, help="PNG to write, faces with true and found points.")
 @click.option("--crops", type=FILE, help="Npz to write the measured faces to, for host/bench.py.")
@@ -357,7 +361,7 @@ def evaluate(
     anchor: Path | None,
     twin: Path | None,
     csim: Path | None,
-    detector: bool,
+    detector: bool | None,
     errors: Path | None,
     picture: Path | None,
     crops: Path | None,
@@ -370,6 +374,7 @@ def evaluate(
     All figures are in percent; NME is divided by the distance of the outer eye corners, accuracy
     is 100 - NME.
     """
+    from model.data.registry import PROCEDURAL
     from model.evaluation.evaluate import (
         collect_faces,
         compare,
@@ -385,6 +390,8 @@ def evaluate(
     predictor = open_predictor(weights, arithmetic)
     faces = collect_faces(dataset, root, rows, predictor.size, images, count)
     others = [open_anchor(anchor)] if anchor else []
+    if detector is None:
+        detector = dataset != PROCEDURAL
     result = evaluate_all(predictor, others, faces, detector)
     if twin:
         result["compared"] = compare(predictor, open_predictor(twin), faces)
@@ -414,6 +421,7 @@ def print_figures(result: dict[str, object], indent: str = "") -> None:
         f"FR@10 {result['fr10']:.1f} %  AUC@10 {result['auc10']:.1f} %  "
         f"accuracy (100 - NME) {result['accuracy']:.2f} %"
     )
+    print_detail(result, indent + "  ")
     parts = {**result.get("subsets", {}), "detected boxes": result.get("detected")}
     for key, value in parts.items():
         if value:
@@ -426,6 +434,23 @@ def print_figures(result: dict[str, object], indent: str = "") -> None:
         print_figures(other, indent)
         mean, worst = other["difference"], other["largest"]
         click.echo(f"NME differs by {mean:.4f} points, on the worst face by {worst:.4f}")
+
+
+def print_detail(result: dict[str, object], indent: str) -> None:
+    """Lines of the errors by region and yaw, and of the eyelids, where they are known."""
+    if regions := result.get("regions"):
+        click.echo(indent + "  ".join(f"{name} {nme:.2f}" for name, nme in regions.items()))
+    if turns := result.get("yaw"):
+        cells = [f"{name} {part['nme']:.2f} ({part['faces']})" for name, part in turns.items()]
+        click.echo(f"{indent}yaw in degrees: {'  '.join(cells)}")
+    if lids := result.get("eyelids"):
+        line = f"eyelids: slope {lids['slope']:.2f}  correlation {lids['correlation']:.2f}"
+        if "auc" in lids:
+            low, high = lids.get("interval", (lids["auc"],) * 2)
+            line += (
+                f"  AUC of {lids['closed']} closed eyes {lids['auc']:.3f} ({low:.3f}-{high:.3f})"
+            )
+        click.echo(indent + line)
 
 
 @main.command()

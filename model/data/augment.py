@@ -142,7 +142,9 @@ def view(
         side = MARGIN * side
     if generator is not None:
         zoom = _uniform(generator, count, -ZOOM, ZOOM).view(count) * strength
-        missed = torch.tensor(SHIFT) * strength * (2 * torch.rand(count, 2, generator=generator) - 1)
+        missed = (
+            torch.tensor(SHIFT) * strength * (2 * torch.rand(count, 2, generator=generator) - 1)
+        )
         side = side * zoom.exp()
         middle = middle + side[:, None] * missed
     # a result point r shows the source point inverse(turn) @ (side * (r - 0.5) + middle) + 0.5;

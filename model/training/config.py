@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 from host.common.errors import UserError
 from model.data.mixture import Balance
@@ -29,7 +29,7 @@ class TrainConfig:
     """What gives the landmarks: fc, or grid with a mixture over cells as its loss."""
     mix: tuple[tuple[str, float], ...] = ((PROCEDURAL, 1.0),)
     """Sources of faces, each with the number of times that an epoch goes through it."""
-    balance: Balance = Balance()
+    balance: Balance = field(default_factory=Balance)
     """How often faces that are rare come again."""
     faces: int = 20_000
     """Procedural faces to train on, where they are in the mix."""
@@ -95,7 +95,14 @@ class TrainConfig:
 
     def _check_least(self) -> None:
         least = {"faces": 2, "held_out": 1, "epochs": 1, "batch": 2, "threads": 1, "seed": 0}
-        least |= {"live": 0, "held_back": 0, "pose_weight": 0, "lid_weight": 0, "augmentation": 0, "decay": 0}
+        least |= {
+            "live": 0,
+            "held_back": 0,
+            "pose_weight": 0,
+            "lid_weight": 0,
+            "augmentation": 0,
+            "decay": 0,
+        }
         for name, value in least.items():
             if getattr(self, name) < value:
                 raise UserError(f"{name}={getattr(self, name)} is too small; use {value} or more")
@@ -144,7 +151,7 @@ EYES = TrainConfig(
     balance=Balance(closed=6, winking=10, turned=4),
     epochs=1_000,
     batch=64,
-    rate=1e-3,
+    rate=8e-4,
     warm_up=0.0002,
     schedule="constant",
     decay=1e-3,
@@ -153,7 +160,7 @@ EYES = TrainConfig(
     pose_weight=0.0,
     size_weights=True,
     frozen=True,
-    live=400,
+    live=100,
     bfloat16=True,
     threads=1,
 )

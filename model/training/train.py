@@ -39,7 +39,6 @@ from model.training import curves, parallel
 from model.training.config import TrainConfig
 from model.training.losses import angle_error, attribute_weights, face_losses
 
-
 KEEP_SECONDS = 180.0  #: between two files to resume from
 
 
@@ -127,7 +126,9 @@ class Trainer:
                 f"{self.network.config()}"
             )
         found = given.state_dict()
-        taken = {n: fitting(found[n], v) for n, v in self.network.state_dict().items() if n in found}
+        taken = {
+            n: fitting(found[n], v) for n, v in self.network.state_dict().items() if n in found
+        }
         taken = {n: v for n, v in taken.items() if v is not None}
         for network in (self.network, self.average):
             network.load_state_dict(taken, strict=False)
@@ -353,7 +354,7 @@ def run_training(
     out: Path,
     cache: Path,
     roots: Mapping[str, Path] | None = None,
-    begin: Start = Start(),  # noqa: B008
+    begin: Start | None = None,
 ) -> Metrics:
     """Train; in ``out`` are last.pt (to resume), weights.pt, log.csv, curves.png, config.json.
 
@@ -361,6 +362,7 @@ def run_training(
     SIGTERM and Ctrl-C end the training after the step; ``--resume`` goes on from there.
     Returns the metrics of the faces that are only measured.
     """
+    begin = begin or Start()
     torch.set_num_threads(config.threads)
     device = choose_device()
     parallel.start(device)
@@ -371,7 +373,10 @@ def run_training(
         if first:
             out.mkdir(parents=True, exist_ok=True)
             write_text(out / "config.json", json.dumps(describe(config), indent=2) + "\n")
-        with Progress(console=console, transient=True, disable=not first) as progress, stopping() as stop:
+        with (
+            Progress(console=console, transient=True, disable=not first) as progress,
+            stopping() as stop,
+        ):
             mixture, held = collect(config, roots or {}, cache, progress, console.print)
             while not finished(trainer, begin.minutes) and not stop:
                 run_epoch(trainer, mixture, held, out, progress, begin.minutes, stop)
