@@ -190,6 +190,7 @@ class PFLD(nn.Module):
     stem: second layer, "conv" (full 3x3, the paper's Table II) or "depthwise" (PFLD's original).
     head: "fc" (pooled maps and a matrix, the paper's) or "grid" (scores and offsets of cells).
     layers: building blocks; default floating point.
+    undecided, an attribute: let the head grid give its cells outside of training too.
     Raises UserError for arguments outside these ranges.
     """
 
@@ -214,6 +215,7 @@ class PFLD(nn.Module):
             image_size,
         )
         self.stem_kind, self.head_kind = stem, head
+        self.undecided = False
         layers = layers or Layers()
         wide = self.channels
         self.image = layers.image()
@@ -278,7 +280,7 @@ class PFLD(nn.Module):
         """Landmarks of the last map at stride 8; cells in training mode with head grid."""
         if self.head_kind == "grid":
             cells = self.cells(s1)
-            return cells if self.training else grid.decode(cells)
+            return cells if self.training or self.undecided else grid.decode(cells)
         s2 = self.s2(s1)
         s3 = self.s3(s2)
         vectors = [self.pooled(torch.flatten(self.pool(s), 1)) for s in (s1, s2, s3)]

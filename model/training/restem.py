@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A depthwise second layer in the place of a full one, fitted so that the layers behind it can stay.
+"""A depthwise second layer in the place of a full one, fitted so that the layers behind can stay.
 
 The new layer and the expansion behind it learn to give the rectified maps that the old ones give.
 That takes minutes, where training the whole network through new layers takes hours.
