@@ -52,16 +52,20 @@ def corrected(points: Points) -> Points:
 
 
 def opened_as(points: Points, true68: Points) -> Points:
-    """``points`` (98, 2) with the openings of 68 true ones.
+    """``points`` (98, 2) with the openings of 68 true ones across the line of each eye.
 
-    The middle pair of a lid has no partner among the 68; it is as much wider than the other two as
-    in ``points``.
+    Along it annotators' habits differ. The middle pair of a lid has no partner among the 68; it is
+    as much wider than the other two as in ``points``.
     """
     ways = points[UPPER_LIDS] - points[LOWER_LIDS]
-    for eye, pairs in enumerate(SLITS_68):
+    for eye, (pairs, outline) in enumerate(zip(SLITS_68, (LEFT_EYE, RIGHT_EYE), strict=True)):
+        line = points[outline[4]] - points[outline[0]]
+        across = np.array([-line[1], line[0]]) / max(float(np.linalg.norm(line)), 1e-9)
         own = ways[3 * eye : 3 * eye + 3]
-        first, last = (true68[upper] - true68[lower] for upper, lower in pairs)
-        outer = np.linalg.norm(own[0]) + np.linalg.norm(own[2])
-        wider = np.clip(2 * np.linalg.norm(own[1]) / max(float(outer), 1e-9), 1.0, 1.3)
-        ways[3 * eye : 3 * eye + 3] = first, wider * (first + last) / 2, last
+        heights = own @ across
+        first, last = (float((true68[upper] - true68[lower]) @ across) for upper, lower in pairs)
+        outer = abs(heights[0] + heights[2]) / 2
+        wider = np.clip(abs(heights[1]) / max(float(outer), 1e-9), 1.0, 1.3)
+        wanted = np.array([first, wider * (first + last) / 2, last])
+        own += (wanted - heights)[:, None] * across
     return _place(points, ways)

@@ -62,10 +62,12 @@ def test_true_lids_win(face: np.ndarray) -> None:
     shut = to_68(squeezed(face, 0.1)[None])[0]
     true = Record(image=Path("a"), points=shut)
     merged = merge(true, pseudo)
-    heights = np.linalg.norm(merged.points[UPPER_LIDS] - merged.points[LOWER_LIDS], axis=1)
-    expected = np.linalg.norm(shut[37] - shut[41]), np.linalg.norm(shut[38] - shut[40])
-    assert heights[[0, 2]] == pytest.approx(expected)
-    assert heights[:2].max() < 1.3 * max(expected) + 1e-9
+    assert (lids.openings(merged.points) < 0.5 * lids.openings(face)).all()
+    line = merged.points[64] - merged.points[60]
+    across = np.array([-line[1], line[0]]) / np.linalg.norm(line)
+    ways = merged.points[UPPER_LIDS] - merged.points[LOWER_LIDS]
+    expected = [(shut[upper] - shut[lower]) @ across for upper, lower in lids.SLITS_68[0]]
+    assert (ways @ across)[[0, 2]] == pytest.approx(expected)
     assert (merged.weight, merged.lids) == (0.5, 1.0)
 
 
