@@ -88,6 +88,7 @@ CACHE = click.option(
 @click.option("--out", type=FOLDER, help="Folder of the results [default: train/CONFIG].")
 @DATA
 @CACHE
+@click.option("--data-pack", "packed", type=FILE, help="One file of `pack`, instead of --data.")
 @click.option("--init", type=FILE, help="FP32 checkpoint to start from.")
 @click.option("--partly", is_flag=True, help="It may be of another network; take what fits.")
 @click.option("--resume", is_flag=True, help="Go on from last.pt in the results' folder.")
@@ -101,6 +102,7 @@ def train(
     out: Path | None,
     roots: dict[str, Path],
     cache: Path,
+    packed: Path | None,
     init: Path | None,
     partly: bool,
     resume: bool,
@@ -115,15 +117,34 @@ def train(
     Several processes or GPUs: torchrun --nproc-per-node N -m model train ...
     """
     from model.training.config import find_config
-    from model.training.train import Start, run_training
+    from model.training.train import Source, Start, run_training
 
     config = find_config(name, faces=count, epochs=epochs, batch=batch, seed=seed)
     begin = Start(resume=resume, init=init, partly=partly, minutes=minutes)
-    result = run_training(config, out or Path("train") / name, cache, roots, begin)
+    source = Source(roots=roots, cache=cache, packed=packed)
+    result = run_training(config, out or Path("train") / name, source, begin)
     click.echo(
         f"measured faces: NME {result.nme:.2f} %  FR@10 {result.failure_rate:.1f} %  "
         f"AUC@10 {result.auc:.1f} %"
     )
+
+
+@main.command()
+@click.option("--config", "name", default="eyes", show_default=True, help="Whose mix is packed.")
+@click.option("--out", type=FILE, required=True, help="File to write, NAME.npz.")
+@DATA
+@CACHE
+def pack(name: str, out: Path, roots: dict[str, Path], cache: Path) -> None:
+    """Write all faces of a training to one file of at most 60 MB, for train --data-pack."""
+    from model.data.mixture import load_mixture
+    from model.data.pack import write_pack
+    from model.training.config import find_config
+
+    mixture, held = load_mixture(find_config(name), roots, cache)
+    quality = write_pack(mixture, held, out)
+    count = sum(len(crops) for crops in mixture.parts) + len(held)
+    size = out.stat().st_size / 1e6
+    click.echo(f"{out}: {count} faces, {size:.1f} MB, JPEG quality {quality}")
 
 
 @main.command()

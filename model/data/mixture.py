@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +65,8 @@ class Mixture:
     repeats: tuple[float, ...]
     balance: Balance = Balance()
     """How often faces that are rare come again."""
+    resident: dict[int, Batch] = field(default_factory=dict, compare=False)
+    """Parts in the memory of a GPU, pictures as bytes, from their first use on."""
 
     def order(self, seed: int, epoch: int) -> Indices:
         """Random order of an epoch: rows (part, face). A fraction of a repeat is a random part."""
@@ -84,15 +86,32 @@ class Mixture:
         return len(self.order(0, 0))
 
     def batch(self, rows: Indices, size: int, generator: torch.Generator, strength: float) -> Batch:
-        """The faces of ``rows``, changed at random unless ``strength`` is 0; sorted by part."""
+        """The faces of ``rows``, changed at random unless ``strength`` is 0; sorted by part.
+
+        All happens on the device of the generator; a GPU keeps the crops in its memory.
+        """
         batches = []
-        for number, crops in enumerate(self.parts):
-            chosen = rows[rows[:, 0] == number, 1]
-            if len(chosen):
-                raw = as_batch(crops, chosen)
+        for framed in (False, True):
+            raw = [
+                self._raw(number, rows[rows[:, 0] == number, 1], generator.device)
+                for number in np.unique(rows[:, 0])
+                if self.parts[number].framed == framed
+            ]
+            if raw:
                 change = augment if strength else _plain
-                batches.append(change(raw, crops.framed, size, generator, strength))
+                batches.append(change(join(raw), framed, size, generator, strength))
         return join(batches)
+
+    def _raw(self, number: int, chosen: Indices, device: torch.device) -> Batch:
+        """Faces of a part as they are."""
+        crops = self.parts[number]
+        if device.type == "cpu":
+            return as_batch(crops, chosen)
+        if number not in self.resident:
+            whole = as_tensors(crops, np.arange(len(crops)))
+            self.resident[number] = whole.to(device)
+        index = torch.from_numpy(chosen).to(device, non_blocking=True)
+        return in_range(self.resident[number].part(index))
 
     def mean_shape(self) -> torch.Tensor:
         """Mean of the landmarks as the network sees them, (98, 2)."""
@@ -144,9 +163,19 @@ def _plain(
 
 def as_batch(crops: Crops, chosen: Indices) -> Batch:
     """Faces of ``crops`` as they are, pictures (B, 1, S, S) in 0..1."""
+    return in_range(as_tensors(crops, chosen))
+
+
+def in_range(batch: Batch) -> Batch:
+    """The same with its pictures, bytes, as fractions."""
+    return replace(batch, images=batch.images.float() / 255)
+
+
+def as_tensors(crops: Crops, chosen: Indices) -> Batch:
+    """Faces of ``crops`` with pictures (B, 1, S, S) of bytes."""
     part = crops.part(chosen)
     return Batch(
-        torch.from_numpy(np.array(part.images)).float()[:, None] / 255,
+        torch.from_numpy(np.array(part.images))[:, None],
         torch.from_numpy(part.landmarks),
         torch.from_numpy(part.mask),
         torch.from_numpy(part.pose),

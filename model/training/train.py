@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,7 @@ from host.face.metrics import Metrics, measure_known
 from model.data.augment import Batch, view
 from model.data.crops import Crops
 from model.data.mixture import Mixture, as_batch, collect
+from model.data.pack import read_pack
 from model.faces.cache import generator_id
 from model.network.checkpoint import load_network, save
 from model.network.infer import predict
@@ -79,7 +80,7 @@ class Trainer:
         self.average = copy.deepcopy(self.network).eval()
         self.forward = parallel.distribute(self.network, self.device)
         self.optimiser = make_optimiser(config, self.network)
-        self.generator = torch.Generator().manual_seed(config.seed)
+        self.generator = torch.Generator(self.device).manual_seed(config.seed)
         self.shares: Tensor | None = None
         self.initialised = False
 
@@ -349,16 +350,33 @@ class Start:
             raise UserError(f"minutes={self.minutes:g} is not positive; use for example 20")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where the faces of a training are."""
+
+    cache: Path
+    """Folder for crops and procedural faces."""
+    roots: Mapping[str, Path] = field(default_factory=dict)
+    """Folder of each source of real faces."""
+    packed: Path | None = None
+    """One file of model.data.pack in the place of all of them."""
+
+    def __post_init__(self) -> None:
+        if self.packed is not None and self.roots:
+            raise UserError("--data-pack holds all faces; give it without --data")
+
+    def collect(self, config: TrainConfig, progress: Progress) -> tuple[Mixture, Crops]:
+        """Faces to train on and faces to measure on."""
+        if self.packed is not None:
+            return read_pack(self.packed, config.balance)
+        return collect(config, self.roots, self.cache, progress, progress.console.print)
+
+
 def run_training(
-    config: TrainConfig,
-    out: Path,
-    cache: Path,
-    roots: Mapping[str, Path] | None = None,
-    begin: Start | None = None,
+    config: TrainConfig, out: Path, source: Source, begin: Start | None = None
 ) -> Metrics:
     """Train; in ``out`` are last.pt (to resume), weights.pt, log.csv, curves.png, config.json.
 
-    cache: folder for crops and procedural faces. roots: folder of each source of real faces.
     SIGTERM and Ctrl-C end the training after the step; ``--resume`` goes on from there.
     Returns the metrics of the faces that are only measured.
     """
@@ -377,7 +395,7 @@ def run_training(
             Progress(console=console, transient=True, disable=not first) as progress,
             stopping() as stop,
         ):
-            mixture, held = collect(config, roots or {}, cache, progress, console.print)
+            mixture, held = source.collect(config, progress)
             while not finished(trainer, begin.minutes) and not stop:
                 run_epoch(trainer, mixture, held, out, progress, begin.minutes, stop)
         return measure_crops(trainer.average, held)
