@@ -55,6 +55,8 @@ class TrainConfig:
     """Decay of the weights' moving average, which is what is measured and shipped."""
     loss: str = "wing"
     """Of a point: wing, adaptive_wing or squared."""
+    answer_weight: float = 0.1
+    """With head grid: weight of the points' loss of the best cells beside that of the mixture."""
     lid_weight: float = 0.0
     """Weight of a term for the openings of the eyes."""
     pose_weight: float = 1.0
@@ -99,6 +101,7 @@ class TrainConfig:
             "live": 0,
             "held_back": 0,
             "pose_weight": 0,
+            "answer_weight": 0,
             "lid_weight": 0,
             "augmentation": 0,
             "decay": 0,

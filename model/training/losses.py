@@ -11,7 +11,7 @@ from torch import Tensor
 
 from host.common.errors import UserError
 from host.face.landmarks import LOWER_LIDS, UPPER_LIDS
-from model.network.grid import expected, mixture_terms
+from model.network.grid import decode, mixture_terms
 
 if TYPE_CHECKING:
     from model.data.augment import Batch
@@ -122,12 +122,14 @@ def face_losses(config: TrainConfig, found: Tensor, faces: Batch, size: int) -> 
     """Weighted loss of each face (B,): the network's answer ``found`` against ``faces``.
 
     found: in training mode, landmarks (B, 196) or cells (B, 294, h, w) of the grid head, whose loss
-    is that of the mixture. Takes the kind of loss, the lids' term and the weighting by size from
+    is that of the mixture and, weighted, that of the best cells' answers. Takes the kind of loss, the lids' term and the weighting by size from
     ``config``. size: pixels of the crop.
     """
     if found.ndim == 4:
-        terms = known_mean(mixture_terms(found, faces.landmarks, size), faces.mask)
-        points = expected(found)
+        points = decode(found).view(len(found), -1, 2)
+        terms = point_loss(config.loss, points, faces.landmarks, faces.mask, size)
+        terms = config.answer_weight * terms
+        terms = terms + known_mean(mixture_terms(found, faces.landmarks, size), faces.mask)
     else:
         points = found.view(len(found), -1, 2)
         terms = point_loss(config.loss, points, faces.landmarks, faces.mask, size)
