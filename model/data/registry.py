@@ -8,6 +8,7 @@ Training sources and the folder that each needs:
     wider98       faces with 98 pseudo points (list_98pt_pseudo.txt)
     300w          300-W's training folders; pseudo points fill in what 68 points do not tell
     ytf           video frames with 68 points, one a person
+    aflw          AFLW's data base: 21 points, of which 16 have a partner, only where visible
     procedural    drawn faces, no folder
 
 Measured are wflw (its test list), 300w (helen/testset and lfpw/testset, "common") and ytf (test).
@@ -25,7 +26,7 @@ import numpy as np
 
 from host.common.errors import UserError
 from host.face.landmarks import LEFT_EYE, RIGHT_EYE
-from model.data import ibug, lids, wflw
+from model.data import aflw, ibug, lids, wflw
 from model.data.records import Listing, Record
 from model.data.scheme68 import NUM_68, PARTNERS, to_98
 
@@ -73,6 +74,7 @@ TRAINING: dict[str, Reader] = {
     "wider98": _wider98,
     "300w": _training_300w,
     "ytf": _training_ytf,
+    "aflw": aflw.read_faces,
 }
 """Sources of real faces for training; a procedural one is made by model.training.train."""
 

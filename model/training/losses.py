@@ -122,8 +122,8 @@ def face_losses(config: TrainConfig, found: Tensor, faces: Batch, size: int) -> 
     """Weighted loss of each face (B,): the network's answer ``found`` against ``faces``.
 
     found: in training mode, landmarks (B, 196) or cells (B, 294, h, w) of the grid head, whose loss
-    is that of the mixture and, weighted, that of the best cells' answers. Takes the kind of loss, the lids' term and the weighting by size from
-    ``config``. size: pixels of the crop.
+    is that of the mixture and, weighted, that of the best cells' answers. The kind of loss, the
+    lids' term and the weighting by size are those of ``config``. size: pixels of the crop.
     """
     if found.ndim == 4:
         points = decode(found).view(len(found), -1, 2)
