@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -93,6 +94,7 @@ CACHE = click.option(
 @click.option("--partly", is_flag=True, help="It may be of another network; take what fits.")
 @click.option("--resume", is_flag=True, help="Go on from last.pt in the results' folder.")
 @click.option("--minutes", type=float, help="Time to train, instead of epochs.")
+@click.option("--pause", type=float, help="Minutes of this call; --resume goes on exactly.")
 @click.option("--faces", "count", type=int, help="Procedural faces, instead of the config's.")
 @click.option("--epochs", type=int, help="Passes over them, instead of the config's.")
 @click.option("--batch", type=int, help="Faces a step, instead of the config's.")
@@ -107,6 +109,7 @@ def train(
     partly: bool,
     resume: bool,
     minutes: float | None,
+    pause: float | None,
     count: int | None,
     epochs: int | None,
     batch: int | None,
@@ -120,13 +123,40 @@ def train(
     from model.training.train import Source, Start, run_training
 
     config = find_config(name, faces=count, epochs=epochs, batch=batch, seed=seed)
-    begin = Start(resume=resume, init=init, partly=partly, minutes=minutes)
+    begin = Start(resume=resume, init=init, partly=partly, minutes=minutes, pause=pause)
     source = Source(roots=roots, cache=cache, packed=packed)
-    result = run_training(config, out or Path("train") / name, source, begin)
+    result = run_training(config, out or Path("train") / name, source, begin).metrics
     click.echo(
         f"measured faces: NME {result.nme:.2f} %  FR@10 {result.failure_rate:.1f} %  "
         f"AUC@10 {result.auc:.1f} %"
     )
+
+
+@main.command()
+@click.option("--config", "name", default="equal", show_default=True, help="Of each network.")
+@click.option("--out", type=FOLDER, default=Path("train/equal"), show_default=True, help="Results.")
+@DATA
+@CACHE
+@click.option("--data-pack", "packed", type=FILE, help="One file of `pack`, instead of --data.")
+@click.option("--views", type=int, help="Faces that each network sees, instead of the config's.")
+@click.option("--pause", type=float, help="Minutes a network in this call; call again to go on.")
+def equal(
+    name: str,
+    out: Path,
+    roots: dict[str, Path],
+    cache: Path,
+    packed: Path | None,
+    views: int | None,
+    pause: float | None,
+) -> None:
+    """Train the four networks of the switches alike, and print their table."""
+    from model.training.compare import compare_networks
+    from model.training.config import find_config
+    from model.training.train import Source
+
+    source = Source(roots=roots, cache=cache, packed=packed)
+    config = find_config(name, views=views)
+    click.echo(compare_networks(config, source, out, pause, partial(click.echo, err=True)))
 
 
 @main.command()

@@ -39,6 +39,8 @@ class TrainConfig:
     """Of the source wflw one face in so many is not trained on but measured; 0 for none."""
     epochs: int = 40
     """Passes over the mix."""
+    views: int = 0
+    """Faces to show in all, instead of ``epochs``; 0 for none."""
     batch: int = 128
     """Faces a step over all processes, at least 2 a process."""
     rate: float = 3e-3
@@ -99,6 +101,7 @@ class TrainConfig:
         least = {"faces": 2, "held_out": 1, "epochs": 1, "batch": 2, "threads": 1, "seed": 0}
         least |= {
             "live": 0,
+            "views": 0,
             "held_back": 0,
             "pose_weight": 0,
             "answer_weight": 0,
@@ -183,6 +186,9 @@ CONFIGS = {
     ),
     "eyes": EYES,
     "eyes_finish": replace(EYES, rate=3e-4, warm_up=0.02, schedule="cosine", live=0, epochs=10),
+    "equal": replace(
+        EYES, width=0.5, views=300_000, rate=2e-3, warm_up=0.05, schedule="cosine", frozen=False
+    ),
     "paper": TrainConfig(
         mix=(("wflw", 1.0),),
         epochs=100,
@@ -223,8 +229,9 @@ CONFIGS = {
     "pfld_1x": TrainConfig(faces=100_000, epochs=60, rate=2e-3),
     "smoke": TrainConfig(width=0.125, faces=256, held_out=32, epochs=4, batch=32),
 }
-"""Named configurations of ``python -m model train``: best and paper train on real faces, finish
-goes on from the weights of best, the others use procedural faces; quick is the default."""
+"""Named configurations of ``python -m model train``. On real faces: eyes trains the product's
+network, eyes_finish goes on from its weights, equal compares networks, best and finish trained the
+one before, paper is the reference's. The others use procedural faces; quick is the default."""
 
 
 def find_config(name: str, **changes: object) -> TrainConfig:

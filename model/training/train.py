@@ -12,7 +12,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -178,7 +178,7 @@ class Trainer:
             self.done, self.steps = self.done + 1, self.steps + 1
             self.seconds += time.perf_counter() - start
             bar.show(self.done)
-            if keep() or (minutes is not None and self.seconds >= 60 * minutes):
+            if keep() or finished(self, minutes):
                 bar.remove()
                 return None
         bar.remove()
@@ -189,7 +189,8 @@ class Trainer:
     def _rate(self, steps: int, minutes: float | None) -> float:
         """Learning rate of the next step, with so many ``steps`` in an epoch."""
         if minutes is None:
-            return learning_rate(self.config, self.steps, self.config.epochs * steps)
+            length = self.config.views // self.config.batch or self.config.epochs * steps
+            return learning_rate(self.config, self.steps, length)
         parts = 100_000  # the time as steps
         gone = min(parts - 1, int(parts * self.seconds / (60 * minutes)))
         return learning_rate(self.config, gone, parts)
@@ -344,10 +345,14 @@ class Start:
     """It may be of another network, see Trainer.start_from."""
     minutes: float | None = None
     """Length, instead of the config's epochs."""
+    pause: float | None = None
+    """Minutes after which the training stops as after a signal, to be resumed."""
 
     def __post_init__(self) -> None:
-        if self.minutes is not None and not self.minutes > 0:
-            raise UserError(f"minutes={self.minutes:g} is not positive; use for example 20")
+        for name in ("minutes", "pause"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise UserError(f"{name}={value:g} is not positive; use for example 20")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -372,13 +377,24 @@ class Source:
         return collect(config, self.roots, self.cache, progress, progress.console.print)
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What a training ends with."""
+
+    metrics: Metrics
+    """Of the faces that are only measured."""
+    views: int
+    """Faces that were shown."""
+    held: Crops
+    """The faces that are only measured."""
+
+
 def run_training(
     config: TrainConfig, out: Path, source: Source, begin: Start | None = None
-) -> Metrics:
+) -> Outcome:
     """Train; in ``out`` are last.pt (to resume), weights.pt, log.csv, curves.png, config.json.
 
     SIGTERM and Ctrl-C end the training after the step; ``--resume`` goes on from there.
-    Returns the metrics of the faces that are only measured.
     """
     begin = begin or Start()
     torch.set_num_threads(config.threads)
@@ -391,14 +407,15 @@ def run_training(
         if first:
             out.mkdir(parents=True, exist_ok=True)
             write_text(out / "config.json", json.dumps(describe(config), indent=2) + "\n")
-        with (
-            Progress(console=console, transient=True, disable=not first) as progress,
-            stopping() as stop,
-        ):
+        with Progress(console=console, transient=True, disable=not first) as progress:
             mixture, held = source.collect(config, progress)
-            while not finished(trainer, begin.minutes) and not stop:
-                run_epoch(trainer, mixture, held, out, progress, begin.minutes, stop)
-        return measure_crops(trainer.average, held)
+            with stopping(begin.pause) as stop:
+                while not finished(trainer, begin.minutes):
+                    run_epoch(trainer, mixture, held, out, progress, begin.minutes, stop)
+                    if stop:
+                        break
+        views = trainer.steps * config.batch
+        return Outcome(measure_crops(trainer.average, held), views, held)
     finally:
         parallel.stop()
 
@@ -431,26 +448,39 @@ def pace(trainer: Trainer) -> str:
 
 
 def finished(trainer: Trainer, minutes: float | None) -> bool:
-    """Whether the training has had its time or its epochs."""
+    """Whether the training has had its time, its views or its epochs."""
     if minutes is not None:
         return trainer.seconds >= 60 * minutes
+    if trainer.config.views:
+        return trainer.steps >= trainer.config.views // trainer.config.batch
     return trainer.epoch >= trainer.config.epochs
 
 
+class Stop:
+    """True once a signal has come or the time is over."""
+
+    def __init__(self, minutes: float | None = None) -> None:
+        self.signals: list[int] = []
+        self._end = math.inf if minutes is None else time.monotonic() + 60 * minutes
+
+    def note(self, number: int, frame: object) -> None:
+        """Handler of a signal."""
+        self.signals.append(number)
+
+    def __bool__(self) -> bool:
+        return bool(self.signals) or time.monotonic() >= self._end
+
+
 @contextmanager
-def stopping() -> Iterator[list[int]]:
-    """List that gets the number of SIGTERM or SIGINT, instead of an end in the middle of a step."""
-    received: list[int] = []
-
-    def note(number: int, frame: object) -> None:
-        received.append(number)
-
+def stopping(minutes: float | None = None) -> Iterator[Stop]:
+    """SIGTERM, SIGINT and the end of ``minutes`` set a mark, instead of ending a step half-way."""
+    stop = Stop(minutes)
     if threading.current_thread() is not threading.main_thread():
-        yield received
+        yield stop
         return
-    before = {s: signal.signal(s, note) for s in (signal.SIGTERM, signal.SIGINT)}
+    before = {s: signal.signal(s, stop.note) for s in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield received
+        yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -463,23 +493,27 @@ def run_epoch(
     out: Path,
     progress: Progress,
     minutes: float | None = None,
-    stop: Sequence[int] = (),
+    stop: Stop | None = None,
 ) -> None:
     """Train one epoch, measure, and keep what came out; every few minutes what to resume from."""
+    stop = Stop() if stop is None else stop
     start = kept = time.perf_counter()
     first = parallel.rank() == 0
 
+    ends = False
+
     def keep() -> bool:
-        nonlocal kept
-        if first and (stop or time.perf_counter() - kept > KEEP_SECONDS):
+        nonlocal kept, ends
+        ends = bool(stop)
+        if first and (ends or time.perf_counter() - kept > KEEP_SECONDS):
             save(trainer.state(), out / "last.pt")
             save(trainer.weights(), out / "weights.pt")
             progress.console.print(pace(trainer))
             kept = time.perf_counter()
-        return bool(stop)
+        return ends
 
     loss = trainer.train_epoch(mixture, progress, minutes, keep)
-    if not first or stop:
+    if not first or ends:
         return
     metrics = measure_crops(trainer.average, held)
     seconds = time.perf_counter() - start

@@ -84,9 +84,14 @@ def test_minutes_end_a_training_and_lower_the_rate(faces: Mixture) -> None:
 
 def test_a_signal_ends_after_the_step() -> None:
     with stage.stopping() as stop:
+        assert not stop
         os.kill(os.getpid(), signal.SIGTERM)
-        assert list(stop) == [signal.SIGTERM]
+        assert stop
+        assert stop.signals == [signal.SIGTERM]
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    with stage.stopping(1e-9) as stop:
+        assert stop
+        assert not stop.signals
 
 
 def test_another_network_gives_what_fits(tmp_path: Path) -> None:
