@@ -156,8 +156,8 @@ EYES = TrainConfig(
     mix=(("wflw", 3.0), ("wflw_partial", 1.5), ("wider98", 1.0), ("300w", 1.0), ("ytf", 0.4)),
     balance=Balance(closed=6, winking=10, turned=4),
     epochs=1_000,
-    batch=64,
-    rate=8e-4,
+    batch=16,
+    rate=7e-4,
     warm_up=0.0002,
     schedule="constant",
     decay=1e-3,
@@ -166,7 +166,7 @@ EYES = TrainConfig(
     pose_weight=0.0,
     size_weights=True,
     frozen=True,
-    live=100,
+    live=400,
     bfloat16=True,
     threads=1,
 )
@@ -187,7 +187,14 @@ CONFIGS = {
     "eyes": EYES,
     "eyes_finish": replace(EYES, rate=3e-4, warm_up=0.02, schedule="cosine", live=0, epochs=10),
     "equal": replace(
-        EYES, width=0.5, views=300_000, rate=2e-3, warm_up=0.05, schedule="cosine", frozen=False
+        EYES,
+        width=0.5,
+        batch=64,
+        views=300_000,
+        rate=2e-3,
+        warm_up=0.05,
+        schedule="cosine",
+        frozen=False,
     ),
     "paper": TrainConfig(
         mix=(("wflw", 1.0),),

@@ -67,6 +67,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.config, self.epoch = config, 0
         self.done, self.total, self.steps, self.seconds = 0, 0.0, 0, 0.0
+        self.views = 0
         self.device = device or torch.device("cpu")
         network = PFLD(
             config.width,
@@ -92,6 +93,7 @@ class Trainer:
             "done": self.done,
             "total": float(self.total),
             "steps": self.steps,
+            "views": self.views,
             "seconds": self.seconds,
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
@@ -107,7 +109,7 @@ class Trainer:
             raise UserError(f"{path} cannot be resumed from: {error}") from error
         if state["train_config"] != asdict(self.config):
             raise UserError(f"{path} is of another configuration; use the same or --out")
-        for name in ("epoch", "done", "total", "steps", "seconds"):
+        for name in ("epoch", "done", "total", "steps", "views", "seconds"):
             setattr(self, name, state[name])
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
@@ -176,6 +178,7 @@ class Trainer:
             batch = mixture.batch(rows, self.network.image_size, self.generator, strength)
             self._step(self._rate(steps, minutes), batch.part(parallel.share(config.batch)))
             self.done, self.steps = self.done + 1, self.steps + 1
+            self.views += config.batch
             self.seconds += time.perf_counter() - start
             bar.show(self.done)
             if keep() or finished(self, minutes):
@@ -414,8 +417,7 @@ def run_training(
                     run_epoch(trainer, mixture, held, out, progress, begin.minutes, stop)
                     if stop:
                         break
-        views = trainer.steps * config.batch
-        return Outcome(measure_crops(trainer.average, held), views, held)
+        return Outcome(measure_crops(trainer.average, held), trainer.views, held)
     finally:
         parallel.stop()
 
@@ -440,10 +442,10 @@ def begin_training(
 
 def pace(trainer: Trainer) -> str:
     """Line that says how far a training is and how fast it goes."""
-    views = trainer.steps * trainer.config.batch
+    loss = float(trainer.total) / max(trainer.done, 1)
     return (
-        f"{views} views  loss {float(trainer.total) / max(trainer.done, 1):.3f} in this epoch  "
-        f"{views / max(trainer.seconds, 1e-9):.1f} images/s"
+        f"{trainer.views} views  loss {loss:.3f} in this epoch  "
+        f"{trainer.views / max(trainer.seconds, 1e-9):.1f} images/s"
     )
 
 
@@ -524,9 +526,8 @@ def run_epoch(
         curves.log_scalars(out / "tensorboard", row)
         curves.draw(out / "log.csv", out / "curves.png")
     save(trainer.state(), out / "last.pt")
-    views = trainer.steps * trainer.config.batch
     progress.console.print(
-        f"epoch {trainer.epoch}/{trainer.config.epochs}  {views} views  "
+        f"epoch {trainer.epoch}/{trainer.config.epochs}  {trainer.views} views  "
         f"loss {math.nan if loss is None else loss:.3f}  "
         f"NME {metrics.nme:.2f} %  FR@10 {metrics.failure_rate:.1f} %  {seconds:.1f} s"
     )

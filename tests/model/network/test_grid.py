@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 
+from model.__main__ import main
 from model.network import grid
+from model.network.checkpoint import load_network, save
 from model.network.pfld import PFLD, count_macs, freeze_statistics
 from tests.model.samples import random_network
 
@@ -103,3 +107,16 @@ def test_folded_normalisation_is_the_same() -> None:
     torch.testing.assert_close(folded_cells / scale, plain / scale, atol=1e-5, rtol=1e-4)
     size = gradient.abs().max()
     torch.testing.assert_close(folded_gradient / size, gradient / size, atol=1e-4, rtol=1e-3)
+
+
+def test_half_the_bytes_hold_the_network(tmp_path: Path) -> None:
+    network = random_network(**SMALL)
+    save({"config": network.config(), "state_dict": network.state_dict()}, tmp_path / "a.pt")
+    result = CliRunner().invoke(
+        main, ["shrink", "--weights", str(tmp_path / "a.pt"), "--out", str(tmp_path / "b.pt")]
+    )
+    assert result.exit_code == 0, result.output
+    small = load_network(tmp_path / "b.pt").state_dict()
+    for name, value in network.state_dict().items():
+        assert small[name].dtype == value.dtype
+        torch.testing.assert_close(small[name], value, rtol=1e-3, atol=1e-6)
