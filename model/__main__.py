@@ -279,14 +279,12 @@ def qat(
 
     With --data the NME of faces that are held back is printed before and after.
     """
-    from torch.nn.functional import l1_loss
-
     from model.data.labelled import TUNING_SEED, labelled_images
     from model.data.mixture import load_mixture
     from model.network.checkpoint import load_twin, save_twin
     from model.training.config import find_config
     from model.training.ptq import Length, Tuner, random_batches
-    from model.training.qat import face_batches, face_loss, run_tuner
+    from model.training.qat import face_batches, face_loss, plain_loss, run_tuner
     from model.training.train import measure_crops
 
     twin, last = load_twin(weights), out.with_name(out.name + ".last")
@@ -303,7 +301,7 @@ def qat(
         batches, loss = face_batches(config, mixture, batch, size, seed), face_loss(config, size)
     else:
         data = labelled_images(images, size, count, TUNING_SEED)
-        batches, loss = random_batches(*data, batch, seed), l1_loss
+        batches, loss = random_batches(*data, batch, seed), plain_loss
     run_tuner(tuner, batches, loss, last)
     save_twin(twin, out)
     if held is not None:

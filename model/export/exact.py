@@ -33,8 +33,7 @@ from model.export.integer import (
     integer_network,
 )
 from model.export.peak import peak_nodes
-
-CELL = 8  #: input pixels of a cell's side
+from model.network.grid import CELL
 
 
 class _Writer:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+CELL = 8  #: input pixels of a cell's side
 PARTS = 3  #: channels of a landmark: score, x, y
 SCATTER = 2.0  #: pixels, scale of the Laplace distribution around a cell's answer
 
