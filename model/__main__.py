@@ -222,6 +222,7 @@ def quantising(weights: str, config: str) -> Callable[[Command], Command]:
 @quantising("FP32 checkpoint of the training.", config="best")
 @click.option("--count", default=512, show_default=True, help="Images to calibrate on.")
 @click.option("--percentile", default=99.99, show_default=True, help="Activations kept in range.")
+@click.option("--equalise", is_flag=True, help="Bring channels to like ranges first.")
 def ptq(
     weights: Path,
     out: Path,
@@ -231,6 +232,7 @@ def ptq(
     cache: Path,
     count: int,
     percentile: float,
+    equalise: bool,
 ) -> None:
     """Quantise a trained network without further training.
 
@@ -249,7 +251,7 @@ def ptq(
     else:
         pictures, _ = labelled_images(images, network.image_size, count, CALIBRATION_SEED)
         given = as_input(pictures)
-    save_twin(post_train(network, given, percentile), out)
+    save_twin(post_train(network, given, percentile, equalise), out)
     click.echo(f"{out}: INT8, calibrated on {len(given)} images")
 
 

@@ -13,7 +13,7 @@ from model.data.mixture import Mixture
 from model.faces.render import make_faces
 from model.network.grid import decode
 from model.training.config import CONFIGS
-from model.training.ptq import Length, Tuner, post_train, random_batches
+from model.training.ptq import Length, Tuner, equalised, post_train, random_batches
 from model.training.qat import face_batches, face_loss, plain_loss
 from tests.model.samples import as_tensor, random_network, smooth_images
 
@@ -30,6 +30,15 @@ def test_tuning_lowers_the_loss_of_the_cells() -> None:
     tuner.run(batches, face_loss(config, 112), lambda share, value: values.append(value))
     assert values[-1] < 0.8 * values[0], values
     assert twin(as_tensor(faces.images)).shape == (16, 196)
+
+
+def test_equalised_network_is_the_same() -> None:
+    network = random_network(width=0.125, stem="depthwise", head="grid", pose_branch=False)
+    like = equalised(network)
+    images = as_tensor(smooth_images(2, 112, 1))
+    torch.testing.assert_close(like(images), network(images), atol=1e-3, rtol=0)
+    kept = network.state_dict()["stages_14.6.expand.conv.weight"]
+    assert not torch.equal(like.state_dict()["stages_14.6.expand.conv.weight"], kept)
 
 
 def test_loss_without_a_configuration() -> None:
