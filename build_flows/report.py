@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from build_flows import synthesise
-from build_flows.config import BuildConfig, provenance
+from build_flows.config import BuildConfig
 from build_flows.design.activity import Flow, activities, draw, write_table
 from build_flows.design.simulate import SIMULATOR
 from build_flows.design.sizing import TABLE as FIFO_TABLE
@@ -26,9 +25,10 @@ from build_flows.explore.cost import kernel_name, unit_cost
 from build_flows.flow import Job
 from build_flows.graph.folding import has_weights
 from build_flows.graph.streamline import OUTPUT_AFFINE
+from host.common.arrays import IntArray
 from host.common.atomic import write_bytes, write_image
-from host.face.crop import crop_face
-from host.face.detect import FaceDetector
+from host.common.provenance import provenance
+from host.face.crop import PORTRAIT_SQUARE, crop_square
 from host.face.draw import draw_landmarks, side_by_side
 from host.face.image import astronaut
 from host.face.landmarks import COUNT
@@ -154,9 +154,7 @@ def _costs(model: ModelWrapper, part: str) -> Iterator[tuple[str, Resources]]:
         yield weight_port.MODULE, weight_port.resources()
 
 
-def draw_face(
-    accumulators: npt.NDArray[np.int64], affine: dict[str, Any], golden: Golden, path: Path
-) -> None:
+def draw_face(accumulators: IntArray, affine: dict[str, Any], golden: Golden, path: Path) -> None:
     """Landmarks of the first golden image, on the portrait if that is what the image shows.
 
     Networks with other than 98 landmarks have no picture.
@@ -166,10 +164,9 @@ def draw_face(
         return
     image, caption = golden.images[0], "landmarks of the simulated accelerator"
     picture = astronaut()
-    box = FaceDetector().find_largest(picture)
-    face, square = crop_face(picture, box, len(image))
-    if np.array_equal(face, image):
-        drawn = side_by_side(picture, square.to_image(fractions), square, box, caption)
+    if np.array_equal(crop_square(picture, PORTRAIT_SQUARE, len(image)), image):
+        marks = PORTRAIT_SQUARE.to_image(fractions)
+        drawn = side_by_side(picture, marks, PORTRAIT_SQUARE, caption=caption)
     else:
         drawn = draw_landmarks(image, fractions * len(image), caption=caption)
     write_image(path, drawn)

@@ -12,7 +12,6 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +19,18 @@ if not __package__:  # started as a script: what is imported is the package, not
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import numpy as np
-import numpy.typing as npt
 
 from host import power
 from host.backends import BACKENDS, MONITOR_MODEL, Backend, open_backend
+from host.common.arrays import Images
 from host.common.atomic import write_text
 from host.common.errors import FAILURES, UserError
+from host.common.provenance import provenance
 from host.drawn.script import FPS, NORMAL, draw_frame, head_at
 from host.face import metrics
 from host.face.crop import crop_face
-from host.face.detect import FaceDetector, open_detector
+from host.face.detect.choice import DEFAULT_DETECTOR, DETECTORS, open_detector
+from host.face.detect.faces import find_first
 from host.monitor.capture import LoopSource
 from host.monitor.pipeline import Pipeline
 from host.monitor.track import BackgroundSearch, Tracker
@@ -44,10 +45,6 @@ WARM_UP_S = 1.0
 IDLE_S = 5.0  #: before and after a run, where power is measured
 BARE_CALLS = 200
 """Calls by which the backend is compared with a bare loop."""
-
-PACKAGES = ("numpy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu", "pynq", "torch")
-
-Images = npt.NDArray[np.uint8]
 
 
 def make_clip() -> list[Images]:
@@ -72,9 +69,11 @@ def latencies(call: Callable[[], object], seconds: float) -> dict[str, float]:
     }  # fmt: skip
 
 
-def end_to_end(backend: Backend, clip: Sequence[Images], seconds: float) -> dict[str, Any]:
+def end_to_end(
+    backend: Backend, clip: Sequence[Images], seconds: float, detector: str = DEFAULT_DETECTOR
+) -> dict[str, Any]:
     """Run the whole pipeline on the clip at full speed; only frames with a face count."""
-    search = BackgroundSearch(open_detector("haar"))
+    search = BackgroundSearch(open_detector(detector, quick=True))
     try:
         pipeline = Pipeline(LoopSource(clip), Tracker(backend, search), [], seconds=seconds)
         done = pipeline.run()
@@ -126,11 +125,17 @@ def _means(rows: list[dict[str, float]]) -> dict[str, float]:
 
 
 def measure(
-    backend: Backend, seconds: float, repeat: int, batch: int, power_csv: Path | None = None
+    backend: Backend,
+    seconds: float,
+    repeat: int,
+    batch: int,
+    power_csv: Path | None = None,
+    detector: str = DEFAULT_DETECTOR,
 ) -> dict[str, Any]:
     """Measure speed and power; the keys are those of docs/monitor.md."""
     clip = make_clip()
-    crop, _ = crop_face(clip[0], FaceDetector().find_largest(clip[0]), backend.input_size)
+    face = find_first(open_detector(detector), clip[0])
+    crop, _ = crop_face(clip[0], face.box, backend.input_size)
     one, many = crop[np.newaxis], np.repeat(crop[np.newaxis], batch, axis=0)
     latencies(lambda: backend.infer(one), WARM_UP_S)
     runs, powers, idles, meters = [], [], [], power.find_meters()
@@ -141,7 +146,8 @@ def measure(
         idles.append(spent.idle_w())
         if power_csv is not None:
             powers[-1]["external meter"] = power.read_meter_csv(power_csv, *span)
-        runs.append({"landmarks": alone, "end_to_end": end_to_end(backend, clip, seconds)})
+        whole = end_to_end(backend, clip, seconds, detector)
+        runs.append({"landmarks": alone, "end_to_end": whole})
     watts = _means(powers)
     many_fps = latencies(lambda: backend.infer(many), min(seconds, 5.0))["fps"] * batch
     fps = float(np.median([run["landmarks"]["fps"] for run in runs]))
@@ -191,12 +197,6 @@ def machine() -> dict[str, Any]:
     text = _read("/proc/cpuinfo")
     names = [line.split(":", 1)[1].strip() for line in text.splitlines() if "model name" in line]
     clocks = [float(line.split(":")[1]) for line in text.splitlines() if "cpu MHz" in line]
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
     return {
         "processor": names[0] if names else platform.processor() or platform.machine(),
         "cores": len(os.sched_getaffinity(0)),
@@ -206,7 +206,7 @@ def machine() -> dict[str, Any]:
         "load": os.getloadavg()[0],
         "system": platform.platform(),
         "python": platform.python_version(),
-        "versions": versions,
+        **provenance(),
     }
 
 
@@ -219,11 +219,13 @@ def _read(path: str) -> str:
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line; exits with 2 on options that do not exist."""
-    parser = argparse.ArgumentParser(prog="host/bench.py", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add = parser.add_argument
     add("--backend", default="auto", metavar="NAME", help=f"{', '.join(BACKENDS)} (default auto)")
     add("--model", type=Path, metavar="FILE", help="ONNX file for cpu and gpu")
     add("--build", type=Path, metavar="DIR", help="build folder for sim")
+    add("--detector", default=DEFAULT_DETECTOR, metavar="NAME",
+        help=f"{' or '.join(DETECTORS)} (default {DEFAULT_DETECTOR})")  # fmt: skip
     add("--threads", type=int, default=0, metavar="N", help="of cpu (default: one a core)")
     add("--seconds", type=float, default=60.0, metavar="S", help="of each run (default 60)")
     add("--repeat", type=int, default=3, metavar="N", help="runs (default 3)")
@@ -258,10 +260,18 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             "backend": backend.name,
             "model": Path(backend.model).name,
             "model_sha256": digest,
+            "detector": options.detector,
             "threads": options.threads or None,
             "seconds": options.seconds,
             "repeat": options.repeat,
-            **measure(backend, options.seconds, options.repeat, options.batch, options.power_csv),
+            **measure(
+                backend,
+                options.seconds,
+                options.repeat,
+                options.batch,
+                options.power_csv,
+                options.detector,
+            ),
         }
         result["accuracy"] = accuracy(backend, options.faces) if options.faces else None
     finally:
@@ -303,5 +313,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-if __name__ == "__main__":
+def command() -> None:
+    """Run the command as the process that it is."""
     sys.exit(main())
+
+
+if __name__ == "__main__":
+    command()

@@ -2,7 +2,7 @@
 """One page of many machines' results: ``python host/comparison.py RESULTS... --out DIR``.
 
 Three kinds of rows, each with its origin: measured by host/bench.py, simulated by a build of the
-flow (no power: nothing was measured), and published by the reference.
+flow (no power: nothing was measured), and published by the paper.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Row:
     watts_of: str = ""
     """What the power is of."""
     accuracy: float | None = None
-    """100 - NME in percent where we measured; the reference does not define it."""
+    """100 - NME in percent where we measured; the paper does not define it."""
 
     def cells(self) -> list[str]:
         """The texts of COLUMNS."""
@@ -54,7 +54,7 @@ class Row:
 
 PUBLISHED = tuple(
     Row(platform=platform, network=network, fps=fps, watts=watts, accuracy=accuracy,
-        origin="published, the reference's Table V; its accuracy is not defined there")
+        origin="published, the paper's Table V; its accuracy is not defined there")
     for platform, network, fps, watts, accuracy in (
         ("KV260, Vitis AI DPU", "QAT INT8", 30.0, 3.0, 91.74),
         ("RTX 4060", "FP32", 430.0, 110.0, 92.42),
@@ -63,7 +63,7 @@ PUBLISHED = tuple(
         ("Raspberry Pi 4", "FP32", 6.0, 7.0, 92.42),
     )
 )  # fmt: skip
-"""What the reference reports."""
+"""What the paper reports."""
 
 
 def measured_row(path: Path) -> Row:
@@ -178,7 +178,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 on success, 1 after a failure told in one line on stderr."""
-    parser = argparse.ArgumentParser(prog="host/comparison.py", description="Compare platforms.")
+    parser = argparse.ArgumentParser(description="Compare platforms.")
     parser.add_argument("results", type=Path, nargs="*", help="JSON files of host/bench.py")
     parser.add_argument("--build", type=Path, action="append", default=[], metavar="FILE",
                         help="report.json of a simulated build")  # fmt: skip

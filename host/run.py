@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,25 +16,27 @@ if not __package__:  # started as a script: what is imported is the package, not
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import numpy as np
-import numpy.typing as npt
 
 from host.backends import (
     BACKENDS,
     DEFAULT_BUILD,
     DEFAULT_MODEL,
     MONITOR_MODEL,
-    ROOT,
     Backend,
     open_backend,
 )
+from host.common.arrays import Image, Points
 from host.common.atomic import check_image_name, write_image, write_text
+from host.common.ending import ended_by_signals, flush_stdout, leave
 from host.common.errors import FAILURES
+from host.common.paths import WORK, relative
 from host.face.crop import Transform, crop_face
-from host.face.detect import Box, FaceDetector
+from host.face.detect.choice import DEFAULT_DETECTOR, DETECTORS, open_detector
+from host.face.detect.faces import Box, find_first
 from host.face.draw import side_by_side
 from host.face.image import ASTRONAUT, load_source
-from host.monitor.capture import is_picture
-from host.monitor.cli import add_options, monitor
+from host.monitor.cli import add_options, check_outputs, monitor, refuse_moving
+from host.monitor.sources import is_picture
 
 FORMAT = 1
 """Version of the JSON result."""
@@ -47,7 +47,7 @@ STDOUT = Path("-")
 ENDED = {True: "nothing was written", False: "the files are complete up to here"}
 """What Ctrl-C leaves behind of a picture and of a recording."""
 
-DEFAULT_OUT = ROOT / "build" / "face.png"
+DEFAULT_OUT = WORK / "build" / "face.png"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,13 +55,13 @@ class Result:
     """Landmarks of one face and how they came about."""
 
     source: str
-    picture: npt.NDArray[np.uint8]
+    picture: Image
     """(H, W, 3) BGR."""
     box: Box
     """The detector's box."""
     crop: Transform
     """The square that the network saw."""
-    landmarks: npt.NDArray[np.float64]
+    landmarks: Points
     """(points, 2), x then y, in pixels of the picture."""
     backend: str
     model: str
@@ -99,24 +99,27 @@ def _timed(times_ms: dict[str, float], name: str) -> Iterator[None]:
     times_ms[name] = (time.perf_counter() - begin) * 1e3
 
 
-def find_landmarks(source: str, backend: Backend, equalise: bool = False) -> Result:
+def find_landmarks(
+    source: str, backend: Backend, equalise: bool = False, detector: str = DEFAULT_DETECTOR
+) -> Result:
     """Run the whole chain on one picture: load, detect, crop, infer.
 
     Args:
         source: path of a picture, or ASTRONAUT.
         backend: an open backend.
         equalise: histogram equalisation of the crop.
+        detector: name of the detector.
 
     Raises:
         UserError: the picture cannot be read or shows no face.
         ToolError: an external program of the backend fails.
     """
     times: dict[str, float] = {}
-    detector = FaceDetector()
+    finder = open_detector(detector)
     with _timed(times, "load"):
         picture = load_source(source)
     with _timed(times, "detect"):
-        box = detector.find_largest(picture)
+        box = find_first(finder, picture).box
     with _timed(times, "crop"):
         face, square = crop_face(picture, box, backend.input_size, equalise)
     with _timed(times, "infer"):
@@ -137,7 +140,6 @@ def find_landmarks(source: str, backend: Backend, equalise: bool = False) -> Res
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line; exits with 2 on options that do not exist."""
     parser = argparse.ArgumentParser(
-        prog="host/run.py",
         description="Find a face and its 98 landmarks in a picture, or watch a driver.",
     )
     add = parser.add_argument
@@ -150,20 +152,24 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         help="JSON to FILE or stdout: one result, or a line for each frame; a picture is then "
         "drawn only with --out")  # fmt: skip
     add("--out", type=Path, metavar="FILE",
-        help=f"annotated picture (default {_short(DEFAULT_OUT)}) or video")  # fmt: skip
+        help=f"annotated picture (default {relative(DEFAULT_OUT)}) or video")  # fmt: skip
+    add("--rotate", type=int, default=0, metavar="DEGREES",
+        help="turn pictures clockwise: 0, 90, 180 or 270")  # fmt: skip
+    add("--detector", default=DEFAULT_DETECTOR, metavar="NAME",
+        help=f"{' or '.join(DETECTORS)} (default {DEFAULT_DETECTOR})")  # fmt: skip
     add("--equalise", action="store_true", help="histogram equalisation of the crop")
     add("--model", type=Path, metavar="FILE",
-        help=f"ONNX file for cpu and gpu (default {_short(DEFAULT_MODEL)} for a picture, "
-        f"{_short(MONITOR_MODEL)} to watch)")  # fmt: skip
-    add("--build", type=Path, metavar="DIR",
-        help=f"folder for sim, csim, fpga (default {_short(DEFAULT_BUILD)}, not fpga)")  # fmt: skip
+        help=f"ONNX file for cpu and gpu (default {relative(DEFAULT_MODEL)} for a picture, "
+        f"{relative(MONITOR_MODEL)} to watch)")  # fmt: skip
+    add(
+        "--build",
+        type=Path,
+        metavar="DIR",
+        help=f"folder for sim, csim, fpga (default {relative(DEFAULT_BUILD)}, not fpga)",
+    )
     add("--threads", type=int, default=0, metavar="N", help="of cpu (default: one a core)")
     add_options(parser)
     return parser.parse_args(arguments)
-
-
-def _short(path: Path) -> str:
-    return os.path.relpath(path, ROOT)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -182,6 +188,8 @@ def run(options: argparse.Namespace) -> None:
 
 def still(options: argparse.Namespace) -> None:
     """Landmarks of one picture."""
+    refuse_moving(options)
+    check_outputs(options)
     out: Path | None = options.out
     if out is None and options.json is None:
         out = DEFAULT_OUT
@@ -190,7 +198,7 @@ def still(options: argparse.Namespace) -> None:
         check_image_name(out)
     backend = open_backend(options.backend, options.model, options.build, options.threads)
     try:
-        result = find_landmarks(options.source, backend, options.equalise)
+        result = find_landmarks(options.source, backend, options.equalise, options.detector)
     finally:
         backend.close()
     if out is not None:
@@ -209,9 +217,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 on success, 1 after a failure told in one line on stderr."""
     options = parse_arguments(arguments)
     try:
-        run(options)
+        with ended_by_signals():
+            run(options)
+            flush_stdout()
     except FAILURES as error:
         return _fail(str(error))
+    except BrokenPipeError:
+        return _fail("stdout was closed before all was written to it")
     except OSError as error:
         return _fail(f"{error.filename or 'output'}: {error.strerror or error}")
     except KeyboardInterrupt:
@@ -224,14 +236,10 @@ def _fail(text: str) -> int:
     return 1
 
 
-def leave(code: int) -> None:
-    """End the process; a thread that is stuck in a device's native code would crash a usual end."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if threading.active_count() > 1:
-        os._exit(code)
-    sys.exit(code)
+def command() -> None:
+    """Run the command as the process that it is."""
+    leave(main())
 
 
 if __name__ == "__main__":
-    leave(main())
+    command()

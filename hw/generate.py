@@ -14,8 +14,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from host.common.arrays import IntArray
 from host.common.errors import UserError
-from hw.ops.base import IntArray, KernelOp
+from hw.ops.base import KernelOp
 
 RTL_FOLDER = Path(__file__).parent / "rtl"
 SIGNALS = ("tdata", "tvalid", "tready")

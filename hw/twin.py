@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from qonnx.custom_op.base import CustomOp
 
+from host.common.arrays import IntArray
 from host.common.errors import UserError
 from hw.ops import Dense, Depthwise
-from hw.ops.base import IntArray, KernelOp
+from hw.ops.base import KernelOp
 from hw.ops.weight_stream import mvau_weight_lanes
 
 HLS_FOLDER = Path(__file__).parent / "hls"
@@ -226,6 +227,10 @@ def _pool(op: Any) -> Sizes:
     return _pick(op, "CHANNELS", "PE", "PIXELS", "IN_WIDTH", "SIGNED", "ACC_WIDTH")
 
 
+def _peak(op: Any) -> Sizes:
+    return _pick(op, "LANDMARKS", "LANES", "CELLS", "WIDTH")
+
+
 def _padding(op: Any) -> Sizes:
     (height, width), simd = op.get_nodeattr("ImgDim"), op.get_nodeattr("SIMD")
     edges = zip(("TOP", "LEFT", "BOTTOM", "RIGHT"), op.get_nodeattr("Padding"), strict=True)
@@ -291,6 +296,7 @@ TWINS: dict[str, tuple[str, Sizer, Tabler | None]] = {  # operator -> kernel, si
     "StreamFork": ("stream_fork", _fork, None),
     "StreamConcat": ("stream_concat", _concat, None),
     "GlobalAccPool": ("global_acc_pool", _pool, None),
+    "GridPeak": ("grid_peak", _peak, None),
     "FMPadding_rtl": ("padding", _padding, None),
     "ConvolutionInputGenerator_rtl": ("window", _window, None),
     "StreamingDataWidthConverter_rtl": ("width_converter", _converter, None),

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -16,6 +16,7 @@ from host.common.errors import FAILURES, UserError
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 Command = TypeVar("Command", bound=Callable[..., object])
+DETECTED = "Also with boxes of this detector: blazeface, which needs not be named, or haar."
 IMAGES = "npz with images and landmarks; default: procedural faces."
 
 
@@ -436,9 +437,11 @@ def average(weights: Path, second: Path, share: float, out: Path) -> None:
     help="Build folder whose C++ must give the same integers on every face.",
 )
 @click.option(
-    "--detector/--no-detector",
-    default=None,
-    help="Also with detected boxes [default: of photographs].",
+    "--detector",
+    is_flag=False,
+    flag_value="blazeface",
+    metavar="[NAME]",
+    help=f"{DETECTED} Photographs are measured with it unless this is none.",
 )
 @click.option("--errors", type=FILE, help="CSV to write the error of each face to.")
 @click.option("--picture", type=FILE, help="PNG to write, faces with true and found points.")
@@ -455,7 +458,7 @@ def evaluate(
     anchor: Path | None,
     twin: Path | None,
     csim: Path | None,
-    detector: bool | None,
+    detector: str | None,
     errors: Path | None,
     picture: Path | None,
     crops: Path | None,
@@ -484,9 +487,9 @@ def evaluate(
     predictor = open_predictor(weights, arithmetic)
     faces = collect_faces(dataset, root, rows, predictor.size, images, count)
     others = [open_anchor(anchor)] if anchor else []
-    if detector is None:
-        detector = dataset != PROCEDURAL
-    result = evaluate_all(predictor, others, faces, detector)
+    if detector is None and dataset != PROCEDURAL:
+        detector = "blazeface"
+    result = evaluate_all(predictor, others, faces, None if detector == "none" else detector)
     if twin:
         result["compared"] = compare(predictor, open_predictor(twin), faces)
     if csim:
@@ -507,7 +510,7 @@ def evaluate(
         print_figures(result)
 
 
-def print_figures(result: dict[str, object], indent: str = "") -> None:
+def print_figures(result: dict[str, Any], indent: str = "") -> None:
     """Lines of figures: the whole set, subsets, detected boxes, anchor."""
     name = f"{indent}{result.get('arithmetic', '')}".ljust(24)
     click.echo(
@@ -530,7 +533,7 @@ def print_figures(result: dict[str, object], indent: str = "") -> None:
         click.echo(f"NME differs by {mean:.4f} points, on the worst face by {worst:.4f}")
 
 
-def print_detail(result: dict[str, object], indent: str) -> None:
+def print_detail(result: dict[str, Any], indent: str) -> None:
     """Lines of the errors by region and yaw, and of the eyelids, where they are known."""
     if regions := result.get("regions"):
         click.echo(indent + "  ".join(f"{name} {nme:.2f}" for name, nme in regions.items()))
@@ -563,7 +566,7 @@ def print_detail(result: dict[str, object], indent: str) -> None:
 @click.option("--root", type=FOLDER, help="The data set's folder.")
 @click.option("--list", "rows", type=FILE, help="Faces of another list than the test list.")
 @click.option("--count", default=500, show_default=True, help="Procedural faces.")
-@click.option("--detector/--no-detector", default=False, help="Also with detected boxes.")
+@click.option("--detector", is_flag=False, flag_value="blazeface", metavar="[NAME]", help=DETECTED)
 @click.option("--out", type=FOLDER, required=True, help="Folder of the report.")
 def report(
     methods: tuple[str, ...],
@@ -572,7 +575,7 @@ def report(
     root: Path | None,
     rows: Path | None,
     count: int,
-    detector: bool,
+    detector: str | None,
     out: Path,
 ) -> None:
     """Write the table of all methods with their robustness, and pictures."""
@@ -591,7 +594,8 @@ def report(
         opened.insert(0, Method("anchor", anchor, open_anchor(anchor)))
     size = opened[-1].predictor.size
     faces = collect_faces(dataset, root, rows, size, None, count)
-    click.echo(write_report(opened, faces, out, detected_crops(faces, size) if detector else None))
+    found = detected_crops(faces, size, detector) if detector else None
+    click.echo(write_report(opened, faces, out, found))
 
 
 if __name__ == "__main__":

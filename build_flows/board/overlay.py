@@ -16,10 +16,11 @@ import numpy as np
 
 from build_flows.board.shell import config_hash, output_bits
 from build_flows.design.stitch import Design
-from host.board.overlay import FORMAT, KIND, SETTINGS, WEIGHTS, checksum, read_overlay
+from host.board.overlay import FORMAT, KIND, SETTINGS, WEIGHTS, read_overlay
+from host.board.registers import ERRORS, MAGIC, OFFSETS, VERSION
+from host.board.weights import checksum, to_slices
+from host.common.arrays import U32Array
 from host.common.atomic import replacing
-from hw.ops import control_registers
-from hw.ops.weight_port import U32Array, to_slices
 
 REPORTS = "reports"
 REQUIREMENTS = "requirements-board.txt"
@@ -54,8 +55,8 @@ def settings(
         "kind": KIND,
         "format": FORMAT,
         "config": host["config"],
-        "magic": control_registers.MAGIC,
-        "version": control_registers.VERSION,
+        "magic": MAGIC,
+        "version": VERSION,
         "config_hash": config_hash(design),
         "clk_mhz": clk_mhz,
         "input": {
@@ -72,8 +73,8 @@ def settings(
             "word_bits": output_bits(ports),
             "words": ports.output_words,
         },
-        "registers": control_registers.register_map(),
-        "errors": list(control_registers.ERRORS),
+        "registers": OFFSETS,
+        "errors": list(ERRORS),
         "addresses": {
             name: {"offset": region.offset, "size": region.size}
             for name, region in ADDRESSES.items()
@@ -135,7 +136,8 @@ def write_package(folder: Path, root: Path, archive: Path) -> None:
     with replacing(archive) as partial, tarfile.open(partial, "w:gz") as tar:
         tar.add(folder, f"{top}/overlays/{folder.name}")
         tar.add(root / "host" / REQUIREMENTS, f"{top}/{REQUIREMENTS}")
-        tar.add(root / "docs" / "board.md", f"{top}/board.md")
+        if (page := root / "docs" / "board.md").is_file():  # of a checkout
+            tar.add(page, f"{top}/board.md")
         tar.add(root / "host", f"{top}/host", filter=_without_caches)
 
 

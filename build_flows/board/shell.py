@@ -14,16 +14,19 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from build_flows.design.simulate import MAINS, SIMULATOR, provide_program
+from build_flows.design.simulate import MAIN, SIMULATOR, provide_program
 from build_flows.design.stitch import AXI_LITE, Design, source_files
 from build_flows.design.stitch import TOP as CORE
+from host.board.registers import CONTROL_REGISTERS
 from host.common.errors import UserError
+from hw.axi_lite import signals
 from hw.generate import RTL_FOLDER, module_instance
-from hw.ops import control_registers
+from hw.registers import PACKAGE
 
 TOP = "landmarks"
-MAIN = MAINS / "shell.cpp"
-KERNELS = ("fifo", "frame_gate", control_registers.MODULE)  #: of hw/rtl, a module after what it has
+SHELL = MAIN.with_name("shell.cpp")
+KERNELS = (PACKAGE, "fifo", "frame_gate", CONTROL_REGISTERS.module)
+"""Of hw/rtl, a module after what it has."""
 MAX_FRAMES = 16  #: inside the accelerator at once
 STREAM_BITS = (8, 16, 32, 64, 128, 256, 512, 1024)  #: that an AXI DMA engine has
 EVENTS = (
@@ -80,7 +83,7 @@ def top(ports: Design, hash_: int) -> str:
     instances = (
         module_instance("frame_gate", "gate", gate, _gate_ports())
         + module_instance(
-            control_registers.MODULE, "registers", {"CONFIG_HASH": hash_}, _register_ports()
+            CONTROL_REGISTERS.module, "registers", {"CONFIG_HASH": hash_}, _register_ports()
         )
         + f"  {CORE} core (\n" + ",\n".join(f"    .{p}({n})" for p, n in _core_ports()) + "\n  );\n"
     )  # fmt: skip
@@ -119,7 +122,7 @@ module {TOP} (
   wire in_tvalid, in_tready;
   wire [{out_bits - 1}:0] out_tdata;
   wire out_tvalid, out_tready;
-{"".join(f"  wire {_width(bits)}port_{name};" + chr(10) for name, _, bits in AXI_LITE)}
+{"".join(f"  wire {s.range}port_{s.name};" + chr(10) for s in AXI_LITE)}
 {instances}
 endmodule
 
@@ -127,16 +130,9 @@ endmodule
 """
 
 
-def _width(bits: str) -> str:
-    """``[7:0]`` with a blank, or nothing."""
-    return bits and f"{bits.strip()} "
-
-
 def _bus_ports() -> Iterator[str]:
-    address = f"[{control_registers.ADDRESS_BITS - 1}:0] "
-    for name, direction, bits in AXI_LITE:
-        width = address if name.endswith("addr") else _width(bits)
-        yield f"  {direction} wire {width}s_axil_{name},\n"
+    for s in signals(CONTROL_REGISTERS.address_bits):
+        yield f"  {s.direction:<6} wire {s.range}s_axil_{s.name},\n"
 
 
 def _gate_ports() -> dict[str, str]:
@@ -155,10 +151,8 @@ def _gate_ports() -> dict[str, str]:
 
 
 def _register_ports() -> dict[str, str]:
-    buses = {f"s_axil_{name}": f"s_axil_{name}" for name, *_ in AXI_LITE}
-    window = {
-        f"m_axil_{name}": f"port_{name}" for name, *_ in AXI_LITE if not name.endswith("resp")
-    }
+    buses = {f"s_axil_{s.name}": f"s_axil_{s.name}" for s in AXI_LITE}
+    window = {f"m_axil_{s.name}": f"port_{s.name}" for s in AXI_LITE if not s.name.endswith("resp")}
     return (
         {"clk": "aclk", "rst_n": "aresetn"} | buses | window
         | {event: event for event in EVENTS}
@@ -175,7 +169,7 @@ def _register_ports() -> dict[str, str]:
 
 def _core_ports() -> Iterator[tuple[str, str]]:
     yield from (("clk", "aclk"), ("rst_n", "core_rst_n"))
-    yield from ((f"s_axil_{name}", f"port_{name}") for name, *_ in AXI_LITE)
+    yield from ((f"s_axil_{s.name}", f"port_{s.name}") for s in AXI_LITE)
     yield "weights_error", "weights_error"
     for side, net in (("s_axis", "in"), ("m_axis", "out")):
         yield from ((f"{side}_{s}", f"{net}_{s}") for s in ("tdata", "tvalid", "tready"))
@@ -189,5 +183,5 @@ def provide_simulator(packaged: Path, ports: Design, out: Path, cache: Path) -> 
         "DESIGN_FOLDER": json.dumps(os.path.relpath(packaged, out)),
     }
     header = "".join(f"#define {name} {value}\n" for name, value in values.items())
-    provide_program(TOP, MAIN, source_files(packaged), header, out, cache)
+    provide_program(TOP, SHELL, source_files(packaged), header, out, cache)
     return out / SIMULATOR

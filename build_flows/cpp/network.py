@@ -12,17 +12,20 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.base import CustomOp
 from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.board.bitstream import Template
-from build_flows.config import BuildConfig, relative
+from build_flows.config import BuildConfig
 from build_flows.design.simulate import run_tool
 from build_flows.design.verify import Golden
 from host.common.errors import ToolError, UserError
+from host.common.paths import relative
 from hw.finn.environment import find_vitis_hls
 from hw.twin import Twin, headers, twin_of
 
@@ -92,7 +95,8 @@ def write_network(model: ModelWrapper, folder: Path) -> None:
 def write_scripts(folder: Path, cfg: BuildConfig, golden: Golden) -> None:
     """Test bench, golden frames and the script for Vitis HLS beside the C++ in ``folder``."""
     shutil.copyfile(BENCH, folder / BENCH.name)
-    for name, values in zip(GOLDEN, (golden.images, golden.accumulators), strict=True):
+    arrays: tuple[npt.NDArray[Any], ...] = (golden.images, golden.accumulators)
+    for name, values in zip(GOLDEN, arrays, strict=True):
         rows = values[:GOLDEN_FRAMES].reshape(min(GOLDEN_FRAMES, len(values)), -1).tolist()
         (folder / name).write_text("".join(" ".join(map(str, row)) + "\n" for row in rows))
     text = Template(SCRIPT.read_text()).substitute(

@@ -16,20 +16,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.design.stitch import TOP, Design, Stream, net_of, source_files
 from build_flows.design.verify import Golden, compare
+from host.common.arrays import Images, IntArray
 from host.common.atomic import replacing
 from host.common.errors import ToolError, UserError
 from hw.finn.environment import prepare_verilator
+from hw.registers import HEADER
 
 SIMULATOR = "simulator"
-MAINS = Path(__file__).parent / "simulator"
-MAIN = MAINS / "main.cpp"
+MAIN = Path(__file__).parent / "simulator" / "main.cpp"
 PRELOAD = ("+preload",)  #: begin with the weights in their memories
 TRACE = ("--trace",)  #: Verilator's switch for waveforms; the simulation is then slower
 STALLED_FRAMES = 3
@@ -52,7 +52,7 @@ VERILATOR = (
 class Run:
     """What a simulation gave."""
 
-    found: npt.NDArray[np.int64]
+    found: IntArray
     """Accumulators (N, outputs)."""
     stats: dict[str, Any]
     """Cycle of the first input word and of each frame's last output, and what the streams did."""
@@ -82,7 +82,7 @@ class Simulator:
 
     def run(
         self,
-        images: npt.NDArray[np.uint8],
+        images: Images,
         folder: Path,
         stall_seed: int | None = None,
         options: Sequence[str] = (),
@@ -134,7 +134,7 @@ def simulate(
 def write_trace(
     model: ModelWrapper,
     design: Path,
-    images: npt.NDArray[np.uint8],
+    images: Images,
     window: range,
     path: Path,
     cache: Path,
@@ -147,8 +147,8 @@ def write_trace(
             replacing(path) as partial:  # fmt: skip
         simulator = provide_simulator(model, design, Path(folder), cache, TRACE)
         options = ("--trace", str(partial.resolve()), "--trace-from", str(window.start))
-        options += ("--trace-cycles", str(len(window)), *PRELOAD)
-        simulator.run(images, Path(folder), options=options)
+        length = ("--trace-cycles", str(len(window)))
+        simulator.run(images, Path(folder), options=(*options, *length, *PRELOAD))
 
 
 def provide_simulator(
@@ -176,7 +176,7 @@ def provide_program(
     prepare_verilator()
     command = (*VERILATOR, "--top-module", top, "--prefix", f"V{top}", *COMPILE, *flags)
     digest = hashlib.sha256("\0".join((*command, header)).encode())
-    for path in (*sources, main):
+    for path in (*sources, main, HEADER):
         digest.update(path.read_bytes())
     kept = cache / f"{SIMULATOR}-{digest.hexdigest()[:16]}"
     if not kept.is_file():

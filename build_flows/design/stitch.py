@@ -20,22 +20,18 @@ from qonnx.custom_op.base import CustomOp
 from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.graph.folding import has_weights
+from host.board.registers import WEIGHT_PORT
+from host.common.arrays import IntArray
+from hw.axi_lite import signals
 from hw.generate import declaration, instance, module_instance
 from hw.ops import Dense, Depthwise
-from hw.ops.base import IntArray, KernelOp
+from hw.ops.base import KernelOp
 from hw.ops.weight_port import CHAIN_BITS, MODULE
 from hw.ops.weight_stream import WeightStream, mvau_weight_lanes
 
 TOP = "accelerator"
 RESET = "units_rst_n"  #: of all units but the weight memories: they wait until the weights flow
-AXI_LITE = (  # ports of weight_port: name, direction, width
-    ("awaddr", "input ", "[7:0] "), ("awvalid", "input ", ""), ("awready", "output", ""),
-    ("wdata", "input ", "[31:0] "), ("wstrb", "input ", "[3:0] "), ("wvalid", "input ", ""),
-    ("wready", "output", ""), ("bresp", "output", "[1:0] "), ("bvalid", "output", ""),
-    ("bready", "input ", ""), ("araddr", "input ", "[7:0] "), ("arvalid", "input ", ""),
-    ("arready", "output", ""), ("rdata", "output", "[31:0] "), ("rresp", "output", "[1:0] "),
-    ("rvalid", "output", ""), ("rready", "input ", ""),
-)  # fmt: skip
+AXI_LITE = signals(WEIGHT_PORT.address_bits)  #: of the top, to weight_port
 SOURCES = (".sv", ".v")
 DISTRIBUTED_DEPTH = 64  #: words of a weight memory up to which look-up tables are the cheaper RAM
 
@@ -263,9 +259,9 @@ def _chain(memories: list[Memory]) -> tuple[str, str]:
     """Ports of the top for the weights, and what is behind them."""
     if not memories:
         return "", f"  logic {RESET};\n  assign {RESET} = rst_n;\n"
-    declared = [f"  {kind} wire logic {width}s_axil_{name},\n" for name, kind, width in AXI_LITE]
+    declared = [f"  {s.direction:<6} wire logic {s.range}s_axil_{s.name},\n" for s in AXI_LITE]
     connections = {"clk": "clk", "rst_n": "rst_n"}
-    connections |= {f"s_axil_{name}": f"s_axil_{name}" for name, *_ in AXI_LITE}
+    connections |= {f"s_axil_{s.name}": f"s_axil_{s.name}" for s in AXI_LITE}
     connections |= {
         "chain_out": "chain_0", "chain_in": f"chain_{len(memories)}", "running": "running",
         "error": "weights_error",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 
 from build_flows.config import BuildConfig
+from host.common.arrays import Images, IntArray
 from host.common.errors import UserError, VerifyError
 
 KEYS = ("images", "accumulators", "model_sha256")
@@ -21,8 +23,8 @@ KEYS = ("images", "accumulators", "model_sha256")
 class Golden:
     """Images uint8 (N, height, width) and the accumulators int64 (N, outputs) they must give."""
 
-    images: npt.NDArray[np.uint8]
-    accumulators: npt.NDArray[np.int64]
+    images: Images
+    accumulators: IntArray
 
     @classmethod
     def load(cls, cfg: BuildConfig) -> Golden:
@@ -57,8 +59,8 @@ def verify(model: ModelWrapper, golden: Golden, where: str, images: int = 2) -> 
 
 def compare(
     tensor: str,
-    found: npt.NDArray,
-    expected: npt.NDArray[np.int64],
+    found: npt.NDArray[Any],
+    expected: IntArray,
     where: str,
     first: int = 0,
 ) -> None:

@@ -33,9 +33,9 @@ from build_flows.graph.folding import (
     foldable,
     has_weights,
 )
+from host.board.registers import MAX_DEPTH
 from hw.ops.base import Resources, divisors
 from hw.ops.fifo import MIN_DEPTH, auto_style, memory_cost
-from hw.ops.weight_port import MAX_DEPTH
 from hw.ops.weight_stream import RAM_STYLES, WeightStream
 
 SLACK_PIXELS = 4  #: what the pipelines of a branch hold besides its windows
@@ -112,7 +112,8 @@ def _anonymous(node: NodeProto) -> bytes:
     """Operator and attributes of a node, the same for nodes that differ in name and streams."""
     copy = NodeProto(op_type=node.op_type)
     copy.attribute.extend(node.attribute)
-    return copy.SerializeToString(deterministic=True)
+    text: bytes = copy.SerializeToString(deterministic=True)
+    return text
 
 
 def _choices(
@@ -149,7 +150,7 @@ def least_cycles(op: CustomOp) -> int:
     cycles = int(op.get_exp_cycles())
     if op.onnx_node.op_type == PADDING and op.get_nodeattr("SIMD") < channels_of(op, "SIMD"):
         top, _, bottom, _ = op.get_nodeattr("Padding")
-        return cycles * (top + 1 + bottom)
+        return cycles * int(top + 1 + bottom)
     return cycles
 
 
@@ -218,7 +219,7 @@ def padded_pixels(padding: CustomOp) -> int:
     """Most pixels that a padding unit adds one after another: around the end of a frame."""
     top, left, bottom, right = padding.get_nodeattr("Padding")
     width = padding.get_nodeattr("ImgDim")[1] + left + right
-    return (top + bottom) * width + left + right
+    return int((top + bottom) * width + left + right)
 
 
 def held_pixels(model: ModelWrapper, tensor: str) -> int:

@@ -176,9 +176,10 @@ class Problem:
         solver.parameters.cp_model_probing_level = 0
         solver.parameters.symmetry_level = 0
         solver.parameters.relative_gap_limit = GAP
-        status = solver.solve(self.model)
-        if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-            return Unsolved(status == cp_model.INFEASIBLE, solver.wall_time)
+        solver.solve(self.model)
+        status = solver.status_name()
+        if status not in ("OPTIMAL", "FEASIBLE"):
+            return Unsolved(status == "INFEASIBLE", solver.wall_time)
         chosen = {
             name: next(c for c, p in zip(self.units[name], picks, strict=True) if solver.value(p))
             for name, picks in self.picks.items()

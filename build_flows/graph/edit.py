@@ -15,7 +15,7 @@ from qonnx.transformation.base import Transformation
 
 def constant(model: ModelWrapper, values: npt.NDArray[Any]) -> str:
     """Name of a new initializer."""
-    name = model.make_new_valueinfo_name()
+    name: str = model.make_new_valueinfo_name()
     model.set_initializer(name, np.asarray(values))
     return name
 

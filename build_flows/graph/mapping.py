@@ -7,6 +7,8 @@ through a fork, so that each stream has one source and one sink.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from finn.transformation.fpgadataflow.convert_to_hw.conv_inp_gen import InferConvInpGen
@@ -27,6 +29,7 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 
 from build_flows.graph.edit import apply_all, kernel_node
+from host.common.arrays import IntArray
 from host.common.errors import UserError
 
 FINN_KERNELS = ("FMPadding", "ConvolutionInputGenerator")
@@ -180,20 +183,20 @@ class ForkStreams(Transformation):
 
     @staticmethod
     def _copy(model: ModelWrapper, name: str, consumer: NodeProto) -> str:
-        new = model.make_new_valueinfo_name()
+        new: str = model.make_new_valueinfo_name()
         model.set_tensor_shape(new, model.get_tensor_shape(name))
         model.set_tensor_datatype(new, model.get_tensor_datatype(name))
         consumer.input[list(consumer.input).index(name)] = new
         return new
 
 
-def signed_bits(values: npt.NDArray[np.int64]) -> int:
+def signed_bits(values: IntArray) -> int:
     """Bits of the narrowest two's complement that holds every value."""
     low, high = int(values.min()), int(values.max())
     return max((-low - 1).bit_length() if low < 0 else 0, high.bit_length() if high > 0 else 0) + 1
 
 
-def sum_of_products(weights: npt.NDArray, activation: BaseDataType) -> BaseDataType:
+def sum_of_products(weights: npt.NDArray[Any], activation: BaseDataType) -> BaseDataType:
     """Narrowest signed type for ``activation . weights[c]``, weights of shape (outputs, taps)."""
     positive = np.where(weights > 0, weights, 0).sum(axis=1)
     negative = np.where(weights < 0, weights, 0).sum(axis=1)

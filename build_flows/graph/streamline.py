@@ -12,6 +12,7 @@ offset, applied by the host.
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -122,7 +123,7 @@ class SplitQuantisers(Transformation):
 
     @staticmethod
     def _split_activation(
-        model: ModelWrapper, node: NodeProto, scale: npt.NDArray, bits: npt.NDArray
+        model: ModelWrapper, node: NodeProto, scale: npt.NDArray[Any], bits: npt.NDArray[Any]
     ) -> None:
         if scale.size != 1:
             raise UserError(
@@ -135,7 +136,7 @@ class SplitQuantisers(Transformation):
         insert_after(model, node, "Mul", scale)
 
     @staticmethod
-    def _fold_weight(model: ModelWrapper, node: NodeProto, scale: npt.NDArray) -> None:
+    def _fold_weight(model: ModelWrapper, node: NodeProto, scale: npt.NDArray[Any]) -> None:
         (consumer,) = model.find_consumers(node.output[0])
         datatype = getCustomOp(node).get_integer_datatype(model)
         weights = np.rint(model.get_initializer(node.input[0]) / scale)
@@ -159,7 +160,7 @@ class AveragePoolToSum(Transformation):
                 _, _, height, width = model.get_tensor_shape(node.input[0])
                 node.op_type = "ReduceSum"
                 node.input.append(constant(model, np.array([2, 3], np.int64)))
-                insert_after(model, node, "Mul", np.float32(1.0 / (height * width)))
+                insert_after(model, node, "Mul", np.array(1.0 / (height * width), np.float32))
         return model, False
 
 
@@ -179,7 +180,7 @@ class DropRelu(Transformation):
 
 def successors_past_scale(model: ModelWrapper, node: NodeProto) -> list[NodeProto]:
     """Consumers of a node's output, a single Mul in between skipped."""
-    found = []
+    found: list[NodeProto] = []
     for consumer in model.find_consumers(node.output[0]):
         found += (
             model.find_consumers(consumer.output[0]) if consumer.op_type == "Mul" else [consumer]

@@ -7,12 +7,9 @@ from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from host.common.arrays import Accumulators, F64Array, Images, Points
 from host.common.errors import UserError
-
-Images = npt.NDArray[np.uint8]
-Landmarks = npt.NDArray[np.float64]
 
 
 class Backend(Protocol):
@@ -34,7 +31,7 @@ class Backend(Protocol):
     def details(self) -> Mapping[str, object]:
         """What the last ``infer`` told besides the landmarks; fit for JSON."""
 
-    def infer(self, images: Images) -> Landmarks:
+    def infer(self, images: Images) -> Points:
         """Return landmarks (N, points, 2), x then y, as fractions 0..1 of the crop.
 
         Args:
@@ -55,10 +52,10 @@ def check_images(images: Images, size: int) -> None:
 
 
 def landmarks_of(
-    accumulators: npt.NDArray[np.int32],
-    scale: npt.NDArray[np.float64],
-    bias: npt.NDArray[np.float64],
-) -> Landmarks:
+    accumulators: Accumulators,
+    scale: F64Array,
+    bias: F64Array,
+) -> Points:
     """Accumulators (N, 2 x points) of the hardware as landmarks (N, points, 2).
 
     landmark = accumulator * scale + bias, both of shape (2 x points,), as fractions of the crop.

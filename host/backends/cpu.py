@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from host.backends.base import Images, Landmarks, check_images
+from host.backends.base import check_images
+from host.common.arrays import Images, Points
 from host.common.errors import UserError
 
 
@@ -39,7 +40,7 @@ class CpuBackend:
         self.session = open_session(model, ["CPUExecutionProvider"], threads)
         self._input, self.input_size, self._one_by_one = check_shapes(self.session, model)
 
-    def infer(self, images: Images) -> Landmarks:
+    def infer(self, images: Images) -> Points:
         """Return landmarks (N, points, 2), fractions 0..1 of the crop; images (N, S, S) uint8."""
         check_images(images, self.input_size)
         batch = 1 if self._one_by_one else len(images)

@@ -17,10 +17,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from host.backends.base import Images, Landmarks, check_images, landmarks_of
+from host.backends.base import check_images, landmarks_of
 from host.backends.sim import read_settings
+from host.common.arrays import Accumulators, Images, Points
 from host.common.atomic import replacing, write_text
 from host.common.errors import ToolError, UserError
 
@@ -54,7 +54,7 @@ class CsimBackend:
         self.load_seconds = time.perf_counter() - begin
         self._frames = _function(library)
 
-    def infer(self, images: Images) -> Landmarks:
+    def infer(self, images: Images) -> Points:
         """Return landmarks (N, points, 2), fractions 0..1 of the crop; images (N, S, S) uint8.
 
         ``details`` then holds the accumulators.
@@ -66,7 +66,7 @@ class CsimBackend:
         self.details = {"accumulators": accumulators.tolist()}
         return landmarks_of(accumulators, self.settings.scale, self.settings.bias)
 
-    def accumulate(self, images: Images) -> npt.NDArray[np.int32]:
+    def accumulate(self, images: Images) -> Accumulators:
         """Integers of the hardware, (N, 2 x points), for images (N, S, S) uint8."""
         check_images(images, self.input_size)
         result = np.empty((len(images), len(self.settings.scale)), np.int32)

@@ -15,25 +15,29 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from host.backends.base import Images, Landmarks, check_images, landmarks_of
+from host.backends.base import check_images, landmarks_of
 from host.board.device import Device
 from host.board.overlay import Memory, Overlay, read_overlay
+from host.board.registers import (
+    RESET,
+    RESETTING,
+    WEIGHTS_BUSY,
+    WEIGHTS_ERROR,
+    WEIGHTS_RUN,
+    WEIGHTS_RUNNING,
+)  # fmt: skip
+from host.board.weights import address, slices_per_word
+from host.common.arrays import Accumulators, Image, Images, Points, U32Array
 from host.common.errors import DeviceError, UserError
 
 log = logging.getLogger(__name__)
 
-RESET = 1 << 0  #: bit of CONTROL
-RESETTING = 1 << 0  #: bit of STATUS
-RUN = 1 << 0  #: bit of WEIGHT_CONTROL
-WEIGHTS_BUSY, WEIGHTS_RUNNING, WEIGHTS_ERROR = 1 << 0, 1 << 1, 1 << 2  #: bits of WEIGHT_STATUS
-MEMORY_SHIFT = 20  #: of the memory's index in WEIGHT_ADDRESS
+CLOCK_PART = 0.02  #: of timeout_s: how long the clock is measured
+CLOCK_TOLERANCE = 0.02
 RING = 4  #: frames that are prepared, inside or not yet fetched from their buffer
 TOTALS = ("CYCLES", "BUSY_CYCLES", "FULL_CYCLES", "EMPTY_CYCLES", "BLOCKED_CYCLES")
 COUNTERS = ("FRAMES_IN", "FRAMES_OUT", "FRAMES_DROPPED", "FRAME_CYCLES")
-
-Accumulators = npt.NDArray[np.int32]
 
 
 class FpgaBackend:
@@ -71,6 +75,7 @@ class FpgaBackend:
             self._next = 0
             self._forget()
             self._reset()
+            self.clk_mhz = self._measure_clock()
             if load:
                 self.load_weights()
             self._start()
@@ -86,13 +91,13 @@ class FpgaBackend:
 
     # -- frames --------------------------------------------------------------------------------
 
-    def infer(self, images: Images) -> Landmarks:
+    def infer(self, images: Images) -> Points:
         """Return landmarks (N, points, 2), fractions 0..1 of the crop; images (N, S, S) uint8.
 
         ``details`` then holds the counters. Raises DeviceError; the frames are then lost.
         """
         accumulators = self.run(images)
-        self.details = {"clk_mhz": self.overlay.clk_mhz, "counters": self.counters()}
+        self.details = {"clk_mhz": round(self.clk_mhz, 1), "counters": self.counters()}
         return landmarks_of(accumulators, self.overlay.scale, self.overlay.bias)
 
     def run(self, images: Images) -> Accumulators:
@@ -107,7 +112,7 @@ class FpgaBackend:
         results += [self.collect(ticket) for ticket in waiting]
         return np.stack(results)
 
-    def submit(self, image: npt.NDArray[np.uint8]) -> int:
+    def submit(self, image: Image) -> int:
         """Begin one frame (S, S) uint8 and return the ticket for ``collect``.
 
         RING frames may be under way; UserError if that many have not been collected.
@@ -245,7 +250,7 @@ class FpgaBackend:
         self._write("WEIGHT_STATUS", WEIGHTS_ERROR)
         self._write("WEIGHT_CHECKSUM", 0)
         for index, memory in enumerate(self.overlay.memories):
-            self._write("WEIGHT_ADDRESS", index << MEMORY_SHIFT)
+            self._write("WEIGHT_ADDRESS", address(index))
             self.device.write_many(self._at("WEIGHT_DATA"), memory.slices)
         self._check_weights("written")
         self.verify_weights()
@@ -257,7 +262,7 @@ class FpgaBackend:
         """
         self._write("WEIGHT_CHECKSUM", 0)
         for index, memory in enumerate(self.overlay.memories):
-            self._write("WEIGHT_ADDRESS", index << MEMORY_SHIFT)
+            self._write("WEIGHT_ADDRESS", address(index))
             found = self.device.read_many(self._at("WEIGHT_DATA"), len(memory.slices))
             wrong = np.flatnonzero(found != memory.slices)
             if len(wrong):
@@ -288,15 +293,47 @@ class FpgaBackend:
                     f"{expected:#010x}; bitstream and settings.json do not belong together"
                 )
 
+    def _measure_clock(self) -> float:
+        """MHz by the cycle counter against the device's time.
+
+        The counter is read somewhere between two readings of the time, so the clock is known to lie
+        between two values. DeviceError if none of those is the clock of the overlay.
+        """
+        begin, first, after_begin = self.device.time(), self._cycles(), self.device.time()
+        while self.device.time() - after_begin < CLOCK_PART * self.timeout_s:
+            self.device.pause()
+        before_end, last, end = self.device.time(), self._cycles(), self.device.time()
+        cycles = (last - first) % (1 << 32)
+        low, high = (1e-6 * cycles / span for span in (end - begin, before_end - after_begin))
+        expected = self.overlay.clk_mhz
+        if low > expected * (1 + CLOCK_TOLERANCE) or high < expected * (1 - CLOCK_TOLERANCE):
+            raise DeviceError(
+                f"the accelerator runs at {low:.1f} to {high:.1f} MHz, the overlay was made for "
+                f"{expected:g} MHz; restart the board, and see docs/board.md"
+            )
+        return (low + high) / 2
+
+    def _cycles(self) -> int:
+        return self._read("CYCLES")  # the low half
+
     def _reset(self) -> None:
-        """Reset everything but the registers and the contents of the memories."""
-        self._write("CONTROL", RESET)
+        """Reset everything but the registers and the contents of the memories.
+
+        Between the first reset of the accelerator and that of the DMA engine the engine sends on:
+        a part of a packet whose rest never comes. The second reset of the accelerator removes it.
+        The first one lets an engine end that waited for the accelerator.
+        """
+        self._soft_reset()
         self.device.reset_dma()
-        self._until("STATUS", RESETTING, 0, "the soft reset did not end")
+        self._soft_reset()
         self._write("ERRORS", (1 << len(self.overlay.errors)) - 1)
 
+    def _soft_reset(self) -> None:
+        self._write("CONTROL", RESET)
+        self._until("STATUS", RESETTING, 0, "the soft reset did not end")
+
     def _start(self) -> None:
-        self._write("WEIGHT_CONTROL", RUN)
+        self._write("WEIGHT_CONTROL", WEIGHTS_RUN)
         self._until("WEIGHT_STATUS", WEIGHTS_RUNNING, WEIGHTS_RUNNING, "the weights do not stream")
 
     def _until(self, register: str, mask: int, value: int, what: str) -> None:
@@ -346,7 +383,7 @@ def open_board(folder: Path) -> FpgaBackend:
 
     require_pynq()
     overlay = read_overlay(folder)
-    return FpgaBackend(overlay, PynqDevice(overlay.bitstream, overlay.clk_mhz))
+    return FpgaBackend(overlay, PynqDevice(overlay.bitstream))
 
 
 def _lock(device: Device) -> socket.socket:
@@ -365,8 +402,8 @@ def _lock(device: Device) -> socket.socket:
     return lock
 
 
-def _difference(memory: Memory, position: int, found: npt.NDArray[np.uint32]) -> str:
-    word, part = divmod(position, -(-memory.bits // 32))
+def _difference(memory: Memory, position: int, found: U32Array) -> str:
+    word, part = divmod(position, slices_per_word(memory.bits))
     return (
         f"weight memory {memory.name} word {word} slice {part} reads "
         f"{int(found[position]):#010x}, written was {int(memory.slices[position]):#010x}"

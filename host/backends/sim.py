@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from host.backends.base import Images, Landmarks, check_images, landmarks_of
+from host.backends.base import check_images, landmarks_of
+from host.common.arrays import Accumulators, F64Array, Images, Points
 from host.common.errors import ToolError, UserError
 
 FORMAT = 1
@@ -32,9 +32,9 @@ class Settings:
     config: str
     input_size: int
     """Side of the square grey input in pixels."""
-    scale: npt.NDArray[np.float64]
+    scale: F64Array
     """Landmark coordinate per unit of the accumulator, (2 x points,)."""
-    bias: npt.NDArray[np.float64]
+    bias: F64Array
     """Landmark coordinate at accumulator 0, (2 x points,)."""
     clk_mhz: float
     simulator: Path | None
@@ -45,9 +45,9 @@ class Settings:
 class Simulation:
     """Result of one run over N frames."""
 
-    accumulators: npt.NDArray[np.int32]
+    accumulators: Accumulators
     """Integers that the hardware gives, (N, 2 x points)."""
-    landmarks: Landmarks
+    landmarks: Points
     """(N, points, 2), fractions 0..1 of the crop."""
     stats: dict[str, Any]
     """The simulator's statistics: frames, cycles, first_output, frame_ends in cycles."""
@@ -72,7 +72,7 @@ class SimBackend:
         self.input_size = self.settings.input_size
         self.details: Mapping[str, object] = {}
 
-    def infer(self, images: Images) -> Landmarks:
+    def infer(self, images: Images) -> Points:
         """Return landmarks (N, points, 2), fractions 0..1 of the crop; images (N, S, S) uint8.
 
         ``details`` then holds the accumulators and the simulator's statistics.
@@ -170,7 +170,7 @@ def _run(command: list[str]) -> None:
         raise _failure(command, f"exit code {done.returncode}: {last}", output)
 
 
-def _read_words(command: list[str], path: Path, frames: int, outputs: int) -> npt.NDArray[np.int32]:
+def _read_words(command: list[str], path: Path, frames: int, outputs: int) -> Accumulators:
     size, expected = path.stat().st_size if path.is_file() else 0, frames * outputs * 4
     if size != expected:
         raise _failure(

@@ -5,11 +5,8 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
-import numpy as np
-import numpy.typing as npt
+from host.common.arrays import Bytes, U32Array
 
-U32Array = npt.NDArray[np.uint32]
-Bytes = npt.NDArray[np.uint8]
 Channel = Literal["send", "receive"]
 
 

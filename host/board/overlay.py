@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from host.board.device import U32Array
+from host.board.weights import slices_per_word
+from host.common.arrays import F64Array, U32Array
 from host.common.errors import UserError
 
 KIND = "landmarks overlay"
@@ -25,6 +25,7 @@ SETTINGS = "settings.json"
 WEIGHTS = "weights.bin"
 BITSTREAM = "landmarks.bit"
 HARDWARE = "landmarks.hwh"
+SOURCE_CLK_MHZ = 100.0  #: that the processors give to the fabric, for every overlay
 AGAIN = "make it again with: make bitstream CONFIG="
 
 
@@ -54,12 +55,12 @@ class Overlay:
     """Side of the square grey input in pixels; a frame is one byte a pixel, row by row."""
     outputs: int
     """32-bit accumulators of a frame."""
-    scale: npt.NDArray[np.float64]
+    scale: F64Array
     """Landmark coordinate per unit of the accumulator, (outputs,)."""
-    bias: npt.NDArray[np.float64]
+    bias: F64Array
     """Landmark coordinate at accumulator 0, (outputs,)."""
     clk_mhz: float
-    """Clock that the implementation met."""
+    """Clock of the accelerator: the highest that the implementation met."""
     registers: dict[str, int]
     """Byte offsets."""
     errors: tuple[str, ...]
@@ -124,14 +125,6 @@ def check_files(folder: Path, files: dict[str, str]) -> None:
             raise UserError(f"{folder / name} is damaged: its SHA-256 differs; copy it again")
 
 
-def checksum(slices: U32Array) -> int:
-    """What the register WEIGHT_CHECKSUM has after ``slices``: rotated left by one and added."""
-    total = 0
-    for value in slices.tolist():
-        total = ((total << 1 | total >> 31) + value) & 0xFFFFFFFF
-    return total
-
-
 def _parse(folder: Path, content: dict[str, Any]) -> Overlay:
     height, width, channels = content["input"]["shape"]
     (outputs,) = content["output"]["shape"]
@@ -162,7 +155,7 @@ def _parse(folder: Path, content: dict[str, Any]) -> Overlay:
 
 
 def _memories(rows: list[dict[str, Any]], slices: U32Array) -> tuple[Memory, ...]:
-    sizes = [int(row["words"]) * -(-int(row["bits"]) // 32) for row in rows]
+    sizes = [int(row["words"]) * slices_per_word(int(row["bits"])) for row in rows]
     if sum(sizes) != len(slices):
         raise ValueError(f"{len(slices)} slices in {WEIGHTS}, {sum(sizes)} in the memories")
     parts = np.split(slices.astype(np.uint32), np.cumsum(sizes)[:-1])

@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
-import numpy as np
-import numpy.typing as npt
 
+from host.common.arrays import Image
 from host.common.errors import UserError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
@@ -65,7 +64,7 @@ def check_image_name(path: Path | str) -> None:
         )
 
 
-def write_image(path: Path | str, image: npt.NDArray[np.uint8]) -> None:
+def write_image(path: Path | str, image: Image) -> None:
     """Write a picture, (H, W, 3) BGR or (H, W) grey uint8, in the format of the name's ending.
 
     Raises:

@@ -14,9 +14,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Image = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
-Points = npt.NDArray[np.float64]
+from host.common.arrays import F32Array, I32Array, Image, Points
+
 Colour = tuple[float, float, float]
 
 RESOLUTION = 110
@@ -96,7 +95,7 @@ def _limits(middle: float, before: float, after: float, end: int) -> tuple[int, 
     return low, high
 
 
-def _grid(step: int) -> tuple[Floats, Floats]:
+def _grid(step: int) -> tuple[F32Array, F32Array]:
     """Columns (1, W) and rows (H, 1) of the canvas, in units, at every ``step``-th pixel."""
     pixel = step / RESOLUTION
     x = np.arange(LEFT + pixel / 2, RIGHT, pixel).astype(np.float32)[None]
@@ -113,14 +112,14 @@ def _chin(mouth: float) -> float:
     return CHIN + JAW_DROP * mouth
 
 
-def _half_width(y: Floats, mouth: float) -> Floats:
+def _half_width(y: F32Array, mouth: float) -> F32Array:
     """Half width of the face at heights ``y``."""
     reach = np.where(y < 0, CROWN, _chin(mouth)).astype(np.float32)
     inside = np.clip(1 - np.abs(y / reach) ** 2.3, 0, 1)
     return np.asarray(WIDTH * inside ** np.float32(1 / 2.3), np.float32)
 
 
-def _height_field(mouth: float) -> Floats:
+def _height_field(mouth: float) -> F32Array:
     """z over the coarse canvas: the oval of the face with brow, eyes, nose, cheeks and lips."""
     x, y = _grid(COARSE)
     across = np.minimum(np.abs(x) / np.maximum(_half_width(y, mouth), 0.02), 1)
@@ -141,7 +140,7 @@ def _height_field(mouth: float) -> Floats:
     return np.asarray(z + _nose(x, y), np.float32)
 
 
-def _nose(x: Floats, y: Floats) -> Floats:
+def _nose(x: F32Array, y: F32Array) -> F32Array:
     """Height of the nose: a ridge that widens and rises to the tip at y = 0.48."""
     along = np.clip((y + 0.08) / 0.51, 0, 1)
     rise = 0.22 * along**1.3 + 0.03 * np.sin(np.pi * along)
@@ -160,8 +159,8 @@ def _rotation(head: Head) -> Points:
 
 
 def _view(
-    head: Head, height: Floats, turn: Points, left: int, top: int, shape: tuple[int, ...]
-) -> Floats:
+    head: Head, height: F32Array, turn: Points, left: int, top: int, shape: tuple[int, ...]
+) -> F32Array:
     """Canvas pixel (H, W, 2) that each pixel of a window of the picture shows.
 
     Looks along each pixel's ray, from near to far, for the first plane below the surface.
@@ -182,7 +181,7 @@ def _view(
     return np.asarray(fine[: shape[0], : shape[1]], np.float32)
 
 
-def _depths(height: Floats, start: Floats, slope: Floats) -> Floats:
+def _depths(height: F32Array, start: F32Array, slope: F32Array) -> F32Array:
     """z (H, W), from the axis, at which rays first meet the surface, from near to far.
 
     At depth d a ray is over pixel ``start - d * slope`` (H, W, 2) of the height field.
@@ -219,7 +218,7 @@ def _curve(points: npt.ArrayLike, closed: bool = True, steps: int = 6) -> Points
     return flat if closed else np.concatenate([flat, p[-2:-1]])
 
 
-def _fixed(points: Points) -> npt.NDArray[np.int32]:
+def _fixed(points: Points) -> I32Array:
     """Pixels as OpenCV's fixed-point numbers with four fraction bits."""
     return np.asarray(np.rint(points * 16), np.int32)
 
@@ -239,7 +238,7 @@ def _shade(colour: Colour, factor: float) -> Colour:
     return blue, green, red
 
 
-def _paint(head: Head, height: Floats, turn: Points) -> tuple[Floats, Floats]:
+def _paint(head: Head, height: F32Array, turn: Points) -> tuple[F32Array, F32Array]:
     """Lit canvas (H, W, 3), 0..255, and what of it the face covers, (H, W), 0..1."""
     shape = (round((BOTTOM - TOP) * RESOLUTION), round((RIGHT - LEFT) * RESOLUTION))
     image = np.empty((*shape, 3), np.uint8)
@@ -264,7 +263,7 @@ def _paint(head: Head, height: Floats, turn: Points) -> tuple[Floats, Floats]:
     return lit, soft
 
 
-def _light(height: Floats, turn: Points) -> Floats:
+def _light(height: F32Array, turn: Points) -> F32Array:
     """Reflected light over the coarse canvas: sky and one lamp above the camera, to the left."""
     smooth = cv2.GaussianBlur(height, (0, 0), 1.2)
     per_unit = RESOLUTION / COARSE / 8

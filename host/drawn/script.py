@@ -9,12 +9,10 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from host.common.arrays import Image
 from host.common.errors import UserError
 from host.drawn.head import Head, draw_head
-
-Image = npt.NDArray[np.uint8]
 
 KINDS = ("blink", "closed", "yawn", "nod", "away", "gone")
 """What can happen: a short and a long closure of the eyes, a yawn, a nod, a look to the side, and

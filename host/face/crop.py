@@ -16,11 +16,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from host.common.arrays import Image, Points
 from host.common.errors import UserError
-from host.face.detect import CROP_DOWN, CROP_SCALE, Box
-
-Image = npt.NDArray[np.uint8]
-Points = npt.NDArray[np.float64]
+from host.face.detect.faces import Box
 
 INPUT_SIZE = 112
 """Side of the network's input in pixels."""
@@ -52,6 +50,10 @@ class Transform:
         return (np.asarray(points, np.float64) - (self.left, self.top)) / self.side
 
 
+PORTRAIT_SQUARE = Transform(172, 76, 107)
+"""Face of host.face.image.astronaut as golden vectors show it: fixed, whatever detector finds."""
+
+
 def square_at(centre_x: float, centre_y: float, side: float) -> Transform:
     """Return the square of whole pixels nearest to the given one (all in pixels).
 
@@ -70,10 +72,9 @@ def square_at(centre_x: float, centre_y: float, side: float) -> Transform:
 
 
 def square_around_box(box: Box) -> Transform:
-    """Return the crop square for a face detector's box; host.face.detect has the two numbers."""
+    """Return the crop square for a detector's box, which is where it expects the landmarks."""
     x, y, width, height = box
-    longer = max(width, height)
-    return square_at(x + width / 2, y + height / 2 + CROP_DOWN * longer, CROP_SCALE * longer)
+    return square_at(x + width / 2, y + height / 2, LANDMARK_MARGIN * max(width, height))
 
 
 def square_around_landmarks(points: npt.ArrayLike) -> Transform:

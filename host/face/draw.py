@@ -7,13 +7,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from host.common.arrays import I32Array, Image, Points
 from host.common.errors import UserError
 from host.face.crop import Transform, cut_square
-from host.face.detect import Box
+from host.face.detect.faces import Box
 from host.face.landmarks import COUNT, GROUPS
 
-Image = npt.NDArray[np.uint8]
-Points = npt.NDArray[np.float64]
 Colour = tuple[int, int, int]
 
 COLOURS: dict[str, Colour] = {
@@ -142,7 +141,7 @@ def _overlay(image: Image, points: Points, box: Box | None, scale: float, face: 
     return canvas
 
 
-def _fixed(points: Points) -> npt.NDArray[np.int32]:
+def _fixed(points: Points) -> I32Array:
     """Continuous coordinates as OpenCV's fixed-point ones, whose pixel centres are integers."""
     limited = np.clip(points - 0.5, -FAR, FAR)
     return np.asarray(np.rint(limited * 2**SUBPIXEL_BITS), np.int32)

@@ -1,29 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where pictures come from: a file, or the portrait that scikit-image carries."""
+"""Where pictures come from: a file, an HTTP server, or the portrait that scikit-image carries."""
 
 from __future__ import annotations
 
+import http.client
+import time
+import urllib.request
 from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from host.common.arrays import Image
 from host.common.errors import UserError
-
-Image = npt.NDArray[np.uint8]
+from host.face.header import read_header
 
 ASTRONAUT = "astronaut"
 """Name of the built-in source; a file of that name is ``./astronaut``."""
 
+READ_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+"""Endings of pictures that are read."""
+
+HTTP_SCHEMES = ("http://", "https://")
+
+MAX_PIXELS = 120_000_000
+"""Larger pictures are refused before they are decoded; cameras of telephones give up to 108."""
+
+MAX_BYTES = 256 * 2**20
+"""Longer files are no pictures of that size."""
+
+ANSWER_S, DOWNLOAD_S = 3.0, 30.0
+"""How long a server may be silent, and take for a whole picture."""
+
 
 def load_source(source: str) -> Image:
-    """Return the picture named by ``source``, a path or ASTRONAUT, as (H, W, 3) BGR uint8.
+    """Return the picture at a path, an HTTP address or ASTRONAUT, as (H, W, 3) BGR uint8.
 
     Raises:
         UserError: the file is missing, unreadable or no picture; scikit-image is missing.
     """
-    return astronaut() if source == ASTRONAUT else read_image(Path(source))
+    if source == ASTRONAUT:
+        return astronaut()
+    return download_image(source) if source.startswith(HTTP_SCHEMES) else read_image(Path(source))
 
 
 def astronaut() -> Image:
@@ -35,7 +53,7 @@ def astronaut() -> Image:
             f"the source '{ASTRONAUT}' comes with scikit-image, which is missing; "
             "pip install scikit-image, or name a picture with --source"
         ) from error
-    rgb = skimage.data.astronaut()  # type: ignore[no-untyped-call]
+    rgb = skimage.data.astronaut()
     return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), np.uint8)
 
 
@@ -43,21 +61,61 @@ def read_image(path: Path) -> Image:
     """Read a picture file, turned upright by its EXIF entry, as (H, W, 3) BGR uint8.
 
     Raises:
-        UserError: the file is missing, unreadable or in no format that OpenCV reads.
+        UserError: the file is missing, unreadable, cut off, too large or in no format of
+            READ_SUFFIXES.
     """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UserError(f"cannot read the picture {path}: {error.strerror or error}") from error
-    image = None
-    if data:
-        try:
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        except cv2.error as error:
-            raise UserError(f"cannot decode the picture {path}: {error.err}") from error
-    if image is None:
+    return decode(str(path), data)
+
+
+def download_image(address: str) -> Image:
+    """Read a picture from an HTTP server; errors as ``read_image``."""
+    end = time.monotonic() + DOWNLOAD_S
+    parts: list[bytes] = []
+    try:
+        with urllib.request.urlopen(address, timeout=ANSWER_S) as answer:
+            while (part := answer.read1(1 << 16)) and sum(map(len, parts)) <= MAX_BYTES:
+                parts.append(part)
+                if time.monotonic() > end:
+                    raise UserError(f"{address} did not arrive within {DOWNLOAD_S:g} s")
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        raise UserError(f"cannot read the picture {address}: {reason}") from error
+    return decode(address, b"".join(parts))
+
+
+def decode(name: str, data: bytes) -> Image:
+    """Decode a picture file's content; ``name`` is for messages, errors as ``read_image``."""
+    if len(data) > MAX_BYTES:
+        raise UserError(f"{name} has more than {MAX_BYTES >> 20} MB; give a smaller picture")
+    header = read_header(data)
+    if header is None:
         raise UserError(
-            f"{path} ({len(data)} bytes) is no picture that OpenCV reads; "
+            f"{name} ({len(data)} bytes) is no picture that OpenCV reads; "
             "give a PNG, JPEG, BMP, TIFF or WebP file"
         )
+    check_pixels(name, header.width, header.height)
+    if not header.whole:
+        raise UserError(
+            f"the picture {name} is cut off after {len(data)} bytes; copy or load it again"
+        )
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise UserError(f"cannot decode the picture {name}: {error.err}") from error
+    if image is None:
+        raise UserError(f"the picture {name} ({len(data)} bytes) is damaged; make it anew")
     return np.asarray(image, np.uint8)
+
+
+def check_pixels(name: str, width: int, height: int) -> None:
+    """Raise UserError if a picture of this size, in pixels, would take too much memory."""
+    if width * height > MAX_PIXELS:
+        raise UserError(
+            f"{name} has {width} x {height} pixels; at most {MAX_PIXELS // 10**6} million are "
+            "read, make it smaller"
+        )

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from host.common.arrays import F64Array, IntArray, Points
+
 COUNT = 98
 
 CONTOUR = tuple(range(33))  #: from the left ear over the chin (16) to the right ear
@@ -61,7 +63,7 @@ _OUTER_LIPS_MIRROR = (82, 81, 80, 79, 78, 77, 76, 87, 86, 85, 84, 83)
 _INNER_LIPS_MIRROR = (92, 91, 90, 89, 88, 95, 94, 93)
 
 
-def _mirror_table() -> npt.NDArray[np.int64]:
+def _mirror_table() -> IntArray:
     table = np.arange(COUNT)
     table[list(CONTOUR)] = CONTOUR[::-1]
     table[list(NOSE_BASE)] = NOSE_BASE[::-1]
@@ -78,16 +80,14 @@ MIRROR = _mirror_table()
 """Index of the point that point i becomes when the picture is flipped left to right, (98,)."""
 
 
-def mirror(landmarks: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def mirror(landmarks: Points) -> F64Array:
     """Landmarks (..., 98, 2), as fractions, of the picture flipped left to right."""
     flipped = np.array(landmarks)[..., MIRROR, :]
     flipped[..., 0] = 1 - flipped[..., 0]
     return flipped
 
 
-def inter_ocular(
-    landmarks: npt.ArrayLike, corners: tuple[int, int] = OUTER_CORNERS
-) -> npt.NDArray[np.float64]:
+def inter_ocular(landmarks: npt.ArrayLike, corners: tuple[int, int] = OUTER_CORNERS) -> F64Array:
     """Distance of the points ``corners`` of landmarks (..., P, 2), in their unit: (...).
 
     corners: default the outer eye corners of the 98 points; on 68 points they are 36 and 45.

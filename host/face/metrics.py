@@ -6,12 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from host.common.arrays import F64Array, Points
 from host.common.errors import UserError
 from host.face.landmarks import OUTER_CORNERS, inter_ocular
 
-Points = npt.NDArray[np.float64]
 THRESHOLD = 10.0  #: percent; an image with a larger NME is a failure
 
 
@@ -34,7 +33,7 @@ class Metrics:
 
 def image_errors(
     predicted: Points, true: Points, corners: tuple[int, int] = OUTER_CORNERS
-) -> npt.NDArray[np.float64]:
+) -> F64Array:
     """NME of every image (N,) in percent; both arguments (N, P, 2) in the same unit.
 
     A point that is nan in ``true`` is unknown and does not count. corners: the points whose
@@ -59,7 +58,7 @@ def image_errors(
     return np.asarray(100 * distance / unit, np.float64)
 
 
-def summarise(errors: npt.NDArray[np.float64]) -> Metrics:
+def summarise(errors: F64Array) -> Metrics:
     """Metrics of images with the given errors (N,) in percent."""
     failed = (errors > THRESHOLD).mean()
     area = np.clip(1 - errors / THRESHOLD, 0, None).mean()

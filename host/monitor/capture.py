@@ -1,37 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames from cameras, streams, videos, folders and drawn clips, each with its time."""
+"""Frames with their times; those of folders, drawn clips and memory. See host.monitor.sources."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from host.common.atomic import IMAGE_SUFFIXES
+from host.common.arrays import Image
 from host.common.errors import UserError
-from host.drawn.script import DEMO_S, FPS, SCRIPTS, Event, check_script, draw_frame, head_at
-from host.face.image import ASTRONAUT, load_source, read_image
+from host.drawn.script import DEMO_S, FPS, Event, check_script, draw_frame, head_at
+from host.face.image import READ_SUFFIXES, read_image
 
-Image = npt.NDArray[np.uint8]
-
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".m4v", ".webm", ".mjpg", ".mjpeg", ".ts")
-STREAM_SCHEMES = ("rtsp://", "rtsps://", "http://", "https://", "udp://")
 FOLDER_FPS = 25.0
-"""Pictures of a folder follow each other at this rate."""
+"""Pictures of a folder follow each other at this rate unless another one is given."""
 
-APPSINK = "appsink drop=1 max-buffers=1"
-"""How a GStreamer pipeline hands over its newest frame."""
+TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+"""Angles by which pictures can be turned clockwise."""
 
-PATIENCE_S = 5.0
-"""A camera that stops giving frames is opened again for this long before it counts as gone."""
-
-CORRUPT_LIMIT = 25
-"""So many frames of a video in a row may be damaged before it counts as ended."""
+Tell = Callable[[str], None]
+"""Takes a line about something that happened meanwhile."""
 
 
 class Frame(NamedTuple):
@@ -42,7 +35,11 @@ class Frame(NamedTuple):
     time_s: float
     """From the source's first frame on."""
     image: Image
-    """(H, W, 3) BGR."""
+    """(H, W, 3) BGR; the last one while there is a fault."""
+    fault: str = ""
+    """Why this is no new picture: a live source gives none, or always the same."""
+    stale_s: float = 0.0
+    """How long the source has given no new picture, while there is a fault."""
 
 
 class Source(Protocol):
@@ -61,48 +58,6 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Give back the device."""
-
-
-def is_picture(source: str) -> bool:
-    """True for the portrait and for files that are no video: what gives one picture only."""
-    if source == ASTRONAUT:
-        return True
-    moving = (
-        source in SCRIPTS
-        or source.isdigit()
-        or source.startswith(("/dev/video", *STREAM_SCHEMES))
-        or "!" in source
-        or Path(source).is_dir()
-        or Path(source).suffix.lower() in VIDEO_SUFFIXES
-    )
-    return not moving
-
-
-def open_source(source: str) -> Source:
-    """Open a source by its name.
-
-    Args:
-        source: a camera's number or /dev/video file, a GStreamer pipeline (with "!"; a MIPI
-            camera's, for example, without its sink), an RTSP or HTTP address, a video file, a
-            folder of pictures, a picture, or one of SCRIPTS.
-
-    Raises:
-        UserError: there is no such source or it cannot be opened.
-    """
-    if source in SCRIPTS:
-        return SyntheticSource(SCRIPTS[source])
-    if Path(source).is_dir():
-        return FolderSource(Path(source))
-    if is_picture(source):
-        return StillSource(load_source(source))
-    if "!" in source:
-        pipeline = f"{source} ! videoconvert ! video/x-raw,format=BGR ! {APPSINK}"
-        return VideoSource(source, lambda: cv2.VideoCapture(pipeline, cv2.CAP_GSTREAMER), True)
-    device = int(source) if source.isdigit() else source
-    live = isinstance(device, int) or device.startswith(("/dev/video", *STREAM_SCHEMES))
-    if not live and not Path(source).is_file():
-        raise UserError(f"cannot read the video {source}: no such file")
-    return VideoSource(source, lambda: cv2.VideoCapture(device), live)
 
 
 class SyntheticSource:
@@ -190,19 +145,18 @@ class StillSource:
 
 
 class FolderSource:
-    """The pictures of a folder in the order of their names; damaged ones are left out."""
+    """The pictures of a folder in natural order (f2 before f10); damaged ones are left out."""
 
     live = False
-    fps = FOLDER_FPS
 
-    def __init__(self, folder: Path) -> None:
-        """UserError if there is no picture in it."""
-        self._paths = sorted(
-            path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES
-        )
+    def __init__(self, folder: Path, fps: float = FOLDER_FPS, tell: Tell | None = None) -> None:
+        """UserError if there is no picture in it. tell: gets a line for each one left out."""
+        self.fps, self._tell = fps, tell
+        found = (path for path in folder.iterdir() if path.suffix.lower() in READ_SUFFIXES)
+        self._paths = sorted(found, key=natural)
         self._number = 0
         if not self._paths:
-            raise UserError(f"{folder} holds no picture; give one with {', '.join(IMAGE_SUFFIXES)}")
+            raise UserError(f"{folder} holds no picture; give one with {', '.join(READ_SUFFIXES)}")
 
     def read(self) -> Frame | None:
         """Return the next picture that can be read."""
@@ -210,7 +164,9 @@ class FolderSource:
             number, self._number = self._number, self._number + 1
             try:
                 image = read_image(self._paths[number])
-            except UserError:
+            except UserError as error:
+                if self._tell is not None:
+                    self._tell(f"left out: {error}")
                 continue
             return Frame(number, number / self.fps, image)
         return None
@@ -219,81 +175,27 @@ class FolderSource:
         """Nothing is held."""
 
 
-class VideoSource:
-    """A camera, a stream or a video file, through OpenCV."""
+class Turned:
+    """Another source, its pictures turned clockwise."""
 
-    def __init__(self, name: str, opener: Callable[[], Any], live: bool) -> None:
-        """Open it.
-
-        Args:
-            name: for messages.
-            opener: gives something like cv2.VideoCapture; called again when a camera vanishes.
-            live: camera or stream, not a file.
-
-        Raises:
-            UserError: it does not open.
-        """
-        self._name, self._opener, self.live = name, opener, live
-        self._capture = opener()
-        if not self._capture.isOpened():
-            self._capture.release()
-            raise UserError(
-                f"cannot open the source {name}; check that it exists, that no other program uses "
-                "it and that this OpenCV supports it"
-            )
-        rate = float(self._capture.get(cv2.CAP_PROP_FPS))
-        self.fps = rate if 1 <= rate <= 1000 else FOLDER_FPS
-        self._number, self._begin_s = 0, time.monotonic()
+    def __init__(self, source: Source, degrees: int) -> None:
+        """degrees: one of TURNS."""
+        self._source, self._turn = source, TURNS[degrees]
+        self.live, self.fps = source.live, source.fps
 
     def read(self) -> Frame | None:
-        """Return the next frame.
-
-        A file's damaged frames are passed over; None at its end. A camera is opened again.
-        """
-        image = self._live_image() if self.live else self._file_image()
-        if image is None:
+        """Return the next frame, turned."""
+        frame = self._source.read()
+        if frame is None:
             return None
-        number, self._number = self._number, self._number + 1
-        now = time.monotonic() - self._begin_s if self.live else number / self.fps
-        return Frame(number, now, image)
-
-    def _file_image(self) -> Image | None:
-        for _ in range(CORRUPT_LIMIT):
-            image = self._grab()
-            if image is not None:
-                return image
-            if self._capture.get(cv2.CAP_PROP_POS_FRAMES) >= self._capture.get(
-                cv2.CAP_PROP_FRAME_COUNT
-            ):
-                break
-            self._number += 1
-        return None
-
-    def _live_image(self) -> Image:
-        give_up = time.monotonic() + PATIENCE_S
-        while True:
-            image = self._grab()
-            if image is not None:
-                return image
-            if time.monotonic() > give_up:
-                raise UserError(
-                    f"the source {self._name} gave no frame for {PATIENCE_S:g} s; it has been "
-                    "unplugged or has stopped"
-                )
-            time.sleep(0.1)
-            self._capture.release()
-            self._capture = self._opener()
-
-    def _grab(self) -> Image | None:
-        """Return a whole BGR frame, None for a missing or damaged one."""
-        try:
-            worked, image = self._capture.read()
-        except cv2.error:
-            return None
-        if not worked or image is None or image.ndim not in (2, 3) or image.size == 0:
-            return None
-        return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image)
+        return frame._replace(image=np.asarray(cv2.rotate(frame.image, self._turn), np.uint8))
 
     def close(self) -> None:
-        """Release the device."""
-        self._capture.release()
+        """Close the source."""
+        self._source.close()
+
+
+def natural(path: Path) -> tuple[list[tuple[bool, int, str]], str]:
+    """Key that sorts names with numbers in them as people count."""
+    parts = re.split(r"([0-9]+)", path.name.lower())
+    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts], path.name

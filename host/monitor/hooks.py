@@ -5,11 +5,75 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
+import time
 from pathlib import Path
+from typing import Protocol
 
 from host.common.errors import UserError
-from host.monitor.state import ALARMS
+from host.monitor.notices import Notices
+from host.monitor.pipeline import Observation
+
+RETRY_S = 1.0
+"""After this time a hook that has failed is told the state again."""
+
+MOST = 8
+"""So many alarm programs may run at once."""
+
+WAIT_S = 0.5
+"""How long the end waits for alarm programs before it ends them."""
+
+
+class Hook(Protocol):
+    """Something that is told each new state; see host.monitor.state."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+
+    def set(self, state: str, alarm: bool) -> None:
+        """Tell the state and whether it sounds the alarm. OSError when it fails."""
+
+    def complaints(self) -> list[str]:
+        """What has gone wrong since, once."""
+
+    def close(self) -> None:
+        """Finish."""
+
+
+class HookSink:
+    """Tells one hook when the state changes; a hook that fails is tried again."""
+
+    lossy = False
+
+    def __init__(self, hook: Hook, notices: Notices) -> None:
+        """notices: told at once of what fails."""
+        self.name = hook.name
+        self._hook, self._notices = hook, notices
+        self._told: tuple[str, bool] | None = None
+        self._again_s = 0.0
+
+    def write(self, seen: Observation) -> None:
+        """Tell the state if it is new, and pass on the hook's complaints."""
+        new = (seen.state, seen.alarm)
+        if new != self._told and time.monotonic() >= self._again_s:
+            try:
+                self._hook.set(*new)
+                self._told = new
+            except OSError as error:
+                self._again_s = time.monotonic() + RETRY_S
+                self._notices.fail(f"{self.name}: {error.strerror or error}")
+        self._complain()
+
+    def close(self) -> None:
+        """Close the hook."""
+        self._hook.close()
+        self._complain()
+
+    def _complain(self) -> None:
+        for line in self._hook.complaints():
+            self._notices.fail(f"{self.name}: {line}")
 
 
 class CommandHook:
@@ -19,7 +83,7 @@ class CommandHook:
         """Split ``command`` as a shell would.
 
         Raises:
-            UserError: the command is empty or its quotes do not match.
+            UserError: the command is empty, its quotes do not match, or there is no such program.
         """
         try:
             self._words = shlex.split(command)
@@ -27,26 +91,54 @@ class CommandHook:
             raise UserError(f"the alarm command {command!r} cannot be read: {error}") from error
         if not self._words:
             raise UserError("the alarm command is empty; give a program with its arguments")
+        if shutil.which(self._words[0]) is None:
+            raise UserError(
+                f"the alarm program {self._words[0]!r} is not there or not executable; "
+                "give one with its path, or one on PATH"
+            )
+        self.name = f"alarm program {self._words[0]}"
         self._running: list[subprocess.Popen[bytes]] = []
+        self._complaints: list[str] = []
 
-    def set(self, state: str) -> None:
+    def set(self, state: str, alarm: bool) -> None:
         """Tell the new state. OSError when the command cannot be started."""
-        self._running = [process for process in self._running if process.poll() is None]
-        if state in ALARMS:
-            environment = os.environ | {"DRIVER_STATE": state}
-            self._running.append(
-                subprocess.Popen(self._words, env=environment, stdin=subprocess.DEVNULL,
-                                 stdout=subprocess.DEVNULL)
-            )  # fmt: skip
+        self._collect()
+        if not alarm:
+            return
+        if len(self._running) >= MOST:
+            self._complaints.append(f"{MOST} of them still run; no more is started")
+            return
+        environment = os.environ | {"DRIVER_STATE": state}
+        self._running.append(
+            subprocess.Popen(self._words, env=environment, stdin=subprocess.DEVNULL,
+                             stdout=subprocess.DEVNULL)
+        )  # fmt: skip
+
+    def complaints(self) -> list[str]:
+        """Programs that have ended with another code than 0, and those not started."""
+        self._collect()
+        lines, self._complaints = self._complaints, []
+        return lines
+
+    def _collect(self) -> None:
+        ended = [process for process in self._running if process.poll() is not None]
+        self._running = [process for process in self._running if process not in ended]
+        for process in ended:
+            if process.returncode > 0:
+                self._complaints.append(f"ended with exit code {process.returncode}")
+            elif process.returncode < 0:
+                self._complaints.append(f"was ended by signal {-process.returncode}")
 
     def close(self) -> None:
-        """Wait for what was started, at most half a second, then end it."""
+        """Wait for what was started, at most half a second in all, then end it."""
+        end = time.monotonic() + WAIT_S
         for process in self._running:
             try:
-                process.wait(0.5)
+                process.wait(max(0.0, end - time.monotonic()))
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+                self._running = [one for one in self._running if one is not process]
 
 
 class GpioHook:
@@ -58,7 +150,7 @@ class GpioHook:
         Raises:
             UserError: the file cannot be written.
         """
-        self._path = path
+        self._path, self.name = path, f"alarm output {path}"
         try:
             self._write("0")
         except OSError as error:
@@ -67,9 +159,13 @@ class GpioHook:
                 " as /sys/class/gpio/gpio78/value that exists and is writable"
             ) from error
 
-    def set(self, state: str) -> None:
-        """Tell the new state."""
-        self._write("1" if state in ALARMS else "0")
+    def set(self, state: str, alarm: bool) -> None:
+        """Switch the output on or off."""
+        self._write("1" if alarm else "0")
+
+    def complaints(self) -> list[str]:
+        """None: what fails is raised at once."""
+        return []
 
     def close(self) -> None:
         """Switch the output off."""

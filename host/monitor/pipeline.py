@@ -14,19 +14,32 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from host.common.arrays import Image
 from host.common.errors import FAILURES
 from host.face.draw import Colour, draw_driver
 from host.monitor.capture import Frame, Source
 from host.monitor.measures import Measurer, Measures
+from host.monitor.notices import Notices
+from host.monitor.profile import Profile
 from host.monitor.queues import Closed, StageQueue
-from host.monitor.state import ASLEEP, AWAY, NO_FACE, NORMAL, TIRED, StateMachine
+from host.monitor.state import (
+    ASLEEP,
+    AWAY,
+    EYES_HIDDEN,
+    NO_FACE,
+    NO_PICTURE,
+    NORMAL,
+    NOT_CALIBRATED,
+    TIRED,
+    WRONG_WAY,
+    StateMachine,
+)
 from host.monitor.thresholds import Thresholds
 from host.monitor.track import Track, Tracker, timed
 
@@ -44,9 +57,13 @@ RECENT = 500
 
 STATE_COLOURS: dict[str, Colour] = {
     NORMAL: (110, 170, 70),
+    NOT_CALIBRATED: (180, 110, 160),
     TIRED: (60, 180, 240),
+    EYES_HIDDEN: (150, 80, 120),
+    WRONG_WAY: (120, 100, 90),
     AWAY: (220, 140, 60),
     NO_FACE: (130, 130, 130),
+    NO_PICTURE: (70, 70, 70),
     ASLEEP: (60, 60, 230),
 }
 """BGR colour of each state."""
@@ -66,12 +83,19 @@ class Observation:
     state: str
     times_ms: dict[str, float]
     """Wall time by stage."""
+    alarm: bool = False
+    """True if the state sounds the alarm."""
+    limits: Thresholds | None = None
+    """What decided."""
+    clock_s: float = field(default_factory=time.time)
+    """When it was judged, in seconds since 1970."""
 
     @cached_property
-    def picture(self) -> npt.NDArray[np.uint8]:
+    def picture(self) -> Image:
         """The annotated frame, drawn once for all sinks."""
         found = self.measures
         parts = [self.state.upper(), f"{found.time_s:.1f} s"]
+        parts += [self.frame.fault] if self.frame.fault else []
         for name, value in (
             ("eyes", found.opening), ("mouth", found.mar), ("PERCLOS", found.perclos)
         ):  # fmt: skip
@@ -160,12 +184,25 @@ class Pipeline:
         sinks: Sequence[Sink],
         thresholds: Thresholds | None = None,
         seconds: float | None = None,
+        notices: Notices | None = None,
+        profile: Profile | None = None,
     ) -> None:
-        """seconds: time of the source after which to end; None for all of it."""
+        """Put the stages together; ``run`` starts them.
+
+        Args:
+            source: where frames come from.
+            tracker: finds the face in them.
+            sinks: where observations go.
+            thresholds: what decides; the defaults without.
+            seconds: time of the source after which to end; None for all of it.
+            notices: told at once of what fails and of pictures that stay away.
+            profile: what is known of the driver who is expected.
+        """
         self._source, self._tracker, self._sinks = source, tracker, list(sinks)
         self._seconds = seconds
         limits = Thresholds() if thresholds is None else thresholds
-        self._measurer, self._machine = Measurer(limits), StateMachine(limits)
+        self._measurer, self._machine = Measurer(limits, profile), StateMachine(limits)
+        self._recalibrate = threading.Event()
         self.timings = Timings()
         self.frames = self.faces = 0
         self._frames: StageQueue[Frame] = StageQueue(QUEUE, drop=source.live)
@@ -174,7 +211,7 @@ class Pipeline:
             StageQueue(QUEUE, drop=source.live or sink.lossy) for sink in self._sinks
         ]
         self._stopping = threading.Event()
-        self._failures: list[str] = []
+        self.notices = Notices() if notices is None else notices
         self._error: Exception | None = None
 
     @property
@@ -185,6 +222,15 @@ class Pipeline:
     @thresholds.setter
     def thresholds(self, limits: Thresholds) -> None:
         self._measurer.thresholds = self._machine.thresholds = limits
+
+    def recalibrate(self) -> None:
+        """Learn the present driver anew from the next frame on."""
+        self._recalibrate.set()
+
+    @property
+    def profile(self) -> Profile | None:
+        """What is known of the driver; None before the calibration."""
+        return self._measurer.profile()
 
     def queue_lengths(self) -> dict[str, int]:
         """Most items that each queue ever held."""
@@ -228,7 +274,7 @@ class Pipeline:
             seconds=time.monotonic() - begin,
             medians_ms=self.timings.medians_ms(),
             fps=self.timings.fps(),
-            failures=self._failures,
+            failures=self.notices.failures,
         )
 
     def _finish(self, threads: Sequence[threading.Thread]) -> None:
@@ -257,9 +303,9 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 - one sink's failure must not stop the others
             known = isinstance(error, (*FAILURES, OSError))
             reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-            line = f"{sink.name}: {reason if known else repr(error)}"
-            if line not in self._failures:
-                self._failures.append(line)
+            self.notices.fail(f"{sink.name}: {reason if known else repr(error)}")
+            if isinstance(error, BrokenPipeError) and len(self._sinks) == 1:
+                self.stop()  # stdout was all that anybody heard of this run
             return False
         return True
 
@@ -279,18 +325,26 @@ class Pipeline:
                 items.end()
 
     def _capture(self) -> None:
+        fault = ""
         with self._stage(None, self._frames):
             while not self._stopping.is_set():
                 frame = self._source.read()
                 if frame is None or (self._seconds is not None and frame.time_s >= self._seconds):
                     break
+                fault = self._tell_fault(fault, frame)
                 self._frames.put(frame)
+
+    def _tell_fault(self, before: str, frame: Frame) -> str:
+        """Say when pictures stay away and when they are back; return the fault of now."""
+        if frame.fault != before:
+            self.notices.tell(frame.fault or "the source gives pictures again")
+        return frame.fault
 
     def _follow(self) -> None:
         with self._stage(self._frames, self._tracks):
             while True:
                 frame = self._frames.get()
-                track = self._tracker.update(frame)
+                track = Track(landmarks=None) if frame.fault else self._tracker.update(frame)
                 self._tracks.put((frame, track))
 
     def _judge(self) -> None:
@@ -298,13 +352,20 @@ class Pipeline:
             while True:
                 frame, track = self._tracks.get()
                 times = dict(track.times_ms)
+                if self._recalibrate.is_set():
+                    self._recalibrate.clear()
+                    self._measurer.recalibrate()
                 with timed(times, "measures"):
-                    measures = self._measurer.update(frame.time_s, track.landmarks)
+                    measures = self._measurer.update(
+                        frame.time_s, track.landmarks, frame.stale_s, track.eyes_visible
+                    )
                     state = self._machine.update(measures)
                 self.frames += 1
                 self.faces += track.landmarks is not None
                 self.timings.add(times)
-                seen = Observation(frame, track, measures, state, times)
+                limits = self.thresholds
+                alarm = state in limits.alarm_states
+                seen = Observation(frame, track, measures, state, times, alarm, limits)
                 for items in self._inputs:
                     self._offer(items, seen)
 

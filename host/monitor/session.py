@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from host.common.atomic import write_text
@@ -33,8 +34,10 @@ class SessionReport:
 
     lossy = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, facts: Mapping[str, object] | None = None) -> None:
+        """facts: of the run, for the page."""
         self.name = str(path)
+        self._facts = dict(facts or {})
         self._path = path
         self._points: list[tuple[float, str, tuple[float | None, ...]]] = []
         self._step, self._count = 1, 0
@@ -68,12 +71,16 @@ class SessionReport:
                 (name, str(getattr(last.measures, name)))
                 for name in ("blinks", "microsleeps", "yawns", "nods")
             ]),
+            _table(("run", ""), [(name, str(value)) for name, value in self._facts.items()]),
             "<h2>States</h2>", _bands(self._changes, end),
             _table(("from", "state"), [(f"{at:.2f} s", name) for at, name in self._changes]),
         ]  # fmt: skip
         for index, (_, title, low, high) in enumerate(CURVES):
             line = [(at, values[index]) for at, _, values in self._points]
             parts += [f"<h2>{title}, {low:g} to {high:g}</h2>", _curve(line, end, low, high)]
+        parts += ["<h2>Thresholds at the end</h2>", _table(("name", "value"), [
+            (name, str(value)) for name, value in asdict(last.limits).items()
+        ])] if last.limits is not None else []  # fmt: skip
         return "\n".join([*parts, "</html>", ""])
 
 

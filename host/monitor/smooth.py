@@ -8,7 +8,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-Values = npt.NDArray[np.float64]
+from host.common.arrays import F64Array
 
 SPEED_CUTOFF_HZ = 1.0
 """Cutoff of the speed's own low pass, as in the paper."""
@@ -26,7 +26,7 @@ class OneEuro:
         """Start anew with the next values."""
         self._time_s: float | None = None
 
-    def smooth(self, values: npt.ArrayLike, time_s: float, unit: float = 1.0) -> Values:
+    def smooth(self, values: npt.ArrayLike, time_s: float, unit: float = 1.0) -> F64Array:
         """Return smoothed ``values`` of any shape; a time that does not grow is like the first.
 
         unit: what speeds are measured in, in the unit of the values.
@@ -44,6 +44,6 @@ class OneEuro:
         return self._values
 
 
-def _share(cutoff_hz: npt.ArrayLike, step_s: float) -> Values:
+def _share(cutoff_hz: npt.ArrayLike, step_s: float) -> F64Array:
     """Weight of the new value in a first-order low pass, for one cutoff or for each."""
     return 1 / (1 + 1 / (2 * math.pi * np.asarray(cutoff_hz, np.float64) * step_s))

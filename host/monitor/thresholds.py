@@ -1,33 +1,75 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every number that decides about an alarm, with its meaning and where its default comes from."""
+"""All that decides about an alarm, with its meaning and where its default comes from."""
 
 from __future__ import annotations
 
-import math
+import sys
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from host.common.errors import UserError
 from host.common.json_file import read_object
+from host.monitor.state import ALARMS, STATES
 
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholds:
-    """Numbers of the measures and of the state machine; all are positive."""
+    """Numbers of the measures and of the state machine, all positive, and the states that sound."""
 
     calibration_s: float = 3.0
-    """Time of a frontal face after which the eyes' opening counts as this person's normal one."""
+    """Time of a face near its usual pose after which the eyes' usual opening is judged."""
 
-    closed_ratio: float = 0.7
+    closed_ratio: float = 0.65
     """Eye aspect ratio of a closed eye over that of the open one, as the network gives it. Measured
-    with model/zoo/pfld_1x_fp32.onnx: 0.7 on photographs (WFLW), 0.46 on the drawn driver. A network
-    that follows the lids better needs a lower value."""
+    with model/zoo/pfld_1x_fp32.onnx: 0.65 on photographs (300-W), 0.44 on the drawn driver. A
+    network that follows the lids better needs a lower value."""
+
+    uncalibrated_s: float = 5.0
+    """A face whose eyes have not been calibrated for so long is a state that warns."""
+
+    eye_least: float = 0.21
+    """Least usual aspect ratio of an open eye; below it the eye may as well be shut. This network
+    gives less to 1.5 % of open and to 75 % of closed eyes (300-W)."""
+
+    eye_most: float = 0.5
+    """Greatest usual aspect ratio of an eye; 98 % of WFLW's faces are below 0.47."""
+
+    eye_small: float = 0.265
+    """Usual aspect ratio that is assumed before calibration, so that an eye below 0.2 counts as
+    closed: 1.5 % of open eyes and 65 % of closed ones (300-W)."""
+
+    eye_visible: float = 0.5
+    """An eye that is seen with less confidence than this is not judged."""
+
+    eyes_hidden_s: float = 2.0
+    """Time without an eye that can be judged before it is a state."""
+
+    blind_s: float = 120.0
+    """Eyes that have not been seen to close for so long count as not calibrated any more: people
+    blink, so what sees no blink would see no sleep."""
+
+    pitch_gain: float = 1.28
+    """True pitch over what this network's points tell: slope 0.78 on 321 WFLW faces."""
+
+    person_change: float = 1.15
+    """Another person from this distance of the face's proportions on, in scatters of one person's
+    frames: 10 % of the same people and 80 % of others are beyond it (198 people)."""
+
+    person_gap_s: float = 1.0
+    """After a face was gone for this long its proportions are compared before it counts as the
+    same person."""
+
+    wrong_way_deg: float = 60.0
+    """A head tilted by more than this to either side is the wrong way up."""
+
+    wrong_way_s: float = 2.0
+    """Time the wrong way up before it is a state."""
 
     closed_below: float = 0.3
     """An eye opening below this counts as closed: 0 is closed, 1 the calibrated normal. PERCLOS P80
     (Wierwille et al., 1994) has 0.2; this network's noise asks for more."""
 
-    open_above: float = 0.5
+    open_above: float = 0.4
     """A closed eye counts as open again above this opening."""
 
     blink_max_s: float = 0.5
@@ -46,12 +88,12 @@ class Thresholds:
     perclos_tired: float = 0.15
     """Tired above this PERCLOS (Wierwille et al., 1994: drowsy above 0.15)."""
 
-    yawn_mar: float = 0.17
+    yawn_mar: float = 0.22
     """Mouth aspect ratio (inner lips) of a yawn. This network gives below 0.1 for a closed mouth
     and 0.25 to 0.5 for a wide open one; true points would give 0.6 and more."""
 
-    yawn_s: float = 1.0
-    """A mouth open for this long is a yawn; speech opens it for shorter times."""
+    yawn_s: float = 1.5
+    """A mouth open for this long is a yawn, twice as long for somebody who speaks or sings."""
 
     nod_deg: float = 10.0
     """A head that falls by this angle below its usual pitch and comes back has nodded."""
@@ -72,6 +114,12 @@ class Thresholds:
     no_face_s: float = 2.0
     """Time without a face before it is a state."""
 
+    no_picture_s: float = 2.0
+    """Time without a new picture of a live source before it is a state."""
+
+    alarm_states: tuple[str, ...] = ALARMS
+    """States that sound the alarm: start its programs, switch its output, beep on the dashboard."""
+
     count_window_s: float = 60.0
     """Microsleeps, yawns and nods of this last time count for "tired"; blink rate too."""
 
@@ -88,10 +136,13 @@ class Thresholds:
     """A state is left for a milder one after its cause was absent for this long."""
 
     def __post_init__(self) -> None:
+        self._check_alarms()
         for field in fields(self):
             value = getattr(self, field.name)
+            if field.name == "alarm_states":
+                continue
             number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not (number and math.isfinite(value) and value > 0):
+            if not (number and 0 < value <= sys.float_info.max):
                 raise UserError(f"threshold {field.name}={value!r}; give a number above 0")
         if not self.closed_ratio < 1:
             raise UserError(f"closed_ratio={self.closed_ratio:g}; give a number between 0 and 1")
@@ -106,7 +157,18 @@ class Thresholds:
                     f"give {low} at most {high}"
                 )
 
-    def changed(self, **values: object) -> Thresholds:
+    def _check_alarms(self) -> None:
+        """Take a list for a tuple, as JSON has it."""
+        given: object = self.alarm_states
+        known = isinstance(given, list | tuple) and all(state in STATES for state in given)
+        if not (known and isinstance(given, list | tuple)):
+            raise UserError(
+                f"threshold alarm_states={given!r}; give a list of states out of "
+                f"{', '.join(STATES)}"
+            )
+        object.__setattr__(self, "alarm_states", tuple(given))
+
+    def changed(self, /, **values: object) -> Thresholds:
         """Return a copy with some other values.
 
         Raises:

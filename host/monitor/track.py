@@ -17,9 +17,9 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from host.backends.base import Backend
+from host.common.arrays import F32Array, Image, Points
 from host.common.errors import UserError
 from host.face.crop import (
     Transform,
@@ -27,13 +27,10 @@ from host.face.crop import (
     square_around_box,
     square_around_landmarks,
 )
-from host.face.detect import Box
+from host.face.detect.faces import Box, Detector, Face
 from host.face.landmarks import inter_ocular
 from host.monitor.capture import Frame
 from host.monitor.smooth import OneEuro
-
-Image = npt.NDArray[np.uint8]
-Points = npt.NDArray[np.float64]
 
 RECHECK_S = 2.0
 """The detector confirms the face this often."""
@@ -60,20 +57,13 @@ CUTOFF_HZ, BETA = 4.0, 3.0
 """One-euro filter; speeds are in inter-ocular distances a second."""
 
 
-class Finder(Protocol):
-    """Finds faces in a picture, the largest first; host.face.detect has several."""
-
-    def find(self, image: Image) -> list[Box]:
-        """Return the faces."""
-
-
 class Search(Protocol):
     """A detector at work, in the way of the landmarks or beside it."""
 
     def start(self, image: Image) -> None:
         """Search this picture unless a search is going on."""
 
-    def result(self) -> list[Box] | None:
+    def result(self) -> list[Face] | None:
         """Return the faces of the search that has ended since, once; None without one."""
 
     def close(self) -> None:
@@ -83,15 +73,15 @@ class Search(Protocol):
 class DirectSearch:
     """Searches at once: the same frames always give the same result."""
 
-    def __init__(self, finder: Finder) -> None:
+    def __init__(self, finder: Detector) -> None:
         self._finder = finder
-        self._found: list[Box] | None = None
+        self._found: list[Face] | None = None
 
     def start(self, image: Image) -> None:
         """Search now."""
         self._found = self._finder.find(image)
 
-    def result(self) -> list[Box] | None:
+    def result(self) -> list[Face] | None:
         """Return what ``start`` found, once."""
         found, self._found = self._found, None
         return found
@@ -103,10 +93,10 @@ class DirectSearch:
 class BackgroundSearch:
     """Searches in a thread of its own, so that landmarks never wait for the detector."""
 
-    def __init__(self, finder: Finder) -> None:
+    def __init__(self, finder: Detector) -> None:
         self._finder = finder
         self._image: Image | None = None
-        self._found: list[Box] | None = None
+        self._found: list[Face] | None = None
         self._error: Exception | None = None
         self._busy = self._closed = False
         self._changed = threading.Condition()
@@ -120,7 +110,7 @@ class BackgroundSearch:
                 self._image, self._busy = image, True
                 self._changed.notify()
 
-    def result(self) -> list[Box] | None:
+    def result(self) -> list[Face] | None:
         """Return the faces of the search that has ended, once; raises what the detector raised."""
         with self._changed:
             if self._error is not None:
@@ -160,6 +150,9 @@ class Track:
     """What the network saw."""
     new: bool = False
     """True for the first frame of a face."""
+    eyes_visible: tuple[float, float] | None = None
+    """How sure it is, 0 to 1, that the eye on the picture's left and the one on its right are seen;
+    None when nobody has looked."""
     times_ms: dict[str, float] = field(default_factory=dict)
     """Time by stage: detect (when it was asked or waited for), crop, landmarks, track."""
 
@@ -171,7 +164,7 @@ class Tracker:
         self._backend, self._search, self._equalise = backend, search, equalise
         self._filter = OneEuro(CUTOFF_HZ, BETA)
         self._square: Transform | None = None
-        self._likeness: npt.NDArray[np.float32] | None = None
+        self._likeness: F32Array | None = None
         self._asked_s = -np.inf
         self._misses = 0
 
@@ -209,14 +202,14 @@ class Tracker:
         if frame.time_s - self._asked_s >= waits:
             self._asked_s = frame.time_s
             self._search.start(frame.image)
-        boxes = self._search.result()
-        if boxes is None:
+        faces = self._search.result()
+        if faces is None:
             return
         if self._square is None:
-            if boxes:
-                self._square = square_around_box(boxes[0])
+            if faces:
+                self._square = square_around_box(faces[0].box)
                 self._misses = 0
-        elif any(_same_face(self._square, box) for box in boxes):
+        elif any(_same_face(self._square, face.box) for face in faces):
             self._misses = 0
         else:
             self._misses += 1

@@ -9,6 +9,7 @@ from hw.ops.dense import Dense  # noqa: E402
 from hw.ops.depthwise import Depthwise  # noqa: E402
 from hw.ops.fifo import Fifo  # noqa: E402
 from hw.ops.global_acc_pool import GlobalAccPool  # noqa: E402
+from hw.ops.grid_peak import GridPeak  # noqa: E402
 from hw.ops.requant import Requant  # noqa: E402
 from hw.ops.stream_add import StreamAdd  # noqa: E402
 from hw.ops.stream_concat import StreamConcat  # noqa: E402
@@ -20,6 +21,7 @@ __all__ = [
     "Depthwise",
     "Fifo",
     "GlobalAccPool",
+    "GridPeak",
     "Requant",
     "StreamAdd",
     "StreamConcat",

@@ -19,9 +19,9 @@ import numpy.typing as npt
 from finn.custom_op.fpgadataflow.hwcustomop import HWCustomOp
 from qonnx.core.datatype import BaseDataType, DataType
 
+from host.common.arrays import IntArray
 from host.common.errors import UserError
 
-IntArray = npt.NDArray[np.int64]
 RAM_STYLE = ("s", False, "auto", {"auto", "distributed", "block", "ultra"})  # of weights
 EXACT_FLOAT32 = 1 << 24  # FINN's executor carries integers in float32
 

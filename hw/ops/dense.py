@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
+from host.common.arrays import IntArray
 from host.common.errors import UserError
-from hw.ops.base import RAM_STYLE, IntArray, KernelOp, Resources, check_weight_type, divisors, pack
+from hw.ops.base import RAM_STYLE, KernelOp, Resources, check_weight_type, divisors, pack
 from hw.ops.fifo import lut_memory_luts
 from hw.ops.weight_stream import mvau_weight_lanes
 

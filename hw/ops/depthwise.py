@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
+from host.common.arrays import IntArray
 from host.common.errors import UserError
-from hw.ops.base import RAM_STYLE, IntArray, KernelOp, Resources, check_weight_type, pack
+from hw.ops.base import RAM_STYLE, KernelOp, Resources, check_weight_type, pack
 from hw.ops.cost import output_fifo_cost
 
 MAX_ACT_BITS, MAX_WEIGHT_BITS, MAX_ACC_BITS = 27, 18, 48  #: operands of a DSP48E2, signed

@@ -9,8 +9,9 @@ from typing import Any
 
 from qonnx.core.datatype import BaseDataType
 
+from host.common.arrays import IntArray
 from host.common.errors import UserError
-from hw.ops.base import IntArray, KernelOp, Resources
+from hw.ops.base import KernelOp, Resources
 
 STYLES = ("srl", "distributed", "block", "ultra")
 MIN_DEPTH = 2

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
-from hw.ops.base import IntArray, KernelOp, Resources
+from host.common.arrays import IntArray
+from hw.ops.base import KernelOp, Resources
 
 
 class GlobalAccPool(KernelOp):

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from qonnx.core.datatype import BaseDataType, DataType
 
+from host.common.arrays import F64Array, IntArray
 from host.common.errors import UserError
-from hw.ops.base import IntArray, KernelOp, Resources, pack
+from hw.ops.base import KernelOp, Resources, pack
 from hw.ops.cost import output_fifo_cost, rom_luts
 
 SCALE_BITS = 18  #: signed width of a scale: the B operand of a DSP48E2
@@ -35,9 +35,7 @@ class RequantParams:
     shift: int
 
 
-def quantise_affine(
-    multiplier: npt.NDArray[np.float64], offset: npt.NDArray[np.float64]
-) -> RequantParams:
+def quantise_affine(multiplier: F64Array, offset: F64Array) -> RequantParams:
     """Integers for ``round(acc * multiplier + offset)`` with per-channel float64 arrays.
 
     The shift is the largest for which every scale fits SCALE_BITS. UserError when a multiplier is

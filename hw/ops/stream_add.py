@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from qonnx.core.datatype import BaseDataType, DataType
 
+from host.common.arrays import IntArray
 from host.common.errors import UserError
-from hw.ops.base import IntArray, KernelOp, Resources
+from hw.ops.base import KernelOp, Resources
 
 
 class StreamAdd(KernelOp):

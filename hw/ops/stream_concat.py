@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
+from host.common.arrays import IntArray
 from host.common.errors import UserError
-from hw.ops.base import IntArray, KernelOp, Resources, divisors
+from hw.ops.base import KernelOp, Resources, divisors
 
 CHANNEL_BITS = 16  #: width of one entry of the SystemVerilog parameter CHANNELS
 

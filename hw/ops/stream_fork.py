@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from qonnx.core.datatype import BaseDataType
 
-from hw.ops.base import IntArray, KernelOp, Resources
+from host.common.arrays import IntArray
+from hw.ops.base import KernelOp, Resources
 
 
 class StreamFork(KernelOp):

@@ -2,7 +2,7 @@
 """Weight memory that streams its words in a circle, one a cycle, to the port of a compute kernel.
 
 The words come as a matrix of lanes (words, lanes); lane 0 is least significant. On the chain of
-weight_port the memory can be written and read at run time; see hw/ops/weight_port.py.
+weight_port the memory can be written and read at run time; see host/board/weights.py.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ import numpy as np
 from onnx import helper
 from qonnx.core.datatype import BaseDataType
 
+from host.board.registers import MAX_DEPTH, MAX_MEMORIES, SLICE_BITS
+from host.board.weights import slices_per_word
+from host.common.arrays import IntArray
 from host.common.errors import UserError
-from hw.ops.base import IntArray, KernelOp, Resources, pack
+from hw.ops.base import KernelOp, Resources, pack
 from hw.ops.cost import output_fifo_cost, rom_luts
 from hw.ops.fifo import ULTRA_SHAPE, lut_memory_luts, memory_cost
-from hw.ops.weight_port import CHAIN_BITS, MAX_DEPTH, MAX_MEMORIES, SLICE_BITS, slices_per_word
+from hw.ops.weight_port import CHAIN_BITS
 
 RAM_STYLES = ("distributed", "block", "ultra")
 NO_CHAIN = -1  #: chainIndex of a constant memory

@@ -3,32 +3,15 @@
 // AXI4-Lite registers (32 bit) of an accelerator behind a frame_gate, and the way to its
 // weight_port.
 //
-// Byte offset and register:
-//   0x00 MAGIC         read only, "LMKS"
-//   0x04 VERSION       of this map, read only
-//   0x08 CONFIG_HASH   read only
-//   0x0C CONTROL       bit 0, written 1: soft reset of gate, accelerator and counters
-//   0x10 STATUS        bit 0 resetting, bit 1 busy: frames are inside
-//   0x14 ERRORS        bit 0 short frame, 1 long frame, 2 underrun: stay until a 1 is written;
-//                      bit 3 weights: the error bit of weight_port, cleared there
-//   0x18 IRQ_ENABLE    bit 0 a frame went out, bit 1 an error
-//   0x1C IRQ_STATUS    the same bits, stay until a 1 is written
-//   0x20 FRAMES_IN     frames that went in, good or not
-//   0x24 FRAMES_OUT    frames whose last word was taken
-//   0x28 FRAMES_DROPPED
-//   0x2C FRAME_CYCLES  between the last words of the last two frames that came out
-//   0x40 CYCLES        since reset; two registers, low and high. A read of CYCLES low freezes the
-//                      high part and all below, so that they belong to one moment
-//   0x48 BUSY_CYCLES   with frames inside
-//   0x50 FULL_CYCLES   a word waited to go into the accelerator
-//   0x58 EMPTY_CYCLES  the accelerator could take a word and there was none
-//   0x60 BLOCKED_CYCLES  a word waited to go out
-//   0x100..0x1FF       weight_port
-// Other offsets read 0 and ignore writes. A write of part of a register is ignored. Every response
-// is OKAY. One access at a time; those to weight_port wait for the end of a soft reset.
+// Its registers are in registers_pkg and in docs/kernels/control_registers.md. A read of CYCLES low
+// freezes its high half and all totals behind it, so that they belong to one moment. Other offsets
+// read 0 and ignore writes. A write of part of a register is ignored. Every response is OKAY. One
+// access at a time; those to weight_port wait for the end of a soft reset.
 `default_nettype none
 
-module control_registers #(
+module control_registers
+  import registers_pkg::*;
+#(
   parameter bit [31:0] CONFIG_HASH = '0
 ) (
   input  wire logic        clk,
@@ -84,13 +67,8 @@ module control_registers #(
   output logic             irq
 );
 
-  localparam bit [31:0] MAGIC = 32'h4C4D_4B53, VERSION = 32'd1;
   localparam bit [4:0]  RESET_CYCLES = 5'd31;
   localparam int unsigned TOTALS = 5;  // counters of 64 bits
-
-  // Registers, as indices of words
-  localparam bit [9:0] CONTROL = 10'h003, ERRORS = 10'h005, IRQ_ENABLE = 10'h006,
-                       IRQ_STATUS = 10'h007, CYCLES = 10'h010;
 
   typedef enum logic [2:0] {IDLE, STORE, PORT_WRITE, LOOK, PORT_READ, ANSWER} state_e;
 
@@ -102,7 +80,7 @@ module control_registers #(
   logic [31:0] value;
 
   wire logic resetting = reset_left != '0;
-  wire logic at_port   = index[9:6] == 4'h1;
+  wire logic at_port   = index[9:6] == WEIGHT_PORT[11:8];
   wire logic store     = state == STORE && !at_port && &m_axil_wstrb;
 
   assign s_axil_bresp  = 2'b00;
@@ -185,16 +163,17 @@ module control_registers #(
   end
 
   // Reset, errors, interrupt
-  wire logic soft_reset = store && index == CONTROL && m_axil_wdata[0];
+  wire logic soft_reset = store && index == CONTROL_AT[11:2] && m_axil_wdata[CONTROL_RESET_BIT];
 
   always_ff @(posedge clk) begin
     reset_left <= resetting ? reset_left - 1'b1 : '0;
     core_rst_n <= !resetting;
-    errors     <= (errors & ~((store && index == ERRORS) ? m_axil_wdata[2:0] : 3'b000))
+    errors     <= (errors & ~((store && index == ERRORS_AT[11:2]) ? m_axil_wdata[2:0] : 3'b000))
                   | {underrun, long_frame, short_frame};
-    irq_status <= (irq_status & ~((store && index == IRQ_STATUS) ? m_axil_wdata[1:0] : 2'b00))
+    irq_status <= (irq_status
+                   & ~((store && index == IRQ_STATUS_AT[11:2]) ? m_axil_wdata[1:0] : 2'b00))
                   | {underrun || long_frame || short_frame || weights_error, frame_out};
-    if (store && index == IRQ_ENABLE) irq_enable <= m_axil_wdata[1:0];
+    if (store && index == IRQ_ENABLE_AT[11:2]) irq_enable <= m_axil_wdata[1:0];
     irq        <= (irq_status & irq_enable) != '0;
     if (soft_reset) reset_left <= RESET_CYCLES;
     if (resetting) begin
@@ -238,28 +217,28 @@ module control_registers #(
     end
   end
 
-  always_ff @(posedge clk) if (state == LOOK && index == CYCLES) frozen <= totals;
+  always_ff @(posedge clk) if (state == LOOK && index == CYCLES_AT[11:2]) frozen <= totals;
 
   // Values to read
   always_comb begin
     value = '0;
     for (int i = 0; i < TOTALS; i++) begin
-      if (index == CYCLES + 10'(2 * i)) value = i == 0 ? totals[0][31:0] : frozen[i][31:0];
-      if (index == CYCLES + 10'(2 * i + 1)) value = frozen[i][63:32];
+      if (index == CYCLES_AT[11:2] + 10'(2 * i)) value = i == 0 ? totals[0][31:0] : frozen[i][31:0];
+      if (index == CYCLES_AT[11:2] + 10'(2 * i + 1)) value = frozen[i][63:32];
     end
     case (index)
-      10'h000:    value = MAGIC;
-      10'h001:    value = VERSION;
-      10'h002:    value = CONFIG_HASH;
-      10'h004:    value = {30'd0, busy, resetting};
-      ERRORS:     value = {28'd0, weights_error, errors};
-      IRQ_ENABLE: value = 32'(irq_enable);
-      IRQ_STATUS: value = 32'(irq_status);
-      10'h008:    value = frames_in;
-      10'h009:    value = frames_out;
-      10'h00A:    value = frames_dropped;
-      10'h00B:    value = frame_cycles;
-      default:    ;
+      MAGIC_AT[11:2]:           value = MAGIC;
+      VERSION_AT[11:2]:         value = VERSION;
+      CONFIG_HASH_AT[11:2]:     value = CONFIG_HASH;
+      STATUS_AT[11:2]:          value = {30'd0, busy, resetting};
+      ERRORS_AT[11:2]:          value = {28'd0, weights_error, errors};
+      IRQ_ENABLE_AT[11:2]:      value = 32'(irq_enable);
+      IRQ_STATUS_AT[11:2]:      value = 32'(irq_status);
+      FRAMES_IN_AT[11:2]:       value = frames_in;
+      FRAMES_OUT_AT[11:2]:      value = frames_out;
+      FRAMES_DROPPED_AT[11:2]:  value = frames_dropped;
+      FRAME_CYCLES_AT[11:2]:    value = frame_cycles;
+      default:                  ;
     endcase
   end
 

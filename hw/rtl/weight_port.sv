@@ -2,25 +2,19 @@
 //
 // AXI4-Lite port (32 bit) to all weight memories: head and tail of their chain (see weight_stream).
 //
-// Byte offset and register:
-//   0x00 CONTROL   bit 0 run: the memories stream from word 0; 0: they can be written and read
-//   0x04 STATUS    bit 0 busy: packets are on the chain
-//                  bit 1 running: run has come through the whole chain
-//                  bit 2 error: a packet that no memory took, or a write of part of a register;
-//                        stays until a 1 is written to it
-//   0x08 ADDRESS   memory [31:20], word [19:0] of the next slice
-//   0x0C DATA      write: the next slice goes to the memory; read: it comes from there
-//   0x10 CHECKSUM  of all slices that a memory took or gave, rotate left by one and add;
-//                  any write clears it
-//   0x14 MEMORIES  on the chain, read only
-// Other offsets read 0 and ignore writes. Every response is OKAY: errors show in STATUS.
+// Its registers are in registers_pkg and in docs/kernels/weight_port.md. DATA: a write gives the
+// next slice to the memory, a read takes it from there. CHECKSUM: of all slices that a memory took
+// or gave, rotate left by one and add. Other offsets read 0 and ignore writes. Every response is
+// OKAY: errors show in STATUS.
 //
 // A write is taken every cycle. A read of DATA stops them until the slice is back: at most 16
 // cycles before it goes, one a hop, and 4. `running` is STATUS bit 1, to hold the kernels in
 // reset while their weights change.
 `default_nettype none
 
-module weight_port #(
+module weight_port
+  import registers_pkg::*;
+#(
   parameter int unsigned MEMORIES = 1  // on the chain, 1..4096
 ) (
   input  wire logic        clk,
@@ -51,13 +45,11 @@ module weight_port #(
   output logic             error       // STATUS bit 2
 );
 
-  if (MEMORIES < 1 || MEMORIES > 4096) begin : g_illegal_memories
+  if (MEMORIES < 1 || MEMORIES > MAX_MEMORIES) begin : g_illegal_memories
     $fatal(1, "weight_port: MEMORIES=%0d is not in 1..4096", MEMORIES);
   end
 
   localparam bit [1:0] SELECT = 2'd0, WRITE = 2'd1, READ = 2'd2;
-  localparam bit [5:0] CONTROL = 6'd0, STATUS = 6'd1, ADDRESS = 6'd2, DATA = 6'd3,
-                       CHECKSUM = 6'd4, COUNT = 6'd5;
   localparam bit [3:0] SETTLE = 4'd15;  // a READ follows a packet after SETTLE + 1 cycles
 
   // Registers
@@ -128,11 +120,11 @@ module weight_port #(
     send_valid = ask;
     send_kind  = READ;
     send_data  = write_beat[31:0];
-    if (store && write_offset[7:2] == ADDRESS) begin
+    if (store && write_offset[7:2] == WEIGHT_ADDRESS_AT[7:2]) begin
       send_valid = 1'b1;
       send_kind  = SELECT;
     end
-    if (store && write_offset[7:2] == DATA) begin
+    if (store && write_offset[7:2] == WEIGHT_DATA_AT[7:2]) begin
       send_valid = 1'b1;
       send_kind  = WRITE;
     end
@@ -160,11 +152,11 @@ module weight_port #(
       checksum <= {checksum[30:0], checksum[31]} + tail_data;
     if (store) begin
       case (write_offset[7:2])
-        CONTROL:  run <= write_beat[0];
-        STATUS:   error <= error && !write_beat[2];
-        ADDRESS:  select <= write_beat[31:0];
-        CHECKSUM: checksum <= '0;
-        default:  ;
+        WEIGHT_CONTROL_AT[7:2]:  run <= write_beat[WEIGHT_CONTROL_RUN_BIT];
+        WEIGHT_STATUS_AT[7:2]:   error <= error && !write_beat[WEIGHT_STATUS_ERROR_BIT];
+        WEIGHT_ADDRESS_AT[7:2]:  select <= write_beat[31:0];
+        WEIGHT_CHECKSUM_AT[7:2]: checksum <= '0;
+        default:                 ;
       endcase
     end
     if ((tail_valid && !tail_taken) || (accept && !store)) error <= 1'b1;
@@ -177,13 +169,18 @@ module weight_port #(
   end
 
   always_comb begin
+    read_value = '0;
     case (read_register)
-      CONTROL:  read_value = 32'(run);
-      STATUS:   read_value = {29'd0, error, running, busy};
-      ADDRESS:  read_value = select;
-      CHECKSUM: read_value = checksum;
-      COUNT:    read_value = 32'(MEMORIES);
-      default:  read_value = '0;
+      WEIGHT_CONTROL_AT[7:2]:  read_value[WEIGHT_CONTROL_RUN_BIT] = run;
+      WEIGHT_STATUS_AT[7:2]: begin
+        read_value[WEIGHT_STATUS_BUSY_BIT]    = busy;
+        read_value[WEIGHT_STATUS_RUNNING_BIT] = running;
+        read_value[WEIGHT_STATUS_ERROR_BIT]   = error;
+      end
+      WEIGHT_ADDRESS_AT[7:2]:  read_value = select;
+      WEIGHT_CHECKSUM_AT[7:2]: read_value = checksum;
+      WEIGHT_MEMORIES_AT[7:2]: read_value = 32'(MEMORIES);
+      default:                 ;
     endcase
   end
 
@@ -197,8 +194,8 @@ module weight_port #(
     end
     if (looking) begin
       looking       <= 1'b0;
-      reading       <= read_register == DATA;
-      s_axil_rvalid <= read_register != DATA;
+      reading       <= read_register == WEIGHT_DATA_AT[7:2];
+      s_axil_rvalid <= read_register != WEIGHT_DATA_AT[7:2];
       s_axil_rdata  <= read_value;
     end
     if (ask) asked <= 1'b1;

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from onnx import helper
 
+from host.common.arrays import IntArray
 from hw import ops
-from hw.ops.base import IntArray, KernelOp
+from hw.ops.base import KernelOp
 from hw.ops.requant import quantise_affine
 
 # Lanes, channels and depths as the width-1.0 network uses them
@@ -35,6 +36,8 @@ ADDS = (1, 4, 16, 64)  # lanes
 FORKS = ((1, 2), (8, 2), (32, 2), (64, 3))  # lanes, copies
 CONCATS = (1, 4, 16)  # lanes
 POOLS = ((16, 1, 196), (16, 16, 196), (32, 4, 49), (128, 8, 1), (128, 32, 49))  # ..., pixels
+
+PEAKS = ((98, 1, 196), (98, 2, 196), (98, 7, 49))  # landmarks, of a word, cells
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,12 @@ def cases() -> Iterator[Case]:
             ops.GlobalAccPool, 1, 1, NumChannels=channels, PE=lanes, numInputVectors=[1, pixels, 1]
         )
         yield Case(f"{channels} channels, {pixels} pixels, {lanes} lanes", op)
+    for landmarks, lanes, cells in PEAKS:
+        op = _op(
+            ops.GridPeak, 1, 1, NumChannels=3 * landmarks, PE=3 * lanes,
+            numInputVectors=[1, cells, 1], inputDataType="INT21",
+        )  # fmt: skip
+        yield Case(f"{landmarks} landmarks, {lanes} a word, {cells} cells", op)
 
 
 def _requant(channels: int, lanes: int, bits: int) -> Case:

@@ -24,10 +24,11 @@ from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from host.common.arrays import IntArray
 from host.common.atomic import write_text
 from host.common.errors import ToolError, UserError
 from hw.generate import instance, sources
-from hw.ops.base import IntArray, KernelOp
+from hw.ops.base import KernelOp
 from hw.ops.weight_port import CHAIN_BITS
 from hw.synthesis import netlist
 from hw.synthesis.netlist import Count

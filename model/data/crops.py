@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from host.common.arrays import BoolArray, F32Array, F64Array, Image, Images, IntArray, Points
 from host.common.atomic import replacing
 from host.common.errors import UserError
 from host.face.crop import LANDMARK_MARGIN, Transform, crop_square, square_at
@@ -37,19 +37,19 @@ class Crops:
 
     name: str
     """Of the data set, for messages."""
-    images: npt.NDArray[np.uint8]
+    images: Images
     """(N, S, S) grey, maybe a memory map."""
-    landmarks: npt.NDArray[np.float32]
+    landmarks: F32Array
     """(N, 98, 2), fractions of the crop; 0.5 where unknown."""
-    mask: npt.NDArray[np.bool_]
+    mask: BoolArray
     """(N, 98), whether a point is known."""
-    pose: npt.NDArray[np.float32]
+    pose: F32Array
     """(N, 3), yaw, pitch and roll in radians; nan where unknown."""
-    attributes: npt.NDArray[np.bool_]
+    attributes: BoolArray
     """(N, 6), see ATTRIBUTES."""
-    weights: npt.NDArray[np.float32]
+    weights: F32Array
     """(N,), weight in the loss."""
-    lids: npt.NDArray[np.float32]
+    lids: F32Array
     """(N,), weight of the eyelids' term."""
     framed: bool = False
     """Whether the whole crop is what the network sees; else its square follows from the points."""
@@ -57,18 +57,19 @@ class Crops:
     def __len__(self) -> int:
         return len(self.images)
 
-    def part(self, chosen: npt.NDArray[np.int64]) -> Crops:
+    def part(self, chosen: IntArray) -> Crops:
         """Some of the faces, by index."""
-        arrays = (
-            self.images,
-            self.landmarks,
-            self.mask,
-            self.pose,
-            self.attributes,
-            self.weights,
-            self.lids,
+        return Crops(
+            self.name,
+            self.images[chosen],
+            self.landmarks[chosen],
+            self.mask[chosen],
+            self.pose[chosen],
+            self.attributes[chosen],
+            self.weights[chosen],
+            self.lids[chosen],
+            framed=self.framed,
         )
-        return Crops(self.name, *(a[chosen] for a in arrays), framed=self.framed)
 
 
 def from_procedural(faces: Faces) -> Crops:
@@ -87,14 +88,14 @@ def from_procedural(faces: Faces) -> Crops:
     )
 
 
-def wide_square(points: npt.NDArray[np.float64]) -> Transform:
+def wide_square(points: Points) -> Transform:
     """The square that the crop of a face with ``points`` (P, 2) shows, nan left out."""
     low, high = np.nanmin(points, 0), np.nanmax(points, 0)
     centre = (low + high) / 2
     return square_at(centre[0], centre[1], COVER * float((high - low).max()))
 
 
-def cut(record: Record) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]:
+def cut(record: Record) -> tuple[Image, F64Array]:
     """Crop (SIDE, SIDE) and points (98, 2) as fractions of it; UserError for a bad record."""
     picture, points = read_picture(record.image), as_98(record)
     height, width = picture.shape
@@ -154,7 +155,7 @@ def _write(listing: Listing, images: Path, labels: Path, report: Callable[[int],
     if not kept:
         Listing(listing.name, [], problems).checked()
     marks = np.stack(points)
-    mask = np.isfinite(marks).all(2)
+    mask = np.asarray(np.isfinite(marks).all(2))
     with replacing(images) as partial, partial.open("wb") as file:
         np.save(file, np.stack(pictures))
     with replacing(labels) as partial, partial.open("wb") as file:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from host.common.arrays import Points
 from host.common.errors import UserError
-from model.data.records import Listing, Points, Record
+from model.data.records import Listing, Record
 from model.data.scheme68 import NUM_68
 
 SUFFIXES = (".jpg", ".png", ".jpeg")

@@ -7,15 +7,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import skimage.data
 
+from host.common.arrays import F64Array, Images
 from host.common.errors import UserError
-from host.face.crop import crop_face
-from host.face.detect import FaceDetector
+from host.face.crop import PORTRAIT_SQUARE, crop_square
 from model.faces.render import make_faces
 
-Images = npt.NDArray[np.uint8]
 CALIBRATION_SEED = 101  #: seeds of procedural faces that no training uses
 GOLDEN_SEED = 102
 TUNING_SEED = 103
@@ -23,15 +21,12 @@ EVALUATION_SEED = 104
 
 
 def portrait(size: int) -> Images:
-    """The portrait that scikit-image carries, cropped as the host does it: (size, size) uint8."""
+    """The face of the portrait that scikit-image carries: (size, size) uint8."""
     image = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2BGR)
-    crop, _ = crop_face(image, FaceDetector().find_largest(image), size)
-    return crop
+    return crop_square(np.asarray(image, np.uint8), PORTRAIT_SQUARE, size)
 
 
-def labelled_images(
-    path: Path | None, size: int, count: int, seed: int
-) -> tuple[Images, npt.NDArray[np.float64]]:
+def labelled_images(path: Path | None, size: int, count: int, seed: int) -> tuple[Images, F64Array]:
     """Images (N, size, size) and landmarks (N, points, 2): from ``path``, else procedural faces.
 
     Of procedural faces there are ``count``, of a file at most so many. UserError for another file.
@@ -43,7 +38,7 @@ def labelled_images(
     return np.stack(scaled), faces.landmarks.astype(np.float64)
 
 
-def read_images(path: Path, size: int, count: int) -> tuple[Images, npt.NDArray[np.float64]]:
+def read_images(path: Path, size: int, count: int) -> tuple[Images, F64Array]:
     """First ``count`` images (N, size, size) and landmarks (N, points, 2) of an npz file.
 
     The file has the keys images uint8 and landmarks (fractions of the crop); UserError otherwise.

@@ -7,28 +7,23 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from rich.console import Console
 from rich.progress import Progress
 
+from host.common.arrays import IntArray
 from host.common.errors import UserError
 from model.data.augment import Batch, augment, join, view
 from model.data.crops import Crops, cached_crops, from_procedural
 from model.data.lids import CLOSED, openings
-from model.data.registry import PROCEDURAL, training_faces
+from model.data.registry import PROCEDURAL, TRAINING, training_faces
 from model.faces.cache import make_chunks, read_chunks
 from model.faces.render import Faces
 
-if TYPE_CHECKING:
-    from model.training.config import TrainConfig
-
 TURNED = np.pi / 4  #: radians of yaw beyond which a face is turned
 HELD_OUT_SEED = 1_000_000  #: added to the seed for the faces that are only measured
-Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +42,7 @@ class Balance:
             if not 1 <= getattr(self, name) <= 100:
                 raise UserError(f"{name}={getattr(self, name)} is out of range; use 1 to 100")
 
-    def times(self, crops: Crops) -> Indices:
+    def times(self, crops: Crops) -> IntArray:
         """How often each face comes, (N,)."""
         known = np.where(crops.mask[..., None], crops.landmarks, np.nan)
         closed = openings(known) < CLOSED
@@ -55,6 +50,43 @@ class Balance:
         times = np.where(turned, self.turned, 1)
         times = np.maximum(times, np.where(closed.all(1), self.closed, 1))
         return np.maximum(times, np.where(closed[:, 0] != closed[:, 1], self.winking, 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixConfig:
+    """Which faces are shown, how often, and which are only measured."""
+
+    mix: tuple[tuple[str, float], ...] = ((PROCEDURAL, 1.0),)
+    """Sources of faces, each with the number of times that an epoch goes through it."""
+    balance: Balance = field(default_factory=Balance)
+    """How often faces that are rare come again."""
+    faces: int = 20_000
+    """Procedural faces to train on, where they are in the mix."""
+    held_out: int = 500
+    """Procedural faces to measure on after every epoch."""
+    held_back: int = 8
+    """Of the source wflw one face in so many is not trained on but measured; 0 for none."""
+    seed: int = 1
+    """Of faces, initial weights, order and augmentation."""
+    threads: int = 2
+    """Threads of torch, and processes that draw faces."""
+
+    def __post_init__(self) -> None:
+        if not self.mix:
+            raise UserError("the mix is empty; name at least one source")
+        known = [PROCEDURAL, *TRAINING]
+        for source, repeats in self.mix:
+            if source not in known:
+                raise UserError(f"source {source!r} is unknown; use one of {', '.join(known)}")
+            if not 0 < repeats <= 100:
+                raise UserError(f"{source} is repeated {repeats} times; use above 0, up to 100")
+        if self.held_back == 1:
+            raise UserError("held_back=1 leaves nothing to train on; use 0 or 2 and more")
+
+    @property
+    def sources(self) -> list[str]:
+        """Names of the sources in the mix."""
+        return [source for source, _ in self.mix]
 
 
 @dataclass(frozen=True)
@@ -68,7 +100,7 @@ class Mixture:
     resident: dict[int, Batch] = field(default_factory=dict, compare=False)
     """Parts in the memory of a GPU, pictures as bytes, from their first use on."""
 
-    def order(self, seed: int, epoch: int) -> Indices:
+    def order(self, seed: int, epoch: int) -> IntArray:
         """Random order of an epoch: rows (part, face). A fraction of a repeat is a random part."""
         rng = np.random.default_rng((seed, epoch))
         rows = []
@@ -85,7 +117,9 @@ class Mixture:
         """Faces that an epoch shows."""
         return len(self.order(0, 0))
 
-    def batch(self, rows: Indices, size: int, generator: torch.Generator, strength: float) -> Batch:
+    def batch(
+        self, rows: IntArray, size: int, generator: torch.Generator, strength: float
+    ) -> Batch:
         """The faces of ``rows``, changed at random unless ``strength`` is 0; sorted by part.
 
         All happens on the device of the generator; a GPU keeps the crops in its memory.
@@ -102,7 +136,7 @@ class Mixture:
                 batches.append(change(join(raw), framed, size, generator, strength))
         return join(batches)
 
-    def _raw(self, number: int, chosen: Indices, device: torch.device) -> Batch:
+    def _raw(self, number: int, chosen: IntArray, device: torch.device) -> Batch:
         """Faces of a part as they are."""
         crops = self.parts[number]
         if device.type == "cpu":
@@ -129,7 +163,7 @@ class Mixture:
 
 
 def load_mixture(
-    config: TrainConfig, roots: Mapping[str, Path], cache: Path
+    config: MixConfig, roots: Mapping[str, Path], cache: Path
 ) -> tuple[Mixture, Crops]:
     """As :func:`collect`, with a progress bar and remarks on stderr."""
     console = Console(stderr=True)
@@ -161,7 +195,7 @@ def _plain(
     return view(batch, framed, size)
 
 
-def as_batch(crops: Crops, chosen: Indices) -> Batch:
+def as_batch(crops: Crops, chosen: IntArray) -> Batch:
     """Faces of ``crops`` as they are, pictures (B, 1, S, S) in 0..1."""
     return in_range(as_tensors(crops, chosen))
 
@@ -171,7 +205,7 @@ def in_range(batch: Batch) -> Batch:
     return replace(batch, images=batch.images.float() / 255)
 
 
-def as_tensors(crops: Crops, chosen: Indices) -> Batch:
+def as_tensors(crops: Crops, chosen: IntArray) -> Batch:
     """Faces of ``crops`` with pictures (B, 1, S, S) of bytes."""
     part = crops.part(chosen)
     return Batch(
@@ -186,7 +220,7 @@ def as_tensors(crops: Crops, chosen: Indices) -> Batch:
 
 
 def collect(
-    config: TrainConfig,
+    config: MixConfig,
     roots: Mapping[str, Path],
     cache: Path,
     progress: Progress,
@@ -226,7 +260,7 @@ def collect(
     return Mixture(tuple(parts), tuple(repeats), config.balance), held
 
 
-def check_roots(config: TrainConfig, roots: Mapping[str, Path]) -> None:
+def check_roots(config: MixConfig, roots: Mapping[str, Path]) -> None:
     """Raise UserError for a folder of a source that the configuration does not use."""
     for source in roots:
         if source not in config.sources or source == PROCEDURAL:

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from host.common.arrays import Bytes, Images, IntArray
 from host.common.atomic import replacing
 from host.common.errors import UserError
 from model.data.crops import Crops
@@ -26,8 +27,6 @@ LARGEST = 60_000_000  #: bytes of a file
 QUALITIES = (90, 85, 80, 75, 70, 60, 50)  #: of the JPEG pictures, the first that is small enough
 LABELS = ("landmarks", "mask", "pose", "attributes", "weights", "lids")
 HELD = "held"
-
-Bytes = npt.NDArray[np.uint8]
 
 
 def write_pack(mixture: Mixture, held: Crops, path: Path, largest: int = LARGEST) -> int:
@@ -48,7 +47,7 @@ def write_pack(mixture: Mixture, held: Crops, path: Path, largest: int = LARGEST
             f"the faces take {size / 1e6:.1f} MB at JPEG quality {quality}, at most "
             f"{largest / 1e6:.1f} MB may be; leave out a source"
         )
-    content: dict[str, npt.NDArray[np.generic]] = {}
+    content: dict[str, Any] = {}
     for name, crops in parts.items():
         content[f"{name}_jpeg"], content[f"{name}_ends"] = packed[name]
         content |= {f"{name}_{label}": getattr(crops, label) for label in LABELS}
@@ -80,14 +79,13 @@ def read_pack(path: Path, balance: Balance) -> tuple[Mixture, Crops]:
     return Mixture(tuple(parts.values()), tuple(about["repeats"]), balance), held
 
 
-def _crops(content: np.lib.npyio.NpzFile, name: str, about: dict[str, dict[str, object]]) -> Crops:
+def _crops(content: np.lib.npyio.NpzFile, name: str, about: dict[str, Any]) -> Crops:
     images = decode(content[f"{name}_jpeg"], content[f"{name}_ends"])
-    labels = [content[f"{name}_{label}"] for label in LABELS]
-    framed = bool(about["framed"][name])
-    return Crops(str(about["names"][name]), images, *labels, framed=framed)
+    labels = {label: content[f"{name}_{label}"] for label in LABELS}
+    return Crops(about["names"][name], images, **labels, framed=about["framed"][name])
 
 
-def encode(images: Bytes, quality: int) -> tuple[Bytes, npt.NDArray[np.int64]]:
+def encode(images: Images, quality: int) -> tuple[Bytes, IntArray]:
     """JPEG files of pictures (N, S, S) one after the other, and where each ends (N,)."""
     settings = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
     files = [cv2.imencode(".jpg", np.asarray(image), settings)[1] for image in images]
@@ -95,7 +93,7 @@ def encode(images: Bytes, quality: int) -> tuple[Bytes, npt.NDArray[np.int64]]:
     return np.concatenate(files).ravel(), ends.astype(np.int64)
 
 
-def decode(data: Bytes, ends: npt.NDArray[np.int64]) -> Bytes:
+def decode(data: Bytes, ends: IntArray) -> Images:
     """Pictures (N, S, S) of what :func:`encode` gives."""
     pictures = []
     for start, end in zip([0, *ends[:-1]], ends, strict=True):

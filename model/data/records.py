@@ -8,11 +8,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from host.common.arrays import BoolArray, Image, Points
 from host.common.errors import UserError
-
-Points = npt.NDArray[np.float64]
 
 ATTRIBUTES = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")
 """WFLW's attributes of a face, in the order of its lists."""
@@ -43,9 +41,9 @@ class Record:
             raise UserError(f"{known} known points; a face needs {FEWEST_POINTS} or more")
 
     @property
-    def mask(self) -> npt.NDArray[np.bool_]:
+    def mask(self) -> BoolArray:
         """Which points are known, (98,) or (68,)."""
-        return np.isfinite(self.points).all(1)
+        return np.asarray(np.isfinite(self.points).all(1))
 
 
 @dataclass
@@ -67,7 +65,7 @@ class Listing:
         return self
 
 
-def read_picture(path: Path) -> npt.NDArray[np.uint8]:
+def read_picture(path: Path) -> Image:
     """Picture (H, W) grey uint8; UserError naming the file when it cannot be decoded."""
     if not path.is_file():
         raise UserError(f"{path} is missing")

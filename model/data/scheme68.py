@@ -11,11 +11,9 @@ along the line of the eyes and across it. Both directions of the mapping correct
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from host.common.arrays import Points
 from host.face.landmarks import COUNT, OUTER_CORNERS
-
-Points = npt.NDArray[np.float64]
 
 NUM_68 = 68
 OUTER_CORNERS_68 = (36, 45)  #: their distance normalises the error on 300-W

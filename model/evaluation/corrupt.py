@@ -7,11 +7,10 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from host.common.arrays import F64Array, Image
 from host.common.errors import UserError
 
-Image = npt.NDArray[np.uint8]
 Rng = np.random.Generator
 
 STRENGTHS = (1, 2, 3)
@@ -69,5 +68,5 @@ def corrupt(images: Image, name: str, strength: int, seed: int = 0) -> Image:
     return np.stack([CORRUPTIONS[name](image, strength, rng) for image in images])
 
 
-def _bytes(values: npt.NDArray[np.float64]) -> Image:
+def _bytes(values: F64Array) -> Image:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from host.backends.csim import CsimBackend
+from host.common.arrays import F64Array, Images, Points
 from host.common.atomic import replacing, write_text
 from host.common.errors import UserError, VerifyError
 from host.face.crop import Transform, crop_square, square_around_box, square_around_landmarks
-from host.face.detect import FaceDetector
+from host.face.detect.choice import open_detector
 from host.face.draw import tile
 from host.face.landmarks import OUTER_CORNERS
 from host.face.metrics import Metrics, image_errors, summarise
@@ -31,10 +31,6 @@ from model.data.scheme68 import OUTER_CORNERS_68, to_68
 from model.evaluation import detail
 from model.evaluation.predictors import Predictor
 from model.export.integer import integer_network
-
-Errors = npt.NDArray[np.float64]
-Images = npt.NDArray[np.uint8]
-Points = npt.NDArray[np.float64]
 
 ROUND = 4  #: digits behind the point in reports
 
@@ -87,18 +83,18 @@ def true_crops(listing: Listing, size: int) -> Faces:
     return faces
 
 
-def detected_crops(faces: Faces, size: int) -> Faces:
-    """Crops around the detector's boxes, of those of ``faces`` that it finds.
+def detected_crops(faces: Faces, size: int, detector: str) -> Faces:
+    """Crops around the boxes of the detector of that name, of those of ``faces`` that it finds.
 
     A box belongs to a face when its middle lies in the true square and the squares' sides differ
     less than two-fold. UserError for procedural faces.
     """
     if faces.name == PROCEDURAL:
         raise UserError("procedural faces come as crops, without a picture to detect them in")
-    found, detector = Faces(f"{faces.name}, detected"), FaceDetector()
+    found, finder = Faces(f"{faces.name}, detected"), open_detector(detector)
     for record, true in zip(faces.records, faces.squares, strict=True):
         picture = read_picture(record.image)
-        squares = [square_around_box(box) for box in detector.find(picture)]
+        squares = [square_around_box(face.box) for face in finder.find(picture)]
         fitting = [square for square in squares if _belongs(square, true)]
         if fitting:
             best = min(fitting, key=lambda square: _distance(square, true))
@@ -140,7 +136,7 @@ def cross_check(weights: Path, build: Path, faces: Faces) -> int:
     return len(found)
 
 
-def errors_of(predictor: Predictor, faces: Faces, images: Images | None = None) -> Errors:
+def errors_of(predictor: Predictor, faces: Faces, images: Images | None = None) -> F64Array:
     """NME of each face (N,) in percent. images: other crops of them, for example corrupted."""
     return point_errors(place(predictor, faces, images), faces.records)
 
@@ -152,7 +148,7 @@ def place(predictor: Predictor, faces: Faces, images: Images | None = None) -> P
     return np.stack([square.to_image(marks) for marks, square in pairs])
 
 
-def detail_of(placed: Points, errors: Errors, faces: Faces) -> dict[str, object]:
+def detail_of(placed: Points, errors: F64Array, faces: Faces) -> dict[str, object]:
     """Errors by region and by yaw, and how the eyelids follow."""
     parts = {
         "regions": detail.by_region(placed, faces.records),
@@ -162,7 +158,7 @@ def detail_of(placed: Points, errors: Errors, faces: Faces) -> dict[str, object]
     return {name: part for name, part in parts.items() if part}
 
 
-def point_errors(placed: Points, records: list[Record]) -> Errors:
+def point_errors(placed: Points, records: list[Record]) -> F64Array:
     """NME of landmarks (N, 98, 2) in pixels of the pictures, in percent."""
     errors = np.empty(len(records))
     for scheme68 in (True, False):
@@ -175,7 +171,7 @@ def point_errors(placed: Points, records: list[Record]) -> Errors:
     return errors
 
 
-def figures(errors: Errors) -> dict[str, float]:
+def figures(errors: F64Array) -> dict[str, float]:
     """nme, fr10, auc10, accuracy and the median in percent, and the number of faces."""
     median = round(float(np.median(errors)), ROUND)
     return {**as_keys(summarise(errors)), "median": median, "faces": len(errors)}
@@ -189,7 +185,7 @@ def as_keys(metrics: Metrics) -> dict[str, float]:
     return {name: round(value, ROUND) for name, value in named.items()}
 
 
-def subsets(errors: Errors, records: list[Record]) -> dict[str, dict[str, float]]:
+def subsets(errors: F64Array, records: list[Record]) -> dict[str, dict[str, float]]:
     """Figures of the faces with each of WFLW's attributes, where there are any."""
     result = {}
     for index, name in enumerate(ATTRIBUTES):
@@ -231,10 +227,10 @@ def _labelled(images: Images, landmarks: Points) -> Faces:
 
 
 def evaluate_all(
-    predictor: Predictor, others: list[Predictor], faces: Faces, detector: bool = False
+    predictor: Predictor, others: list[Predictor], faces: Faces, detector: str | None = None
 ) -> dict[str, object]:
     """Everything that the command prints, as a JSON object; ``others`` are anchors to compare."""
-    detected = detected_crops(faces, predictor.size) if detector else None
+    detected = detected_crops(faces, predictor.size, detector) if detector else None
     result = evaluate(predictor, faces, detected)
     for other in others:
         if other.size != predictor.size:
@@ -294,7 +290,7 @@ def draw_faces(predictor: Predictor, faces: Faces, count: int, columns: int = 8)
     return tile(cells, columns)
 
 
-def write_errors(path: Path, faces: Faces, errors: Errors) -> None:
+def write_errors(path: Path, faces: Faces, errors: F64Array) -> None:
     """CSV with one row a face: picture, NME in percent."""
     rows = [f"{r.image},{e:.6f}" for r, e in zip(faces.records, errors, strict=True)]
     write_text(path, "\n".join(["image,nme", *rows]) + "\n")

@@ -9,17 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from host.common.arrays import Images, Points
 from host.common.errors import UserError
 from model.export.integer import integer_network
 from model.export.qdq import write_qdq
 from model.network.checkpoint import load_network, load_twin, read_checkpoint
 from model.network.infer import predict
-
-Images = npt.NDArray[np.uint8]
-Points = npt.NDArray[np.float64]
 
 ARITHMETICS = ("auto", "integer", "quantised")
 BATCH = 32

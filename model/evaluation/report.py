@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reference's Table IV for our network: accuracy, size and robustness of every method."""
+"""The paper's Table IV for our network: accuracy, size and robustness of every method."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib import pyplot
@@ -36,7 +37,7 @@ class Method:
 
 def table(
     methods: Sequence[Method], faces: Faces, detected: Faces | None = None
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """Rows of the table: figures in percent, bytes as stored, subsets, corruptions (NME).
 
     detected: crops around the detector's boxes, for figures of their own.
@@ -70,7 +71,7 @@ def corruptions(predictor: Predictor, faces: Faces) -> dict[str, list[float]]:
     }
 
 
-def as_markdown(rows: Sequence[Mapping[str, object]], faces: Faces) -> str:
+def as_markdown(rows: Sequence[Mapping[str, Any]], faces: Faces) -> str:
     """The report as text; compression is relative to the first row that is no anchor."""
     first = next((row["bytes"] for row in rows if row["kind"] != "anchor"), 0)
     table = []
@@ -97,18 +98,18 @@ def as_markdown(rows: Sequence[Mapping[str, object]], faces: Faces) -> str:
     return "\n".join(parts)
 
 
-def _figures(row: Mapping[str, object]) -> list[str]:
+def _figures(row: Mapping[str, Any]) -> list[str]:
     return [f"{row[key]:.2f}" for key in FIGURES]
 
 
-def _detected_table(rows: Sequence[Mapping[str, object]]) -> list[str]:
+def _detected_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if not rows[0]["detected"]:
         return []
     title = f"Crops from the detector's boxes ({rows[0]['detected']['faces']} faces found)\n"
     return [title, to_markdown(HEADS[:5], ([r["method"], *_figures(r["detected"])] for r in rows))]
 
 
-def _subset_table(rows: Sequence[Mapping[str, object]]) -> list[str]:
+def _subset_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     names = list(rows[0]["subsets"])
     if not names:
         return []
@@ -117,7 +118,7 @@ def _subset_table(rows: Sequence[Mapping[str, object]]) -> list[str]:
     return ["NME % of the faces with an attribute (how many)\n", to_markdown(heads, cells)]
 
 
-def draw_robustness(rows: Sequence[Mapping[str, object]], path: Path) -> None:
+def draw_robustness(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """PNG with the NME of every method over the strength of each corruption."""
     matplotlib.use("Agg")
     figure, axes = pyplot.subplots(

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from host.common.arrays import I8Array
 from host.common.atomic import replacing
 from host.common.errors import UserError
 from model.export.integer import (
@@ -107,7 +108,7 @@ class _Writer:
         self.nodes += nodes
         self.constants += constants
 
-    def weights(self, values: npt.NDArray[np.int8]) -> str:
+    def weights(self, values: I8Array) -> str:
         """INT8 in the file, float32 in the graph."""
         return self.cast(self.constant(np.ascontiguousarray(values)), TensorProto.FLOAT)
 
@@ -126,9 +127,7 @@ class _Writer:
         ]
         self.emit("Sum", sums, name)
 
-    def partial(
-        self, step: Convolve, source: str, weights: npt.NDArray[np.int8], output: str
-    ) -> str:
+    def partial(self, step: Convolve, source: str, weights: I8Array, output: str) -> str:
         """Convolution of some input channels."""
         return self.emit(
             "Conv",
@@ -153,7 +152,7 @@ class _Writer:
         self.emit("Cast", [clipped], name, to=TensorProto.FLOAT)
 
 
-def _exact_parts(weights: npt.NDArray[np.int8]) -> list[npt.NDArray[np.int8]]:
+def _exact_parts(weights: I8Array) -> list[I8Array]:
     """Weights (O, I, kh, kw) in as few runs of inputs as keep float32 sums of products exact."""
     for count in range(1, weights.shape[1] + 1):
         parts = np.array_split(weights, count, axis=1)

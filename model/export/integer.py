@@ -20,17 +20,10 @@ from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from torch import Tensor
 
+from host.common.arrays import Accumulators, F32Array, F64Array, I8Array, Images, IntArray, Points
 from host.common.errors import UserError
 from hw.ops.requant import RequantParams, quantise_affine
-from model.export.qonnx import (
-    Float64,
-    QuantInfo,
-    attribute,
-    constant,
-    describe,
-    load_qonnx,
-    quant_info,
-)
+from model.export.qonnx import QuantInfo, attribute, constant, describe, load_qonnx, quant_info
 from model.network.grid import PARTS
 
 EXACT_FLOAT32 = 1 << 24  #: integers up to here are exact in float32
@@ -38,7 +31,7 @@ SAME = 1e-5  #: relative difference up to which two scales count as one
 Tensors = dict[str, Tensor]
 
 
-def _exact_dtype(weights: npt.NDArray[np.int8]) -> torch.dtype:
+def _exact_dtype(weights: I8Array) -> torch.dtype:
     """Float type in which every partial sum of products with 8-bit data is an exact integer."""
     bound = 255 * np.abs(weights.astype(np.int64)).reshape(len(weights), -1).sum(axis=1).max()
     return torch.float32 if bound < EXACT_FLOAT32 else torch.float64
@@ -53,7 +46,7 @@ class Convolve:
 
     source: str
     output: str
-    weights: npt.NDArray[np.int8]
+    weights: I8Array
     stride: int
     padding: int
     groups: int
@@ -154,7 +147,7 @@ class Multiply:
 
     source: str
     output: str
-    weights: npt.NDArray[np.int8]
+    weights: I8Array
 
     def run(self, tensors: Tensors) -> Tensor:
         """Accumulators (N, outputs) of the source (N, inputs)."""
@@ -194,9 +187,9 @@ Step = Convolve | Requantise | Add | SumPixels | Flatten | Concatenate | Multipl
 class Result:
     """Of N images: accumulators int32 (N, 196), landmarks float64 (N, 98, 2), kept tensors."""
 
-    accumulators: npt.NDArray[np.int32]
-    landmarks: npt.NDArray[np.float64]
-    tensors: dict[str, npt.NDArray[np.int64]]
+    accumulators: Accumulators
+    landmarks: Points
+    tensors: dict[str, IntArray]
 
 
 @dataclass(frozen=True)
@@ -207,17 +200,15 @@ class IntegerNetwork:
     image_shape: tuple[int, int]
     steps: tuple[Step, ...]
     accumulators: str
-    out_scale: Float64
-    out_bias: Float64
+    out_scale: F64Array
+    out_bias: F64Array
 
-    def landmarks(self, accumulators: npt.NDArray[np.integer]) -> Float64:
+    def landmarks(self, accumulators: npt.NDArray[np.integer]) -> F64Array:
         """Fractions of the crop (N, points, 2) of accumulators (N, 2 * points)."""
         values = accumulators * self.out_scale + self.out_bias
         return values.reshape(len(values), -1, 2)
 
-    def run(
-        self, images: npt.NDArray[np.uint8], keep: Collection[str] = (), batch: int = 8
-    ) -> Result:
+    def run(self, images: Images, keep: Collection[str] = (), batch: int = 8) -> Result:
         """Evaluate ``images`` uint8 (N, H, W); tensors named in ``keep`` come back as int64 NCHW.
 
         UserError for images of another type or size and for a name that no step writes.
@@ -231,13 +222,13 @@ class IntegerNetwork:
         acc = joined[self.accumulators].astype(np.int32)
         return Result(acc, self.landmarks(acc), {n: joined[n] for n in keep})
 
-    def _run_batch(self, images: npt.NDArray[np.uint8], names: Collection[str]) -> Tensors:
+    def _run_batch(self, images: Images, names: Collection[str]) -> Tensors:
         tensors = {self.image: torch.from_numpy(images.astype(np.int64))[:, None]}
         for step in self.steps:
             tensors[step.output] = step.run(tensors)
         return {n: tensors[n] for n in names}
 
-    def _check(self, images: npt.NDArray[np.uint8], keep: Collection[str]) -> None:
+    def _check(self, images: Images, keep: Collection[str]) -> None:
         if images.dtype != np.uint8 or images.shape[1:] != self.image_shape or not len(images):
             raise UserError(
                 f"images are {images.dtype} of shape {images.shape}; the network needs uint8 "
@@ -256,8 +247,8 @@ class _Affine:
     """A float tensor of the file as ``tensor * multiplier + offset`` per channel."""
 
     tensor: str
-    multiplier: Float64
-    offset: Float64
+    multiplier: F64Array
+    offset: F64Array
     rectified: bool = False
 
 
@@ -269,7 +260,7 @@ class _Tracer:
         self.steps: list[Step] = []
         self.image = ""
         self.values: dict[str, _Affine] = {}
-        self.weights: dict[str, tuple[npt.NDArray[np.int8], Float64]] = {}
+        self.weights: dict[str, tuple[I8Array, F64Array]] = {}
         self.handlers: dict[str, Callable[[NodeProto], _Affine | None]] = {
             "Quant": self.quant,
             "Conv": self.conv,
@@ -319,7 +310,7 @@ class _Tracer:
             raise UserError(f"{describe(node)}: its input {name} does not come from a Quant node")
         return value
 
-    def weight(self, node: NodeProto) -> tuple[npt.NDArray[np.int8], Float64]:
+    def weight(self, node: NodeProto) -> tuple[I8Array, F64Array]:
         """Integer weights of ``node`` and their scale per output channel."""
         if node.input[1] not in self.weights:
             raise UserError(f"{describe(node)}: its weights {node.input[1]} are not quantised")
@@ -356,7 +347,7 @@ class _Tracer:
             self.requantise(node, self.value(node.input[0]), scale, info)
         return _Affine(node.output[0], scale, np.zeros(1))
 
-    def requantise(self, node: NodeProto, value: _Affine, scale: Float64, info: QuantInfo) -> None:
+    def requantise(self, node: NodeProto, value: _Affine, scale: F64Array, info: QuantInfo) -> None:
         params = quantise_affine(value.multiplier / scale, value.offset / scale)
         low = max(info.low, 0) if value.rectified else info.low
         self.steps.append(Requantise(value.tensor, node.output[0], params, low, info.high))
@@ -436,8 +427,8 @@ class _Tracer:
 
 
 def _integer_weights(
-    values: npt.NDArray[np.float32], info: QuantInfo, node: NodeProto
-) -> tuple[npt.NDArray[np.int8], Float64]:
+    values: F32Array, info: QuantInfo, node: NodeProto
+) -> tuple[I8Array, F64Array]:
     """Integers of a weight tensor, outputs first, and the scale per output (or one for all)."""
     scale = info.scale.reshape(-1)
     if scale.size not in (1, len(values)) or info.scale.shape[:1] not in ((), (1,), (scale.size,)):
@@ -449,7 +440,7 @@ def _integer_weights(
     return np.clip(steps, info.low, info.high).astype(np.int8), np.broadcast_to(scale, len(values))
 
 
-def batch_norm_affine(model: ModelWrapper, node: NodeProto) -> tuple[Float64, Float64]:
+def batch_norm_affine(model: ModelWrapper, node: NodeProto) -> tuple[F64Array, F64Array]:
     """Gain and offset per channel of a BatchNormalization node."""
     gamma, beta, mean, var = (
         constant(model, node, i + 1, what)

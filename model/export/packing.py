@@ -17,16 +17,17 @@ numbers, and the clean-up names everything again.
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 
+from host.common.arrays import F64Array
 from hw.ops.requant import BIAS_FRACTION
 from model.export.qonnx import quant_info
 
-DEFAULTS = {
+DEFAULTS: dict[str, dict[str, Any]] = {
     "BatchNormalization": {"momentum": 0.9, "training_mode": 0},
     "Conv": {"dilations": [1, 1]},
     "Quant": {"rounding_mode": "ROUND"},
@@ -51,7 +52,7 @@ def pack(model: ModelWrapper) -> ModelWrapper:
     return model
 
 
-def _offset_step(model: ModelWrapper, node: NodeProto) -> npt.NDArray[np.float64]:
+def _offset_step(model: ModelWrapper, node: NodeProto) -> F64Array:
     """Grid of the offsets of a normalisation: 2**-6 steps of the quantiser behind it."""
     while node.op_type != "Quant":
         node = model.find_consumers(node.output[0])[0]
@@ -59,7 +60,7 @@ def _offset_step(model: ModelWrapper, node: NodeProto) -> npt.NDArray[np.float64
 
 
 def _as_integers(
-    model: ModelWrapper, name: str, step: npt.NDArray[np.float64], kind: type[np.signedinteger]
+    model: ModelWrapper, name: str, step: F64Array, kind: type[np.signedinteger]
 ) -> list[NodeProto]:
     """Store constant ``name`` as integers times ``step``; the nodes that give back its float32.
 

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from host.common.arrays import F64Array, IntArray
 from model.network.grid import PARTS
 
 
 def peak_nodes(
-    cells: str, places: str, steps: npt.NDArray[np.generic], side: int
+    cells: str, places: str, steps: F64Array | IntArray, side: int
 ) -> tuple[list[NodeProto], list[TensorProto]]:
     """Nodes and constants that make ``places`` (N, 2 P) of the map ``cells`` (N, 3 P, side, side).
 

@@ -20,10 +20,11 @@ import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 
+from host.common.arrays import F64Array
 from host.common.atomic import replacing
 from model.export.integer import batch_norm_affine
 from model.export.peak import peak_nodes
-from model.export.qonnx import Float64, attribute, constant, load_qonnx, quant_info
+from model.export.qonnx import attribute, constant, load_qonnx, quant_info
 from model.network.grid import PARTS
 
 BIAS_LIMIT = 2.0**30  #: INT32 biases stay below, with room for the accumulator
@@ -89,7 +90,7 @@ class _Writer:
     def named(self, name: str) -> str:
         return self.aliases.get(name, name)
 
-    def integers(self, name: str, values: npt.NDArray[np.generic], scale: Float64) -> str:
+    def integers(self, name: str, values: npt.NDArray[np.generic], scale: F64Array) -> str:
         """A constant that is dequantised along axis 0; returns the float tensor's name."""
         parts = [
             self.constant(f"{name}_int", values),
@@ -98,10 +99,10 @@ class _Writer:
         ]
         return self.emit("DequantizeLinear", parts, name, axis=0)
 
-    def scale_of(self, name: str) -> Float64:
+    def scale_of(self, name: str) -> F64Array:
         return quant_info(self.source, self.source.find_producer(name)).scale.reshape(-1)
 
-    def weight_integers(self, name: str) -> Float64:
+    def weight_integers(self, name: str) -> F64Array:
         """Weights behind the Quant node that writes ``name``, in steps of their scale."""
         node = self.source.find_producer(name)
         info = quant_info(self.source, node)

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 from google.protobuf.message import DecodeError
 from onnx import NodeProto
@@ -15,17 +15,16 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.basic import get_by_name
 
+from host.common.arrays import F64Array
 from host.common.errors import UserError
 from hw.ops.constants import fold_constants
-
-Float64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class QuantInfo:
     """Integer grid of a Quant node: ``value = integer * scale`` with low <= integer <= high."""
 
-    scale: Float64
+    scale: F64Array
     low: int
     high: int
 
@@ -63,7 +62,7 @@ def describe(node: NodeProto) -> str:
     return f"{node.op_type} node {node.name or node.output[0]}"
 
 
-def constant(model: ModelWrapper, node: NodeProto, index: int, what: str) -> Float64:
+def constant(model: ModelWrapper, node: NodeProto, index: int, what: str) -> F64Array:
     """Initialiser at input ``index`` of ``node`` as float64; UserError naming ``what`` if none."""
     name = node.input[index] if index < len(node.input) else ""
     value = model.get_initializer(name) if name else None
@@ -72,7 +71,7 @@ def constant(model: ModelWrapper, node: NodeProto, index: int, what: str) -> Flo
     return np.asarray(value, np.float64)
 
 
-def attribute(node: NodeProto, name: str, default: object = None) -> object:
+def attribute(node: NodeProto, name: str, default: Any = None) -> Any:
     """Value of an attribute, ``default`` where it is not given."""
     found = get_by_name(node.attribute, name)
     return default if found is None else onnx.helper.get_attribute_value(found)

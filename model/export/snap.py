@@ -16,13 +16,13 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from brevitas.export import export_qonnx
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 
+from host.common.arrays import F64Array, Images
 from host.common.atomic import replacing
 from host.common.errors import UserError
 from hw.ops.requant import BIAS_FRACTION, SCALE_BITS, quantise_affine
@@ -30,7 +30,7 @@ from model.export.exact import write_exact
 from model.export.integer import batch_norm_affine, integer_network, pool_pixels
 from model.export.packing import pack
 from model.export.qdq import write_qdq
-from model.export.qonnx import Float64, describe, quant_info
+from model.export.qonnx import describe, quant_info
 from model.network.grid import PARTS
 from model.network.pfld import PFLD
 
@@ -109,7 +109,7 @@ def _snap_weights(model: ModelWrapper, node: NodeProto) -> None:
     model.set_initializer(node.input[0], (steps * info.scale).astype(np.float32))
 
 
-def _snapped(multiplier: Float64) -> Float64:
+def _snapped(multiplier: F64Array) -> F64Array:
     """Nearest multipliers that requantisation represents exactly.
 
     The largest keeps clear of the bound at which one more bit of shift would fit, so that noise in
@@ -145,7 +145,7 @@ def _set_scale(model: ModelWrapper, quantisers: list[NodeProto], scale: float) -
         model.set_initializer(node.input[1], np.full(shape, scale, np.float32))
 
 
-def _scale(model: ModelWrapper, name: str, reader: NodeProto) -> Float64:
+def _scale(model: ModelWrapper, name: str, reader: NodeProto) -> F64Array:
     """Scale of the Quant node that writes ``name``, flat."""
     producer = model.find_producer(name)
     if producer is None or producer.op_type != "Quant":
@@ -183,7 +183,7 @@ def _snap_pool(model: ModelWrapper, node: NodeProto, groups: dict[str, list[Node
     _set_scale(model, source, float((multiplier * pooled)[0]))
 
 
-def _take_scale(model: ModelWrapper, name: str, reader: NodeProto) -> Float64:
+def _take_scale(model: ModelWrapper, name: str, reader: NodeProto) -> F64Array:
     """Scale per output channel of the weights ``name``, which become integers with scale 1."""
     scale, node = _scale(model, name, reader), model.find_producer(name)
     steps = np.rint(model.get_initializer(node.input[0]) / quant_info(model, node).scale)
@@ -230,9 +230,7 @@ def _snap_cells(model: ModelWrapper, node: NodeProto) -> None:
 # -- files -----------------------------------------------------------------------------------------
 
 
-def export_files(
-    twin: PFLD, path: Path, images: npt.NDArray[np.uint8], packed: bool = False
-) -> None:
+def export_files(twin: PFLD, path: Path, images: Images, packed: bool = False) -> None:
     """Write the model and what belongs to it, from an INT8 ``twin``.
 
     ``path`` is NAME.onnx; beside it NAME_golden.npz for ``images`` uint8 (N, S, S), and for
@@ -252,7 +250,7 @@ def export_files(
     write_qdq(path, path.with_name(path.stem + "_qdq.onnx"))
 
 
-def write_golden(model: Path, images: npt.NDArray[np.uint8], path: Path) -> None:
+def write_golden(model: Path, images: Images, path: Path) -> None:
     """Write the integer network's answers for ``images`` uint8 (N, S, S) to an npz ``path``.
 
     Keys: images, accumulators int32 (N, 196), out_scale and out_bias float64 (196,), landmarks

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from host.common.arrays import F32Array, F64Array, Points
 from host.face.landmarks import CONTOUR
-from model.faces.paint import Grey, to_canvas
-from model.faces.shape import Array, Rng, Shape, full_chin, jaw_depth
+from model.faces.paint import to_canvas
+from model.faces.shape import Rng, Shape, full_chin, jaw_depth
 
 FINE = 168  #: side at which a face is rendered, in pixels
 MARGIN = 1.2  #: side of the crop over the longer side of the landmarks' box
@@ -20,19 +21,19 @@ MARGIN = 1.2  #: side of the crop over the longer side of the landmarks' box
 class Camera:
     """Turned head and weak perspective onto a square picture of ``side`` pixels."""
 
-    turn: Array  # (3, 3)
+    turn: F64Array  # (3, 3)
     focus: float  # distance of the camera in units
     scale: float  # pixels a unit
-    shift: Array  # (2,) pixels
+    shift: F64Array  # (2,) pixels
     side: int
-    landmarks: Array  # (98, 2) pixels
+    landmarks: Points  # (98, 2) pixels
 
-    def project(self, points: Array) -> Array:
+    def project(self, points: Points) -> F64Array:
         """Pixels (..., 2) of points (..., 3)."""
         return project(points, self.turn, self.focus) * self.scale + self.shift
 
     @classmethod
-    def aim(cls, rng: Rng, shape: Shape, field: Grey, flat: Array, turn: Array) -> Camera:
+    def aim(cls, rng: Rng, shape: Shape, field: F32Array, flat: F64Array, turn: F64Array) -> Camera:
         """Crop the head as after a face detector: the landmarks' box, jittered."""
         focus = float(rng.choice([6.0, 10.0, 30.0]))
         points = project(lift(flat, shape, field), turn, focus)
@@ -45,28 +46,30 @@ class Camera:
         return cls(turn, focus, scale, shift, FINE, points * scale + shift)
 
 
-def project(points: Array, turn: Array, focus: float) -> Array:
+def project(points: Points, turn: F64Array, focus: float) -> F64Array:
     """Plane coordinates (..., 2), in units, of points (..., 3) turned about the head's middle."""
     turned = (points - (0, 0, 0.3)) @ turn.T
     return turned[..., :2] * (focus / (focus - turned[..., 2:]))
 
 
-def sample(field: Grey, flat: Array) -> Array:
+def sample(field: F32Array, flat: F64Array) -> F64Array:
     """Values of ``field`` at frontal points (N, 2)."""
     at = to_canvas(flat).astype(np.float32)
-    return cv2.remap(field, at[:, 0], at[:, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[
-        :, 0
-    ]
+    border = cv2.BORDER_REPLICATE
+    values: F64Array = cv2.remap(field, at[:, 0], at[:, 1], cv2.INTER_LINEAR, borderMode=border)
+    return values[:, 0]
 
 
-def lift(flat: Array, shape: Shape, field: Grey) -> Array:
+def lift(flat: F64Array, shape: Shape, field: F32Array) -> F64Array:
     """Points (98, 3) of the frontal points: on the height field, the contour on the outline."""
     depth = sample(field, flat).astype(np.float64)
     depth[list(CONTOUR)] = jaw_depth(shape, flat[list(CONTOUR), 1])
     return np.concatenate([flat, depth[:, None]], 1)
 
 
-def visible_contour(shape: Shape, field: Grey, flat: Array, turn: Array, focus: float) -> Array:
+def visible_contour(
+    shape: Shape, field: F32Array, flat: F64Array, turn: F64Array, focus: float
+) -> F64Array:
     """Contour (33, 2) in the plane: the visible outline where the jaw line is hidden.
 
     Each point may slide on the surface towards the middle of the face, to where it lies farthest
@@ -83,4 +86,5 @@ def visible_contour(shape: Shape, field: Grey, flat: Array, turn: Array, focus: 
     outward = (jaw - centre) @ turn[:2, :2].T
     outward /= np.linalg.norm(outward, axis=1, keepdims=True)
     best = ((seen - middle) * outward).sum(-1).argmax(0)
-    return seen[best, np.arange(len(jaw))]
+    outermost: F64Array = seen[best, np.arange(len(jaw))]
+    return outermost

@@ -4,15 +4,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from host.common.arrays import F32Array, F64Array, I32Array, Points
 from host.face.landmarks import INNER_LIPS, LEFT_BROW, LEFT_EYE, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
-from model.faces.shape import CANVAS, COLUMNS_X, RESOLUTION, ROWS_Y, SIDE, TOP, Array, Rng, Shape
+from model.faces.shape import CANVAS, COLUMNS_X, RESOLUTION, ROWS_Y, SIDE, TOP, Rng, Shape
 
-Grey = npt.NDArray[np.float32]
 _FRACTION = 4  #: fraction bits of the polygons' coordinates
 
 
@@ -59,18 +60,19 @@ def draw_look(rng: Rng, shape: Shape) -> Look:
     )
 
 
-def noise(rng: Rng, shape: tuple[int, int], cells: tuple[int, int]) -> Grey:
+def noise(rng: Rng, shape: tuple[int, int], cells: tuple[int, int]) -> F32Array:
     """Smooth noise of standard deviation about 1 over ``shape``, ``cells`` lumps a side."""
     coarse = rng.standard_normal((cells[0] + 2, cells[1] + 2), np.float32)
-    return cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_LINEAR)
+    fine: F32Array = cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return fine
 
 
-def to_canvas(points: Array) -> Array:
+def to_canvas(points: Points) -> F64Array:
     """Pixel coordinates (column, row; centres at integers) of frontal points (..., 2)."""
     return (points - (-SIDE, TOP)) * RESOLUTION - 0.5
 
 
-def smooth_curve(points: Array, steps: int = 4, closed: bool = True) -> Array:
+def smooth_curve(points: Points, steps: int = 4, closed: bool = True) -> F64Array:
     """Catmull-Rom curve through ``points`` (N, 2), ``steps`` samples between neighbours."""
     if closed:
         p = np.concatenate([points[-1:], points, points[:2]])
@@ -85,23 +87,23 @@ def smooth_curve(points: Array, steps: int = 4, closed: bool = True) -> Array:
     return curve if closed else np.concatenate([curve, points[-1:]])
 
 
-def fixed(points: Array) -> npt.NDArray[np.int32]:
+def fixed(points: Points) -> I32Array:
     """Coordinates for OpenCV's drawing functions with ``shift=_FRACTION``."""
     return np.round(points * (1 << _FRACTION)).astype(np.int32)
 
 
-def fill(image: npt.NDArray, points: Array, value: float) -> None:
+def fill(image: npt.NDArray[Any], points: Points, value: float) -> None:
     """Fill the polygon ``points`` (N, 2) of pixels in ``image``, anti-aliased if uint8."""
     line = cv2.LINE_AA if image.dtype == np.uint8 else cv2.LINE_8
     cv2.fillPoly(image, [fixed(points)], value, line, _FRACTION)
 
 
-def soften(mask: Grey, blur: float) -> Grey:
+def soften(mask: npt.NDArray[Any], blur: float) -> F32Array:
     """``mask`` blurred with a standard deviation of ``blur`` units."""
     return cv2.GaussianBlur(mask, (0, 0), blur * RESOLUTION) if blur * RESOLUTION > 0.3 else mask
 
 
-def blend(image: Grey, mask: Grey, value: float | Grey) -> None:
+def blend(image: F32Array, mask: F32Array, value: float | F32Array) -> None:
     """Move ``image`` towards ``value`` where ``mask`` is 1, in place."""
     image += mask * (value - image)
 
@@ -112,26 +114,26 @@ class Canvas:
     ``x`` and ``y`` are the coordinates of its columns (1, W) and rows (H, 1), in units.
     """
 
-    def __init__(self, image: Grey, row: int = 0, column: int = 0) -> None:
+    def __init__(self, image: F32Array, row: int = 0, column: int = 0) -> None:
         self.image, self.origin = image, np.array([column, row])
         height, width = image.shape
         self.x = COLUMNS_X[None, column : column + width].astype(np.float32)
         self.y = ROWS_Y[row : row + height, None].astype(np.float32)
 
-    def window(self, points: Array, margin: float) -> Canvas:
+    def window(self, points: Points, margin: float) -> Canvas:
         """The part of the canvas around ``points`` (N, 2)."""
         limit = np.array(self.image.shape[::-1]) - 1
         low = np.clip(to_canvas(points.min(0) - margin), 0, limit).astype(int)
         high = np.clip(to_canvas(points.max(0) + margin), 0, limit).astype(int) + 1
         return Canvas(self.image[low[1] : high[1], low[0] : high[0]], low[1], low[0])
 
-    def area(self, points: Array, blur: float = 0.0) -> Grey:
+    def area(self, points: Points, blur: float = 0.0) -> F32Array:
         """Coverage 0..1 of the polygon ``points`` (N, 2), softened by ``blur`` units."""
         mask = np.zeros(self.image.shape, np.uint8)
         fill(mask, to_canvas(points) - self.origin, 255)
         return soften(mask, blur) * np.float32(1 / 255)
 
-    def line(self, points: Array, thick: float, blur: float = 0.0) -> Grey:
+    def line(self, points: Points, thick: float, blur: float = 0.0) -> F32Array:
         """Coverage 0..1 of the open line ``points`` (N, 2), ``thick`` units wide."""
         mask = np.zeros(self.image.shape, np.uint8)
         width = max(1, round(thick * RESOLUTION))
@@ -139,18 +141,19 @@ class Canvas:
         cv2.polylines(mask, [pixels], False, 255, width, cv2.LINE_AA, _FRACTION)
         return soften(mask, blur) * np.float32(1 / 255)
 
-    def distance(self, point: Array) -> Grey:
+    def distance(self, point: F64Array) -> F32Array:
         """Distance of every pixel from ``point``, in units."""
-        return np.hypot(self.x - np.float32(point[0]), self.y - np.float32(point[1]))
+        away: F32Array = np.hypot(self.x - np.float32(point[0]), self.y - np.float32(point[1]))
+        return away
 
-    def noise(self, rng: Rng, lump_x: float, lump_y: float) -> Grey:
+    def noise(self, rng: Rng, lump_x: float, lump_y: float) -> F32Array:
         """Smooth noise of standard deviation about 1 with lumps of so many units."""
         height, width = self.image.shape
         rows, columns = height / RESOLUTION / lump_y, width / RESOLUTION / lump_x
         return noise(rng, (height, width), (max(1, int(rows)), max(1, int(columns))))
 
 
-def paint_face(points: Array, shape: Shape, look: Look, rng: Rng) -> Grey:
+def paint_face(points: Points, shape: Shape, look: Look, rng: Rng) -> F32Array:
     """Albedo (CANVAS) of the face with frontal points (98, 2)."""
     canvas = Canvas(np.full(CANVAS, look.skin, np.float32))
     mottle = 0.04 * canvas.noise(rng, 0.5, 0.5) + 0.025 * canvas.noise(rng, 0.12, 0.12)
@@ -197,7 +200,7 @@ def _paint_creases(canvas: Canvas, shape: Shape, rng: Rng) -> None:
             part.image *= 1 - rng.uniform(0, 0.2) * part.line(line, 0.02, 0.012)
 
 
-def _paint_beard(canvas: Canvas, points: Array, shape: Shape, look: Look, rng: Rng) -> None:
+def _paint_beard(canvas: Canvas, points: Points, shape: Shape, look: Look, rng: Rng) -> None:
     """Beard along the jaw and moustache above the mouth."""
     if look.beard:
         low = shape.mouth_y + 0.19 + 0.6 * shape.mouth_open
@@ -226,7 +229,7 @@ def _paint_beard(canvas: Canvas, points: Array, shape: Shape, look: Look, rng: R
         blend(part.image, look.moustache * part.area(outline, 0.02), hair)
 
 
-def _paint_brow(canvas: Canvas, brow: Array, look: Look, rng: Rng) -> None:
+def _paint_brow(canvas: Canvas, brow: F64Array, look: Look, rng: Rng) -> None:
     """Hair over the outline of one brow."""
     part = canvas.window(brow, 0.08)
     mask = part.area(smooth_curve(brow), rng.uniform(0.008, 0.022))
@@ -234,7 +237,7 @@ def _paint_brow(canvas: Canvas, brow: Array, look: Look, rng: Rng) -> None:
     blend(part.image, look.brow * mask, min(look.hair, 0.7 * look.skin) * 0.8)
 
 
-def _paint_socket(part: Canvas, eye: Array, look: Look) -> None:
+def _paint_socket(part: Canvas, eye: F64Array, look: Look) -> None:
     """Shade of the eye's hollow, darker with make-up."""
     x, y = eye.mean(0)
     across = np.exp(-(((part.x - np.float32(x)) / 0.2) ** 2))
@@ -242,7 +245,7 @@ def _paint_socket(part: Canvas, eye: Array, look: Look) -> None:
     part.image *= 1 - (0.1 + look.makeup) * across * along
 
 
-def _paint_eyeball(part: Canvas, eye: Array, pupil: Array, look: Look, rng: Rng) -> None:
+def _paint_eyeball(part: Canvas, eye: F64Array, pupil: F64Array, look: Look, rng: Rng) -> None:
     """Sclera, iris, pupil and glint between the lids; ``eye`` (8, 2) starts at a corner."""
     white = min(0.75, 0.3 + 0.5 * look.skin) * rng.uniform(0.7, 1.1)
     ball = np.full(part.image.shape, white, np.float32)
@@ -258,7 +261,7 @@ def _paint_eyeball(part: Canvas, eye: Array, pupil: Array, look: Look, rng: Rng)
     blend(part.image, part.area(smooth_curve(eye)), ball)
 
 
-def _paint_lids(part: Canvas, eye: Array, look: Look, rng: Rng) -> None:
+def _paint_lids(part: Canvas, eye: F64Array, look: Look, rng: Rng) -> None:
     """Lashes and the crease above them."""
     upper = smooth_curve(eye[:5], 4, False)
     lower = smooth_curve(eye[[4, 5, 6, 7, 0]], 4, False)
@@ -286,7 +289,7 @@ def _paint_nostrils(canvas: Canvas, shape: Shape, rng: Rng) -> None:
         part.image *= 1 - fold * part.line(curve, 0.02, 0.012)
 
 
-def _paint_mouth(canvas: Canvas, points: Array, shape: Shape, look: Look, rng: Rng) -> None:
+def _paint_mouth(canvas: Canvas, points: Points, shape: Shape, look: Look, rng: Rng) -> None:
     """Lips, the line between them or the open mouth."""
     outer, inner = points[list(OUTER_LIPS)], points[list(INNER_LIPS)]
     part = canvas.window(outer, 0.12)
@@ -305,7 +308,7 @@ def _paint_mouth(canvas: Canvas, points: Array, shape: Shape, look: Look, rng: R
         part.image *= 1 - 0.35 * np.exp(-((part.distance(corner) / 0.035) ** 2))
 
 
-def _cave(part: Canvas, inner: Array, shape: Shape, look: Look, rng: Rng) -> Grey:
+def _cave(part: Canvas, inner: F64Array, shape: Shape, look: Look, rng: Rng) -> F32Array:
     """Inside of the open mouth: darkness, tongue and often the upper teeth."""
     inside = np.full(part.image.shape, rng.uniform(0.02, 0.12), np.float32)
     tongue = part.area(inner[[0, 3, 4, 5, 6, 7]] + (0, 0.05), 0.04)
@@ -321,8 +324,8 @@ def _cave(part: Canvas, inner: Array, shape: Shape, look: Look, rng: Rng) -> Gre
 
 def _paint_hairline(canvas: Canvas, look: Look, rng: Rng) -> None:
     """Hair from the crown down to the hairline and along the temples."""
-    hair = 1 + 0.25 * canvas.noise(rng, 0.035, 0.6) + 0.15 * canvas.noise(rng, 0.02, 1.0)
+    hair: F32Array = 1 + 0.25 * canvas.noise(rng, 0.035, 0.6) + 0.15 * canvas.noise(rng, 0.02, 1.0)
     jags = np.interp(COLUMNS_X, np.linspace(-SIDE, SIDE, 24), rng.standard_normal(24))
     edge = look.hairline + 0.35 * (COLUMNS_X - look.parting) ** 2 + look.fringe * jags
-    cover = np.clip((edge.astype(np.float32)[None] - canvas.y) * rng.uniform(8, 40), 0, 1)
+    cover: F32Array = np.clip((edge.astype(np.float32)[None] - canvas.y) * rng.uniform(8, 40), 0, 1)
     blend(canvas.image, cover, look.hair * hair)

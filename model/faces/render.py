@@ -12,16 +12,15 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from host.common.arrays import F32Array, F64Array, Image, Images, Points
 from host.common.errors import UserError
 from model.faces import scene
 from model.faces.camera import Camera, sample
-from model.faces.paint import Grey, draw_look, noise, paint_face, soften, to_canvas
+from model.faces.paint import draw_look, noise, paint_face, soften, to_canvas
 from model.faces.shape import (
     CANVAS,
     RESOLUTION,
-    Array,
     Rng,
     Shape,
     draw_shape,
@@ -41,11 +40,11 @@ MESH = (34, 27)  #: rows and columns of the face's mesh
 class Faces:
     """Pictures and what is known about them."""
 
-    images: npt.NDArray[np.uint8]
+    images: Images
     """(N, 112, 112) grey."""
-    landmarks: npt.NDArray[np.float32]
+    landmarks: F32Array
     """(N, 98, 2), x and y as fractions of the picture."""
-    pose: npt.NDArray[np.float32]
+    pose: F32Array
     """(N, 3), yaw, pitch and roll in radians."""
 
 
@@ -59,7 +58,7 @@ def make_faces(count: int, seed: int = 0, first: int = 0) -> Faces:
     return Faces(images, landmarks.astype(np.float32), pose.astype(np.float32))
 
 
-def make_face(seed: int, index: int) -> tuple[npt.NDArray[np.uint8], Array, Array]:
+def make_face(seed: int, index: int) -> tuple[Image, F64Array, F64Array]:
     """Picture (112, 112) uint8, landmarks (98, 2) and pose (3,) of one face."""
     rng = np.random.default_rng((seed, index))
     shape = draw_shape(rng)
@@ -77,15 +76,16 @@ def make_face(seed: int, index: int) -> tuple[npt.NDArray[np.uint8], Array, Arra
     return photograph(picture, rng), (camera.landmarks + 0.5) / camera.side, pose
 
 
-def draw_pose(rng: Rng) -> Array:
+def draw_pose(rng: Rng) -> F64Array:
     """Yaw, pitch and roll in radians, within 55, 32 and 38 degrees."""
     spread = rng.choice([8.0, 22.0, 34.0])
     pitch, roll = rng.normal(0, 11), rng.normal(0, 10)
     limits = np.array([55, 32, 38])
-    return np.radians(np.clip([rng.normal(0, spread), pitch, roll], -limits, limits))
+    angles: F64Array = np.radians(np.clip([rng.normal(0, spread), pitch, roll], -limits, limits))
+    return angles
 
 
-def shade(albedo: Grey, field: Grey, turn: Array, rng: Rng) -> Grey:
+def shade(albedo: F32Array, field: F32Array, turn: F64Array, rng: Rng) -> F32Array:
     """Canvas of reflected light: ``albedo`` under one or two lamps, sky light and shadows."""
     smooth = soften(field, 0.012)
     dx = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=3) * (RESOLUTION / 8)
@@ -97,16 +97,22 @@ def shade(albedo: Grey, field: Grey, turn: Array, rng: Rng) -> Grey:
     for power in (1.0, float(rng.choice([0.0, 0.4]))):
         if power:
             total += power * lamp(smooth, dx, dy, length, turn, rng)
-    return albedo * total
+    lit: F32Array = albedo * total
+    return lit
 
 
-def _surroundings(field: Grey) -> Grey:
+def _surroundings(field: F32Array) -> F32Array:
     """Mean height around each point of the height field."""
     small = cv2.resize(field, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-    return cv2.resize(cv2.GaussianBlur(small, (0, 0), 0.03 * RESOLUTION), field.shape[::-1])
+    mean: F32Array = cv2.resize(
+        cv2.GaussianBlur(small, (0, 0), 0.03 * RESOLUTION), field.shape[::-1]
+    )
+    return mean
 
 
-def lamp(field: Grey, dx: Grey, dy: Grey, length: Grey, turn: Array, rng: Rng) -> Grey:
+def lamp(
+    field: F32Array, dx: F32Array, dy: F32Array, length: F32Array, turn: F64Array, rng: Rng
+) -> F32Array:
     """Light of one lamp, with a gloss and with the shadows of the height field on itself."""
     direction = rng.normal([0, -0.45, 0.8], [0.6, 0.35, 0.3])
     direction = turn.T @ (direction / np.linalg.norm(direction))
@@ -120,7 +126,7 @@ def lamp(field: Grey, dx: Grey, dy: Grey, length: Grey, turn: Array, rng: Rng) -
     return light.astype(np.float32)
 
 
-def cast_shadow(field: Grey, slope: tuple[float, float]) -> Grey:
+def cast_shadow(field: F32Array, slope: tuple[float, float]) -> F32Array:
     """Shadow 0..1: how far the way to the lamp (x and y a unit of height) runs below ground."""
     small = cv2.resize(field, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     depth = np.zeros_like(small)
@@ -139,10 +145,11 @@ def cast_shadow(field: Grey, slope: tuple[float, float]) -> Grey:
         )
         depth = np.maximum(depth, ahead - small - height)
     depth = cv2.GaussianBlur(np.clip(depth * 40, 0, 1), (0, 0), 1.2)
-    return cv2.resize(depth, CANVAS[::-1])
+    shade: F32Array = cv2.resize(depth, CANVAS[::-1])
+    return shade
 
 
-def mesh_points(shape: Shape, field: Grey) -> tuple[Array, Array]:
+def mesh_points(shape: Shape, field: F32Array) -> tuple[F64Array, F64Array]:
     """Frontal (rows, columns, 2) and spatial (rows, columns, 3) corners of the face's mesh."""
     rows, columns = MESH
     t = np.linspace(-1, 1, rows)
@@ -155,7 +162,9 @@ def mesh_points(shape: Shape, field: Grey) -> tuple[Array, Array]:
     return flat, np.concatenate([flat, depth[..., None]], 2)
 
 
-def render_mesh(picture: Grey, camera: Camera, shape: Shape, field: Grey, canvas: Grey) -> None:
+def render_mesh(
+    picture: F32Array, camera: Camera, shape: Shape, field: F32Array, canvas: F32Array
+) -> None:
     """Draw the face with its lit ``canvas`` over ``picture``, far parts first."""
     flat, solid = mesh_points(shape, field)
     pixels = camera.project(solid)
@@ -172,13 +181,15 @@ def render_mesh(picture: Grey, camera: Camera, shape: Shape, field: Grey, canvas
     _texture(picture, index, corners, _quads(to_canvas(flat)), canvas)
 
 
-def _quads(grid: Array) -> Array:
+def _quads(grid: F64Array) -> F64Array:
     """Corners (quads, 4, K) of a grid (rows, columns, K), clockwise."""
     parts = (grid[:-1, :-1], grid[:-1, 1:], grid[1:, 1:], grid[1:, :-1])
     return np.stack([p.reshape(-1, grid.shape[2]) for p in parts], 1)
 
 
-def _texture(picture: Grey, index: Grey, corners: Array, source: Array, canvas: Grey) -> None:
+def _texture(
+    picture: F32Array, index: F32Array, corners: F64Array, source: F64Array, canvas: F32Array
+) -> None:
     """Copy ``canvas`` through the affine map of the quad that ``index`` names at each pixel."""
     here = np.concatenate([corners, np.ones((*corners.shape[:2], 1))], 2)
     gram = here.transpose(0, 2, 1) @ here + 1e-6 * np.eye(3)
@@ -198,7 +209,7 @@ def _texture(picture: Grey, index: Grey, corners: Array, source: Array, canvas: 
     np.copyto(picture, value, where=covered)
 
 
-def photograph(picture: Grey, rng: Rng) -> npt.NDArray[np.uint8]:
+def photograph(picture: F32Array, rng: Rng) -> Image:
     """Expose, blur and add noise: the camera's picture (112, 112) uint8."""
     small = cv2.resize(picture, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), float(rng.choice([0.3, 0.5, 0.7, 1.0, 2.0])))
@@ -207,15 +218,14 @@ def photograph(picture: Grey, rng: Rng) -> npt.NDArray[np.uint8]:
     small = np.clip((small - low) / max(high - low, 1e-3), 0, 1.6)
     small = black + (white - black) * small ** rng.uniform(0.6, 1.3)
     small += rng.choice([0.003, 0.01, 0.01, 0.03]) * noise(rng, (SIZE, SIZE), (SIZE - 2, SIZE - 2))
-    return np.clip(small * 255 + 0.5, 0, 255).astype(np.uint8)
+    grey: Image = np.clip(small * 255 + 0.5, 0, 255).astype(np.uint8)
+    return grey
 
 
-def draw_points(
-    image: npt.NDArray[np.uint8], landmarks: Array, zoom: int = 3
-) -> npt.NDArray[np.uint8]:
+def draw_points(image: Image, landmarks: Points, zoom: int = 3) -> Image:
     """Picture (zoom*S, zoom*S, 3) BGR with green dots at ``landmarks`` (98, 2), fractions."""
     large = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
-    colour = cv2.cvtColor(large, cv2.COLOR_GRAY2BGR)
+    colour: Image = cv2.cvtColor(large, cv2.COLOR_GRAY2BGR)
     for x, y in np.asarray(landmarks) * large.shape[0]:
         cv2.circle(
             colour,
@@ -228,9 +238,7 @@ def draw_points(
     return colour
 
 
-def contact_sheet(
-    faces: Faces, columns: int = 8, zoom: int = 2, points: bool = True
-) -> npt.NDArray[np.uint8]:
+def contact_sheet(faces: Faces, columns: int = 8, zoom: int = 2, points: bool = True) -> Image:
     """All pictures of ``faces`` side by side, BGR, with or without their landmarks."""
     empty = np.zeros((0, 2))
     cells = [

@@ -6,13 +6,14 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from host.common.arrays import F32Array, F64Array, Points
 from host.face.landmarks import LEFT_EYE, RIGHT_EYE
 from model.faces.camera import Camera
-from model.faces.paint import Grey, Look, fill, fixed, noise, smooth_curve
-from model.faces.shape import Array, Rng, Shape, full_chin
+from model.faces.paint import Look, fill, fixed, noise, smooth_curve
+from model.faces.shape import Rng, Shape, full_chin
 
 
-def background(rng: Rng, side: int) -> Grey:
+def background(rng: Rng, side: int) -> F32Array:
     """Picture (side, side) without a head: level, gradient, lumps and some polygons."""
     half = side // 2
     ramp = np.linspace(-1, 1, half, dtype=np.float32)
@@ -25,11 +26,16 @@ def background(rng: Rng, side: int) -> Grey:
         centre, spread = rng.uniform(0, half, 2), rng.uniform(5, 60)
         fill(image, centre + rng.normal(0, spread, (rng.integers(3, 6), 2)), rng.uniform(0, 1))
     image = cv2.GaussianBlur(image, (0, 0), float(rng.choice([0.5, 2, 5])))
-    return np.clip(cv2.resize(image, (side, side)), 0, 1.2)
+    picture: F32Array = np.clip(cv2.resize(image, (side, side)), 0, 1.2)
+    return picture
 
 
 def overlay(
-    picture: Grey, points: Array, value: float | Grey, blur: float = 0.7, cover: float = 1.0
+    picture: F32Array,
+    points: Points,
+    value: float | F32Array,
+    blur: float = 0.7,
+    cover: float = 1.0,
 ) -> None:
     """Fill a polygon (N, 2) of pixels with ``value``, its edge softened by ``blur`` pixels."""
     if not np.isfinite(points).all():
@@ -42,7 +48,7 @@ def overlay(
 
 def ball(
     camera: Camera, centre: tuple[float, float, float], radii: tuple[float, float, float]
-) -> Array:
+) -> F64Array:
     """Outline (N, 2) in pixels of an ellipsoid given in head coordinates."""
     t = np.linspace(0, 2 * np.pi, 20, endpoint=False)
     p = np.linspace(-np.pi / 2, np.pi / 2, 9)
@@ -55,21 +61,23 @@ def ball(
         2,
     )
     pixels = camera.project(np.array(centre) + unit * radii).reshape(-1, 2)
-    return cv2.convexHull(pixels.astype(np.float32))[:, 0].astype(np.float64)
+    outline: F64Array = cv2.convexHull(pixels.astype(np.float32))[:, 0].astype(np.float64)
+    return outline
 
 
-def strands(picture: Grey, level: float, rng: Rng) -> Grey:
+def strands(picture: F32Array, level: float, rng: Rng) -> F32Array:
     """Hair of mean grey ``level``: streaks along a random direction."""
     side = picture.shape[0]
     cells = (4, 60) if rng.random() < 0.7 else (30, 30)
     streaks = noise(rng, picture.shape, cells) * rng.uniform(0.1, 0.35)
     matrix = cv2.getRotationMatrix2D((side / 2, side / 2), rng.normal(0, 20), 1.2)
     streaks = cv2.warpAffine(streaks, matrix, (side, side), borderMode=cv2.BORDER_REFLECT)
-    return level * (1 + streaks)
+    hair: F32Array = level * (1 + streaks)
+    return hair
 
 
 def paint_behind(
-    picture: Grey, camera: Camera, shape: Shape, look: Look, light: float, rng: Rng
+    picture: F32Array, camera: Camera, shape: Shape, look: Look, light: float, rng: Rng
 ) -> None:
     """Hair behind the head, shoulders, neck, skull and ears."""
     hair = strands(picture, look.hair * light * rng.uniform(0.7, 1.3), rng)
@@ -98,13 +106,13 @@ def paint_behind(
         overlay(picture, crown, hair, 1.0)
 
 
-def _plane(camera: Camera, flat: Array, depth: float) -> Array:
+def _plane(camera: Camera, flat: F64Array, depth: float) -> F64Array:
     """Pixels of frontal points (N, 2) at one depth."""
     return camera.project(np.concatenate([flat, np.full((len(flat), 1), depth)], 1))
 
 
 def _paint_neck(
-    picture: Grey, camera: Camera, shape: Shape, look: Look, light: float, rng: Rng
+    picture: F32Array, camera: Camera, shape: Shape, look: Look, light: float, rng: Rng
 ) -> None:
     """Neck and shoulders; they follow the head's turn only in part."""
     chin = full_chin(shape)
@@ -141,7 +149,7 @@ def _paint_neck(
     overlay(picture, shoulders, cloth.astype(np.float32), 1.0)
 
 
-def _paint_ears(picture: Grey, camera: Camera, shape: Shape, level: float) -> None:
+def _paint_ears(picture: F32Array, camera: Camera, shape: Shape, level: float) -> None:
     """Two upright ellipses at the sides of the head."""
     turn = np.linspace(0, 2 * np.pi, 16, endpoint=False)
     for sign in (-1, 1):
@@ -158,12 +166,12 @@ def _paint_ears(picture: Grey, camera: Camera, shape: Shape, level: float) -> No
 
 
 def paint_before(
-    picture: Grey,
+    picture: F32Array,
     camera: Camera,
     shape: Shape,
     look: Look,
     light: float,
-    flat: Array,
+    flat: F64Array,
     rng: Rng,
 ) -> None:
     """Locks over the face, glasses, hats and other things that hide parts of it."""
@@ -177,7 +185,7 @@ def paint_before(
         _paint_occluder(picture, camera, look, light, rng)
 
 
-def _paint_locks(picture: Grey, camera: Camera, shape: Shape, level: float, rng: Rng) -> None:
+def _paint_locks(picture: F32Array, camera: Camera, shape: Shape, level: float, rng: Rng) -> None:
     """Hair that hangs along one or both sides of the face."""
     sides = rng.choice([-1, 1], size=rng.integers(1, 3), replace=False)
     for sign in sides:
@@ -199,7 +207,7 @@ def _paint_locks(picture: Grey, camera: Camera, shape: Shape, level: float, rng:
         overlay(picture, _plane(camera, lock, 0.35), strands(picture, level, rng), 1.2)
 
 
-def _paint_glasses(picture: Grey, camera: Camera, flat: Array, rng: Rng) -> None:
+def _paint_glasses(picture: F32Array, camera: Camera, flat: F64Array, rng: Rng) -> None:
     """Frames, with clear, shining or dark lenses."""
     half_x, half_y = rng.uniform(0.2, 0.27), rng.uniform(0.11, 0.2)
     power = rng.uniform(0.45, 1.0)
@@ -235,7 +243,7 @@ def _paint_glasses(picture: Grey, camera: Camera, flat: Array, rng: Rng) -> None
     picture += (frame / 255.0).astype(np.float32) * (level - picture)
 
 
-def _paint_hat(picture: Grey, camera: Camera, shape: Shape, rng: Rng) -> None:
+def _paint_hat(picture: F32Array, camera: Camera, shape: Shape, rng: Rng) -> None:
     """Cap or hat down to somewhere above the brows."""
     edge = rng.uniform(-0.75, -0.32)
     wide = shape.width * rng.uniform(1.0, 1.25)
@@ -247,7 +255,7 @@ def _paint_hat(picture: Grey, camera: Camera, shape: Shape, rng: Rng) -> None:
     overlay(picture, camera.project(np.concatenate([brim, top])), level.astype(np.float32), 1.0)
 
 
-def _paint_occluder(picture: Grey, camera: Camera, look: Look, light: float, rng: Rng) -> None:
+def _paint_occluder(picture: F32Array, camera: Camera, look: Look, light: float, rng: Rng) -> None:
     """Something before the face: a hand, a microphone, a scarf, another head."""
     side = picture.shape[0]
     centre = side / 2 + rng.normal(0, 0.35 * side, 2)

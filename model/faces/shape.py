@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from host.common.arrays import F32Array, F64Array
+
 Rng = np.random.Generator
 
 TOP = -1.25  #: y of the canvas' upper edge
@@ -88,12 +88,13 @@ def draw_shape(rng: Rng) -> Shape:
     )
 
 
-def jaw_half(shape: Shape, y: Array) -> Array:
+def jaw_half(shape: Shape, y: F64Array) -> F64Array:
     """Half width of the face's outline at heights ``y``; 0 above the crown and below the chin."""
     height = np.where(y < 0, shape.crown, full_chin(shape))
     power = np.where(y < 0, 2.4, shape.square)
     inside = np.clip(1 - np.abs(y / height) ** power, 0, 1)
-    return shape.width * inside ** (1 / power)
+    half: F64Array = shape.width * inside ** (1 / power)
+    return half
 
 
 def full_chin(shape: Shape) -> float:
@@ -101,7 +102,7 @@ def full_chin(shape: Shape) -> float:
     return shape.chin + 0.75 * shape.mouth_open
 
 
-def _outline(shape: Shape) -> Array:
+def _outline(shape: Shape) -> F64Array:
     """Contour 0..32 (33, 2), evenly spaced along the jaw from ear to ear."""
     angle = np.linspace(0, np.pi / 2, 200)
     power = 2 / shape.square
@@ -113,7 +114,7 @@ def _outline(shape: Shape) -> Array:
     return np.concatenate([left, left[-2::-1] * (-1, 1)])
 
 
-def _brow(shape: Shape) -> Array:
+def _brow(shape: Shape) -> F64Array:
     """Right brow 42..50 (9, 2): inner end, upper edge outwards, lower edge back inwards."""
     t = np.array([0, 0.26, 0.52, 0.77, 1.0])
     x = shape.eye_inner - 0.045 + t * (0.66 - shape.eye_inner)
@@ -125,7 +126,7 @@ def _brow(shape: Shape) -> Array:
     return np.concatenate([upper, lower[3::-1]])
 
 
-def _eye(shape: Shape) -> Array:
+def _eye(shape: Shape) -> F64Array:
     """Right eye 68..75 (8, 2)."""
     middle = (shape.eye_inner + 0.5) / 2
     half = (0.5 - shape.eye_inner) / 2
@@ -135,7 +136,7 @@ def _eye(shape: Shape) -> Array:
     return np.stack([middle + half * t, y], 1)
 
 
-def _lips(shape: Shape) -> tuple[Array, Array]:
+def _lips(shape: Shape) -> tuple[F64Array, F64Array]:
     """Outer lips 76..87 (12, 2) and inner lips 88..95 (8, 2)."""
     gap, half = shape.mouth_open, shape.mouth_half * (1 - 0.25 * min(shape.mouth_open, 0.5))
     t = np.array([-1.0, -0.62, -0.2, 0, 0.2, 0.62, 1, 0.68, 0.33, 0, -0.33, -0.68])
@@ -149,14 +150,14 @@ def _lips(shape: Shape) -> tuple[Array, Array]:
     z[1:4] = -0.25 * gap * (1 - s[1:4] ** 4)
     z[5:] = 0.75 * gap * (1 - s[5:] ** 4) + 0.004
 
-    def place(t: Array, y: Array) -> Array:
+    def place(t: F64Array, y: F64Array) -> F64Array:
         corners = -shape.smile * t**2 + shape.skew * t
         return np.stack([half * t, shape.mouth_y + 0.3 * shape.smile + y + corners], 1)
 
     return place(t, y), place(s, z)
 
 
-def flat_points(shape: Shape) -> Array:
+def flat_points(shape: Shape) -> F64Array:
     """The 98 points (98, 2) in the frontal plane."""
     brow, eye = _brow(shape), _eye(shape)
     left_brow = brow[[4, 3, 2, 1, 0, 8, 7, 6, 5]] * (-1, 1)
@@ -172,20 +173,20 @@ def flat_points(shape: Shape) -> Array:
     )
 
 
-def jaw_depth(shape: Shape, y: Array) -> Array:
+def jaw_depth(shape: Shape, y: F64Array) -> F64Array:
     """z of the outline at heights ``y``: 0 at the ear, forward towards the chin."""
     down = np.clip(y / full_chin(shape), 0, 1)
     return 0.1 * down + 0.62 * down**4
 
 
-def _front(shape: Shape, y: Array) -> Array:
+def _front(shape: Shape, y: F64Array) -> F64Array:
     """z of the face's middle line at heights ``y``, without nose and lips."""
     up = np.clip(-y / shape.crown, 0, 1)
     down = np.clip(y / full_chin(shape), 0, 1)
     return 0.98 - 0.75 * up**3.2 - 0.13 * down**2
 
 
-def height_field(shape: Shape, rng: Rng) -> npt.NDArray[np.float32]:
+def height_field(shape: Shape, rng: Rng) -> F32Array:
     """z over the canvas (CANVAS), float32."""
     half = np.maximum(jaw_half(shape, ROWS_Y), 0.02)
     side = np.minimum(np.abs(np.outer(1 / half, COLUMNS_X).astype(np.float32)), 1)
@@ -196,7 +197,8 @@ def height_field(shape: Shape, rng: Rng) -> npt.NDArray[np.float32]:
     x, sx, y, sy, z = (np.array(column)[:, None] for column in zip(*bumps, strict=True))
     over_x = np.exp(-(((COLUMNS_X - x) / sx) ** 2))
     over_y = z * np.exp(-(((ROWS_Y - y) / sy) ** 2))
-    return base + (over_y.T @ over_x).astype(np.float32) + _nose(shape, rng)
+    field: F32Array = base + (over_y.T @ over_x).astype(np.float32) + _nose(shape, rng)
+    return field
 
 
 def _bumps(shape: Shape, rng: Rng) -> list[tuple[float, float, float, float, float]]:
@@ -222,7 +224,7 @@ def _bumps(shape: Shape, rng: Rng) -> list[tuple[float, float, float, float, flo
     return middle + both + [(-x, sx, y, sy, z) for x, sx, y, sy, z in both]
 
 
-def _nose(shape: Shape, rng: Rng) -> npt.NDArray[np.float32]:
+def _nose(shape: Shape, rng: Rng) -> F32Array:
     """Height of the nose over the canvas: a ridge that widens and rises to the tip."""
     t = np.clip((ROWS_Y + 0.08) / (shape.nose_y + 0.03), 0, None)
     bridge = rng.uniform(0.0, 0.06)
@@ -231,13 +233,15 @@ def _nose(shape: Shape, rng: Rng) -> npt.NDArray[np.float32]:
     drop = 1 / (1 + np.exp((ROWS_Y - shape.nose_y + 0.035) / 0.018))
     wide = rng.uniform(0.06, 0.09) + 0.07 * up**2 * shape.nose_half / 0.18
     across = np.outer(1 / wide, COLUMNS_X).astype(np.float32)
-    return (rise * drop).astype(np.float32)[:, None] * np.exp(-(across * across))
+    ridge: F32Array = (rise * drop).astype(np.float32)[:, None] * np.exp(-(across * across))
+    return ridge
 
 
-def rotation(yaw: float, pitch: float, roll: float) -> Array:
+def rotation(yaw: float, pitch: float, roll: float) -> F64Array:
     """Head rotation (3, 3) from angles in radians: pitch first, then yaw, then roll."""
     cy, sy, cp, sp, cr, sr = (f(a) for a in (yaw, pitch, roll) for f in (np.cos, np.sin))
     around_x = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
     around_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     around_z = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
-    return around_z @ around_y @ around_x
+    turn: F64Array = around_z @ around_y @ around_x
+    return turn

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -14,7 +15,7 @@ from model.network.pfld import PFLD
 from model.network.quantised import build_twin
 
 
-def save(content: dict[str, object], path: Path) -> None:
+def save(content: dict[str, Any], path: Path) -> None:
     """Write with torch.save; ``path`` is whole or as it was."""
     with replacing(path) as partial:
         torch.save(content, partial)
@@ -32,8 +33,9 @@ def load_twin(path: Path) -> PFLD:
         raise UserError(
             f"{path} holds an FP32 network; quantise it first with `python -m model ptq`"
         )
-    twin = build_twin(content["config"]).eval()
+    twin = build_twin(content["config"])
     twin.load_state_dict(content["state_dict"])
+    twin.eval()
     return twin
 
 
@@ -43,8 +45,9 @@ def load_network(path: Path) -> PFLD:
     if content.get("quantised"):
         raise UserError(f"{path} is quantised already; give the FP32 checkpoint of the training")
     branch = any(name.startswith("pose.") for name in content["state_dict"])
-    network = PFLD(**content["config"], pose_branch=branch).eval()
+    network = PFLD(**content["config"], pose_branch=branch)
     network.load_state_dict(content["state_dict"])
+    network.eval()
     return network
 
 
@@ -75,7 +78,7 @@ def average(first: Path, second: Path, share: float) -> PFLD:
     return network
 
 
-def read_checkpoint(path: Path) -> dict[str, object]:
+def read_checkpoint(path: Path) -> dict[str, Any]:
     """Content of a checkpoint with the keys config and state_dict; UserError for another file."""
     if not path.is_file():
         raise UserError(f"there is no checkpoint {path}")

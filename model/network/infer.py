@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
+from host.common.arrays import F32Array, Images
 from model.network.pfld import PFLD
 
 
 @torch.no_grad()
-def predict(network: PFLD, images: np.ndarray, batch: int = 64) -> np.ndarray:
+def predict(network: PFLD, images: Images, batch: int = 64) -> F32Array:
     """Landmarks (N, 98, 2) of uint8 images (N, S, S)."""
     network.eval()
     device = next(network.parameters()).device
@@ -19,4 +19,5 @@ def predict(network: PFLD, images: np.ndarray, batch: int = 64) -> np.ndarray:
         part = torch.from_numpy(images[start : start + batch]).float()[:, None] / 255
         part = part.to(device).contiguous(memory_format=torch.channels_last)
         results.append(network(part).cpu())
-    return torch.cat(results).reshape(len(images), -1, 2).numpy()
+    found: F32Array = torch.cat(results).reshape(len(images), -1, 2).numpy()
+    return found

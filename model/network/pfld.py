@@ -10,6 +10,7 @@ of them, so that both share one quantiser.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -286,7 +287,7 @@ class PFLD(nn.Module):
         vectors = [self.pooled(torch.flatten(self.pool(s), 1)) for s in (s1, s2, s3)]
         return self.fc(torch.cat(vectors, 1))
 
-    def config(self) -> dict[str, float | int | str]:
+    def config(self) -> dict[str, Any]:
         """Arguments that build this network again: ``PFLD(**config)``."""
         return {
             "width": self.width,

@@ -10,6 +10,7 @@ layer stays in floating point because the host adds it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from brevitas.core.scaling import ParameterScaling
@@ -90,7 +91,7 @@ class QuantLayers(Layers):
         return QuantConv2d(inputs, outputs, 1, bias=True, weight_quant=Int8WeightPerChannelFloat)
 
 
-def build_twin(config: Mapping[str, object]) -> PFLD:
+def build_twin(config: Mapping[str, Any]) -> PFLD:
     """INT8 twin, without pose branch, of the network ``PFLD(**config)``; thresholds are all 1."""
     return PFLD(**config, layers=QuantLayers(), pose_branch=False)
 

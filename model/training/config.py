@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from host.common.errors import UserError
-from model.data.mixture import Balance
-from model.data.registry import PROCEDURAL, TRAINING
+from model.data.mixture import Balance, MixConfig
+from model.data.registry import PROCEDURAL
 from model.network.pfld import HEAD_CHOICES, STEM_CHOICES
 from model.training.losses import LOSSES
 
@@ -16,7 +17,7 @@ SCHEDULES = ("cosine", "constant")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig:
+class TrainConfig(MixConfig):
     """What is trained, on what, and how."""
 
     width: float = 1.0
@@ -27,16 +28,6 @@ class TrainConfig:
     """Second layer: conv, or depthwise."""
     head: str = "fc"
     """What gives the landmarks: fc, or grid with a mixture over cells as its loss."""
-    mix: tuple[tuple[str, float], ...] = ((PROCEDURAL, 1.0),)
-    """Sources of faces, each with the number of times that an epoch goes through it."""
-    balance: Balance = field(default_factory=Balance)
-    """How often faces that are rare come again."""
-    faces: int = 20_000
-    """Procedural faces to train on, where they are in the mix."""
-    held_out: int = 500
-    """Procedural faces to measure on after every epoch."""
-    held_back: int = 8
-    """Of the source wflw one face in so many is not trained on but measured; 0 for none."""
     epochs: int = 40
     """Passes over the mix."""
     views: int = 0
@@ -80,20 +71,11 @@ class TrainConfig:
     """Steps at the beginning in which ``frozen`` does not hold yet: for layers that are new."""
     bfloat16: bool = False
     """Also on a CPU, where that has instructions for it; a GPU always computes in bfloat16."""
-    seed: int = 1
-    """Of faces, initial weights, order and augmentation."""
-    threads: int = 2
-    """Threads of torch."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._check_least()
         self._check_choices()
-        known = [PROCEDURAL, *TRAINING]
-        for source, repeats in self.mix:
-            if source not in known:
-                raise UserError(f"source {source!r} is unknown; use one of {', '.join(known)}")
-            if not 0 < repeats <= 100:
-                raise UserError(f"{source} is repeated {repeats} times; use above 0, up to 100")
         if self.angle_weights and not self.pose_weight:
             raise UserError("angle_weights needs the auxiliary branch; set pose_weight above 0")
 
@@ -112,8 +94,6 @@ class TrainConfig:
         for name, value in least.items():
             if getattr(self, name) < value:
                 raise UserError(f"{name}={getattr(self, name)} is too small; use {value} or more")
-        if self.held_back == 1:
-            raise UserError("held_back=1 leaves nothing to train on; use 0 or 2 and more")
         if PROCEDURAL in self.sources and self.batch > self.faces:
             raise UserError(f"batch={self.batch} is more than faces={self.faces}; use fewer")
         if not self.rate > 0:
@@ -134,13 +114,6 @@ class TrainConfig:
             if getattr(self, name) not in allowed:
                 value = getattr(self, name)
                 raise UserError(f"{name}={value!r} is unknown; use one of {', '.join(allowed)}")
-        if not self.mix:
-            raise UserError("the mix is empty; name at least one source")
-
-    @property
-    def sources(self) -> list[str]:
-        """Names of the sources in the mix."""
-        return [source for source, _ in self.mix]
 
     def strength(self, epoch: int) -> float:
         """Strength of the augmentation in ``epoch``, counted from 0."""
@@ -241,7 +214,7 @@ network, eyes_finish goes on from its weights, equal compares networks, best and
 one before, paper is the reference's. The others use procedural faces; quick is the default."""
 
 
-def find_config(name: str, **changes: object) -> TrainConfig:
+def find_config(name: str, **changes: Any) -> TrainConfig:
     """Configuration ``name`` with the fields in ``changes`` that are not None replaced."""
     if name not in CONFIGS:
         raise UserError(f"config {name!r} is unknown; use one of {', '.join(CONFIGS)}")

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from host.common.arrays import Images, Points
 from host.common.errors import UserError
 from model.network.pfld import PFLD, ConvNorm, freeze_statistics
 from model.network.quantised import build_twin, learned_quantisers, load_float, set_threshold
@@ -46,7 +46,8 @@ def post_train(
     network.eval()
     if equalise:
         network = equalised(network)
-    twin = build_twin(network.config()).eval()
+    twin = build_twin(network.config())
+    twin.eval()
     load_float(twin, network.state_dict())
     calibrate(twin, network, images, percentile)
     correct_bias(twin, network, images)
@@ -61,7 +62,8 @@ def equalised(network: PFLD) -> PFLD:
     """
     from brevitas.graph.equalize import EqualizeGraph
 
-    copied = copy.deepcopy(network).eval()
+    copied = copy.deepcopy(network)
+    copied.eval()
     copied.undecided = True  # the search for the best cells is no part of the graph
     EqualizeGraph(iterations=20).apply(torch.fx.symbolic_trace(copied))
     copied.undecided = False
@@ -243,7 +245,7 @@ def _parameter_groups(twin: PFLD) -> list[dict[str, object]]:
 
 
 def random_batches(
-    images: npt.NDArray[np.uint8], landmarks: npt.NDArray[np.float64], batch: int, seed: int = 0
+    images: Images, landmarks: Points, batch: int, seed: int = 0
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Endless random batches: images (B, 1, S, S) and landmarks (B, 2 * points)."""
     rng = np.random.default_rng(seed)
@@ -253,6 +255,6 @@ def random_batches(
         yield as_input(images[chosen]), torch.from_numpy(targets)
 
 
-def as_input(images: npt.NDArray[np.uint8]) -> Tensor:
+def as_input(images: Images) -> Tensor:
     """Network input (N, 1, S, S) of grey images (N, S, S)."""
     return torch.from_numpy(images)[:, None].float() / 255

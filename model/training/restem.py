@@ -52,7 +52,8 @@ def restem(
         left.backward()
         optimiser.step()
         report(step, left.item())
-    return fitted.eval()
+    fitted.eval()
+    return fitted
 
 
 def unexplained(old: PFLD, new: PFLD, images: Tensor) -> Tensor:

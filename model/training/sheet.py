@@ -6,17 +6,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
+from host.common.arrays import Image
 from host.face.draw import tile
 from model.data.augment import Batch
 from model.data.mixture import load_mixture
 from model.faces.render import draw_points
 from model.training.config import TrainConfig
-
-Image = npt.NDArray[np.uint8]
 
 
 def training_sheet(

@@ -162,7 +162,7 @@ def test_the_page_has_every_row_with_its_origin(result, build, tmp_path, capsys)
     assert "7 platforms" in capsys.readouterr().out
     page, text = (out / "platforms.html").read_text(), (out / "platforms.md").read_text()
     for part in ("simulated: 250,000 cycles a frame (RTL), 250 MHz assumed; no power",
-                 "published, the reference", "measured 20", "box: "):  # fmt: skip
+                 "published, the paper", "measured 20", "box: "):  # fmt: skip
         assert part in text
     assert page.count("<tr>") == 8
     assert (out / "platforms.png").read_bytes().startswith(b"\x89PNG")

@@ -30,6 +30,7 @@
 #include "Vaccelerator.h"
 #include "Vaccelerator___024root.h"
 #include "design.h"
+#include "registers.h"
 #include "verilated.h"
 #if VM_TRACE
 #include "verilated_vcd_c.h"
@@ -38,6 +39,7 @@
 namespace {
 
 namespace fs = std::filesystem;
+using namespace registers;
 
 constexpr int RESET_CYCLES = 16;
 constexpr std::uint64_t QUIET_LIMIT = 20'000;
@@ -161,8 +163,8 @@ public:
     top.s_axil_bready = top.s_axil_rready = 1;
     top.s_axil_wstrb = 0xf;
     if (!preloaded) load();
-    write(CONTROL, 1);
-    while (!(read(STATUS) & RUNNING)) {}
+    write(WEIGHT_CONTROL, WEIGHT_CONTROL_RUN);
+    while (!(read(WEIGHT_STATUS) & WEIGHT_STATUS_RUNNING)) {}
 #endif
   }
 
@@ -225,12 +227,8 @@ private:
   }
 
 #if MEMORIES
-  // Registers of hw/rtl/weight_port.sv
-  static constexpr int CONTROL = 0x00, STATUS = 0x04, ADDRESS = 0x08, DATA = 0x0c, CHECKSUM = 0x10;
-  static constexpr std::uint32_t BUSY = 1, RUNNING = 2, ERROR = 4;
-
-  void write(int offset, std::uint32_t value) {
-    top.s_axil_awaddr = offset;
+  void write(std::uint32_t offset, std::uint32_t value) {
+    top.s_axil_awaddr = offset - WEIGHT_PORT;  // the design's port is that of weight_port alone
     top.s_axil_wdata = value;
     top.s_axil_awvalid = top.s_axil_wvalid = 1;
     while (top.s_axil_awvalid || top.s_axil_wvalid) {
@@ -242,8 +240,8 @@ private:
     }
   }
 
-  std::uint32_t read(int offset) {
-    top.s_axil_araddr = offset;
+  std::uint32_t read(std::uint32_t offset) {
+    top.s_axil_araddr = offset - WEIGHT_PORT;
     top.s_axil_arvalid = 1;
     for (;;) {
       half_cycle(0);
@@ -259,15 +257,15 @@ private:
   void load() {
     std::uint32_t sum = 0;
     int index = 0;
-    write(CHECKSUM, 0);
+    write(WEIGHT_CHECKSUM, 0);
     auto load_memory = [&](const char *file, int bits) {
-      write(ADDRESS, index++ << 20);
+      write(WEIGHT_ADDRESS, index++ << WEIGHT_WORD_BITS);
       std::ifstream image(file);
       for (std::string word; image >> word;) {
         for (int low = 0; low < bits; low += 32) {  // eight digits a slice, from the right
           const int end = int(word.size()) - low / 4, begin = end > 8 ? end - 8 : 0;
           const auto slice = std::uint32_t(std::stoul(word.substr(begin, end - begin), nullptr, 16));
-          write(DATA, slice);
+          write(WEIGHT_DATA, slice);
           sum = (sum << 1 | sum >> 31) + slice;
         }
       }
@@ -275,8 +273,8 @@ private:
 #define LOAD(file, bits) load_memory(file, bits);
     MEMORY_LIST(LOAD)
 #undef LOAD
-    while (read(STATUS) & BUSY) {}
-    if (read(STATUS) & ERROR || read(CHECKSUM) != sum)
+    while (read(WEIGHT_STATUS) & WEIGHT_STATUS_BUSY) {}
+    if (read(WEIGHT_STATUS) & WEIGHT_STATUS_ERROR || read(WEIGHT_CHECKSUM) != sum)
       throw std::runtime_error("the weight memories did not take what was written");
   }
 #endif

@@ -11,8 +11,8 @@ from build_flows.board import shell
 from build_flows.board.overlay import settings, write_overlay
 from build_flows.design.stitch import Design
 from host.board.overlay import read_overlay
+from host.board.weights import checksum, from_slices
 from host.common.errors import UserError
-from hw.ops import control_registers, weight_port
 from tests.build_flows.board import tiny
 
 
@@ -33,15 +33,9 @@ def test_what_is_written_is_read(overlay, tiny_design):
     assert [(m.name, m.bits, m.words) for m in overlay.memories] == [("a", 20, 4), ("b", 40, 4)]
     for memory, values in zip(overlay.memories, (tiny.A, tiny.B), strict=True):
         words = [value & (1 << memory.bits) - 1 for value in values]
-        assert weight_port.from_slices(memory.bits, memory.slices) == words
+        assert from_slices(memory.bits, memory.slices) == words
     slices = np.concatenate([memory.slices for memory in overlay.memories])
-    assert overlay.checksum == weight_port.checksum(slices)
-
-
-def test_the_registers_are_those_of_the_hardware():
-    text = (shell.RTL_FOLDER / "control_registers.sv").read_text()
-    for name, offset in control_registers.REGISTERS.items():
-        assert f"//   0x{offset:02X} {name} " in text.replace("\n", " \n")
+    assert overlay.checksum == checksum(slices)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import pytest
 
 from build_flows.board.shell import MAX_FRAMES
 from build_flows.explore.budget import SHELL
+from host.board.registers import CONTROL_REGISTERS
 from hw.generate import RTL_FOLDER, module_instance
-from hw.ops import control_registers
 from hw.synthesis.yosys import Unit, synthesise
 from tests.hw.rtl import test_control_registers, test_frame_gate
 
@@ -33,9 +33,11 @@ def test_registers_and_gate_leave_room_for_the_dma(tmp_path):
         if name not in test_control_registers.UNCONNECTED
     }
     gate = {name: kind.replace("put", "put wire") for name, kind in test_frame_gate.PORTS.items()}
-    name = control_registers.MODULE
+    name = CONTROL_REGISTERS.module
     units = [
-        unit(name, {"CONFIG_HASH": test_control_registers.HASH}, registers, [name]),
+        unit(
+            name, {"CONFIG_HASH": test_control_registers.HASH}, registers, ["registers_pkg", name]
+        ),
         unit("frame_gate", FRAME, gate, ["fifo", "frame_gate"]),
     ]
     found = synthesise(units, tmp_path)

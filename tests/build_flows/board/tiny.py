@@ -12,11 +12,12 @@ import numpy as np
 
 from build_flows.design.stitch import Design, Memory
 from hw.generate import RTL_FOLDER, write_memory
+from hw.ops import weight_port
 
 SIDE, OUTPUTS = 4, 4
 A = [5, -7, 300_000, -400_000]
 B = [0x0012345678, -1, 0x00000000FF, -(1 << 39)]
-SOURCES = ("stream_fork", "output_fifo", "weight_port", "weight_stream")
+SOURCES = ("output_fifo", *weight_port.SOURCES, "weight_stream")
 SETTINGS = {
     "format": 1,
     "config": "tiny",

@@ -17,7 +17,7 @@ from host.face.crop import (
     square_around_landmarks,
     square_at,
 )
-from host.face.detect import CROP_DOWN, CROP_SCALE, Box
+from host.face.detect.faces import Box
 
 
 def test_transform_goes_there_and_back():
@@ -51,11 +51,9 @@ def test_the_part_outside_of_the_picture_is_black():
     assert (cut == expected[..., None]).all()
 
 
-def test_square_of_a_detection_is_scaled_and_moved_down():
-    square = square_around_box(Box(100, 200, 200, 200))
-    assert square.side == round(200 * CROP_SCALE)
-    assert abs(square.left + square.side / 2 - 200) <= 0.5
-    assert abs(square.top + square.side / 2 - (300 + 200 * CROP_DOWN)) <= 0.5
+def test_square_of_a_detection_is_that_of_landmarks_in_its_box():
+    square = square_around_box(Box(100, 200, 160, 200))
+    assert square == square_around_landmarks([[100, 200], [260, 400]]) == Transform(60, 180, 240)
 
 
 def test_square_of_landmarks_is_twelve_tenths_of_their_longer_side():

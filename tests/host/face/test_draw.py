@@ -6,7 +6,7 @@ import pytest
 
 from host.common.errors import UserError
 from host.face.crop import Transform
-from host.face.detect import Box
+from host.face.detect.faces import Box
 from host.face.draw import (
     COLOURS,
     FACE_SIDE,

@@ -16,11 +16,11 @@ from host import run
 from host.backends import MONITOR_MODEL, open_backend
 from host.drawn.head import Head
 from host.drawn.script import DEMO, DEMO_S, NORMAL, Event, draw_frame, head_at, strength
-from host.face.detect import FaceDetector
+from host.face.detect.choice import open_detector
 from host.monitor.capture import LoopSource, SyntheticSource
 from host.monitor.dashboard import Dashboard
 from host.monitor.pipeline import Pipeline
-from host.monitor.sinks import as_json
+from host.monitor.sinks.lines import as_json
 from host.monitor.thresholds import Thresholds
 from host.monitor.track import DirectSearch, Tracker
 from tests.host.conftest import ROOT
@@ -61,7 +61,7 @@ def test_wrong_options_end_in_one_line(capsys, tmp_path, tiny_model):
     base = ["--source", "synthetic", "--model", tiny_model]
     for options, message in (
         (["--seconds", 0], "--seconds 0 is not possible; give a time above 0"),
-        (["--detector", tmp_path / "yunet.onnx"], "there is no detector"),
+        (["--detector", "yunet"], "there is no detector 'yunet'; use blazeface or haar"),
         (["--thresholds", tmp_path / "no.json"], "cannot read"),
         (["--out", tmp_path / "run.gif"], "no video format for the ending '.gif'"),
         (["--alarm", ""], "the alarm command is empty"),
@@ -97,11 +97,11 @@ def test_two_faces_and_one_that_leaves_and_comes_back():
     """The larger one is followed; when it goes, none of its state stays."""
     big, small = (Head(x=x, y=200, unit=unit) for x, unit in ((200, 90), (500, 45)))
     image = draw_frame([big, small])
-    boxes = FaceDetector().find(image)
+    boxes = [face.box for face in open_detector().find(image)]
     assert len(boxes) == 2
     assert abs(boxes[0].x + boxes[0].width / 2 - 200) < 25
     script = [Event("gone", 0.4, 0.8)]
-    sink, finder = Sink(), FaceDetector(320, 1.1)
+    sink, finder = Sink(), open_detector(quick=True)
     source = SyntheticSource(script)
     tracker = Tracker(Backend(), DirectSearch(finder))
     Pipeline(source, tracker, [sink], seconds=1.6).run()
@@ -144,7 +144,7 @@ def watch(script, seconds):
     sink = Sink()
     sink.write = lambda seen: sink.seen.append(as_json(seen))
     backend = open_backend("cpu", MONITOR_MODEL, threads=1)
-    tracker = Tracker(backend, DirectSearch(FaceDetector(320, 1.1)))
+    tracker = Tracker(backend, DirectSearch(open_detector(quick=True)))
     Pipeline(SyntheticSource(script), tracker, [sink], seconds=seconds).run()
     return sink.seen
 
@@ -193,7 +193,7 @@ def test_a_soak_holds_memory_and_queues():
     longest = [0]  # queue of the whole run
     seconds = float(os.environ.get("SOAK_S", "120"))
     backend = open_backend("cpu", MONITOR_MODEL, threads=1)
-    tracker = Tracker(backend, DirectSearch(FaceDetector(320, 1.1)))
+    tracker = Tracker(backend, DirectSearch(open_detector(quick=True)))
     pipeline = Pipeline(LoopSource(clip), tracker, [Meter(), Dashboard("0")], seconds=seconds)
     pipeline.run()
     print(f"{len(marks) * 500} frames, {marks[1]:.0f} MB at first, {max(marks[1:]):.0f} at most")

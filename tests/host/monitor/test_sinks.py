@@ -5,20 +5,27 @@ import json
 import os
 import shutil
 import sys
+import time
 import types
+from datetime import datetime
 from pathlib import Path
 
 import cv2
 import pytest
 
 from host.common.errors import UserError
+from host.monitor import hooks
 from host.monitor.capture import Frame
-from host.monitor.hooks import CommandHook, GpioHook
+from host.monitor.hooks import MOST, CommandHook, GpioHook, HookSink
 from host.monitor.measures import Measures
+from host.monitor.notices import Notices
 from host.monitor.pipeline import Observation, Pipeline, Stop
 from host.monitor.session import MAX_POINTS, SessionReport
-from host.monitor.sinks import HookSink, JsonSink, MqttSink, VideoSink, WindowSink
-from host.monitor.state import ASLEEP, NORMAL
+from host.monitor.sinks.lines import JsonSink
+from host.monitor.sinks.video import VideoSink
+from host.monitor.sinks.window import WindowSink
+from host.monitor.state import ALARMS, ASLEEP, NORMAL
+from host.monitor.thresholds import Thresholds
 from host.monitor.track import DirectSearch, Track, Tracker
 from tests.host.drivers import Backend, Finder, Source, picture
 
@@ -26,7 +33,9 @@ from tests.host.drivers import Backend, Finder, Source, picture
 def observation(number=0, state=NORMAL, **measures):
     frame = Frame(number, number / 25, picture())
     found = Measures(time_s=frame.time_s, **measures)
-    return Observation(frame, Track(landmarks=None), found, state, {})
+    return Observation(
+        frame, Track(landmarks=None), found, state, {}, state in ALARMS, Thresholds()
+    )
 
 
 def run(sinks, count=12):
@@ -56,6 +65,69 @@ def test_json_goes_to_stdout_too(capsys):
     sink.close()
     row = json.loads(capsys.readouterr().out)
     assert (row["frame"], row["state"], row["closed_s"], row["landmarks"]) == (3, "asleep", 2, None)
+    assert (row["alarm"], row["fault"]) == (True, "")
+    assert abs(datetime.fromisoformat(row["clock"]).timestamp() - time.time()) < 60
+
+
+def test_the_first_line_tells_of_the_run_and_later_ones_of_other_thresholds(tmp_path):
+    sink = JsonSink(tmp_path / "run.jsonl", {"source": "0", "model": "m.onnx"})
+    changed = observation(2)
+    changed.limits = Thresholds(asleep_s=2.0)
+    first = observation(0)
+    for seen in (first, first, changed, changed):
+        sink.write(seen)
+    sink.close()
+    rows = [json.loads(line) for line in (tmp_path / "run.jsonl").read_text().splitlines()]
+    assert [row.get("run") for row in rows] == [
+        {"source": "0", "model": "m.onnx"},
+        None,
+        None,
+        None,
+    ]
+    asleep = [row["thresholds"]["asleep_s"] if "thresholds" in row else None for row in rows]
+    assert asleep == [1.5, None, 2.0, None]
+
+
+def test_h264_has_the_times_of_the_source_and_plays_before_it_is_finished(tmp_path):
+    pytest.importorskip("av", reason="needs the package av")
+    path = tmp_path / "run.mp4"
+    sink = VideoSink(path, 25.0)
+    for number in range(80):
+        sink.write(observation(number if number < 40 else number + 50))
+    copied = tmp_path / "crash.mp4"
+    copied.write_bytes(path.read_bytes())  # what a crash would leave
+    sink.close()
+    crashed, whole = (list(frames_of(name)) for name in (copied, path))
+    assert len(whole) == 80
+    assert len(crashed) >= 50
+    assert whole[39] == pytest.approx(39 / 25, abs=0.002)
+    assert whole[40] == pytest.approx(90 / 25, abs=0.002)
+    with open(path, "rb") as file:
+        assert b"avc1" in file.read()
+
+
+def frames_of(path):
+    capture = cv2.VideoCapture(str(path))
+    while capture.read()[0]:
+        yield capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3
+    capture.release()
+
+
+def test_without_av_opencv_writes_the_video(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    sink = VideoSink(tmp_path / "run.mp4", 25.0)
+    for number in range(3):
+        sink.write(observation(number))
+    assert [path.name[0] for path in tmp_path.iterdir()] == ["."]
+    sink.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["run.mp4"]
+    assert len(list(frames_of(tmp_path / "run.mp4"))) == 3
+
+
+def test_json_without_a_stdout_is_refused(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(UserError, match="cannot write JSON: stdout is closed; give --json a file"):
+        JsonSink(None)
 
 
 def test_a_full_disk_ends_video_and_log_but_not_the_run(tmp_path, monkeypatch):
@@ -111,15 +183,17 @@ def test_hooks_hear_of_changes_only(tmp_path):
     value, log = tmp_path / "value", tmp_path / "log"
     value.write_text("x")
     command = CommandHook(f"sh -c 'echo $DRIVER_STATE >> {log}'")
-    sink = HookSink([GpioHook(value), command])
+    sinks = [HookSink(hook, Notices()) for hook in (GpioHook(value), command)]
     levels = []
     for number, state in enumerate([NORMAL, NORMAL, ASLEEP, ASLEEP, NORMAL]):
-        sink.write(observation(number, state))
+        for sink in sinks:
+            sink.write(observation(number, state))
         levels.append(value.read_text())
         if state == ASLEEP:
             for process in command._running:
                 process.wait(10)
-    sink.close()
+    for sink in sinks:
+        sink.close()
     assert levels == ["0", "0", "1", "1", "0"]
     assert log.read_text() == "asleep\n"
 
@@ -127,17 +201,78 @@ def test_hooks_hear_of_changes_only(tmp_path):
 def test_the_gpio_is_switched_off_at_the_end(tmp_path):
     value = tmp_path / "value"
     value.write_text("0")
-    sink = HookSink([GpioHook(value)])
+    sink = HookSink(GpioHook(value), Notices())
     sink.write(observation(0, ASLEEP))
+    assert value.read_text() == "1"
     sink.close()
     assert value.read_text() == "0"
 
 
 def test_a_hanging_alarm_command_is_ended(tmp_path):
     hook = CommandHook("sleep 60")
-    hook.set(ASLEEP)
+    hook.set(ASLEEP, True)
+    (process,) = hook._running
     hook.close()
-    assert hook._running[0].returncode < 0
+    assert process.returncode < 0
+    assert hook.complaints() == []
+
+
+def test_the_exit_code_of_an_alarm_program_is_told_while_the_run_goes_on(capsys):
+    notices = Notices()
+    sink = HookSink(CommandHook("sh -c 'exit 3'"), notices)
+    sink.write(observation(0, ASLEEP))
+    end = time.monotonic() + 10
+    while not notices.failures:
+        assert time.monotonic() < end
+        sink.write(observation(1, ASLEEP))
+        time.sleep(0.01)
+    assert notices.failures == ["alarm program sh: ended with exit code 3"]
+    assert capsys.readouterr().err == "warning: alarm program sh: ended with exit code 3\n"
+
+
+def test_alarm_programs_do_not_pile_up():
+    hook = CommandHook("sleep 60")
+    for _ in range(MOST + 2):
+        hook.set(ASLEEP, True)
+    assert len(hook._running) == MOST
+    assert set(hook.complaints()) == {f"{MOST} of them still run; no more is started"}
+    begin = time.monotonic()
+    hook.close()
+    assert time.monotonic() - begin < 1
+
+
+def test_a_hook_that_fails_is_told_at_once_and_tried_again(tmp_path, monkeypatch, capsys):
+    value = tmp_path / "value"
+    value.write_text("0")
+    notices = Notices()
+    sink = HookSink(GpioHook(value), notices)
+    value.unlink()
+    monkeypatch.setattr(hooks, "RETRY_S", 0.0)
+    sink.write(observation(0, ASLEEP))
+    assert "No such file or directory" in capsys.readouterr().err
+    value.write_text("0")
+    sink.write(observation(1, ASLEEP))
+    assert value.read_text() == "1"
+    assert notices.failures == [f"alarm output {value}: No such file or directory"]
+
+
+def test_one_hook_fails_alone(tmp_path, monkeypatch):
+    """The program is there at the start and gone at the alarm; the output still switches."""
+    program, value = tmp_path / "beep", tmp_path / "value"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    value.write_text("0")
+    notices = Notices()
+    sinks = [HookSink(CommandHook(str(program)), notices), HookSink(GpioHook(value), notices)]
+    program.unlink()
+    levels = []
+    monkeypatch.setattr(GpioHook, "_write", lambda _, text: levels.append(text))
+    source = Source(lambda _: picture(left=None), 75)
+    outcome = Pipeline(
+        source, Tracker(Backend(), DirectSearch(Finder())), sinks, notices=notices
+    ).run()
+    assert outcome.failures == [f"alarm program {program}: No such file or directory"]
+    assert levels == ["0", "1", "0"]
 
 
 def test_hooks_that_cannot_be_are_refused(tmp_path):
@@ -147,78 +282,8 @@ def test_hooks_that_cannot_be_are_refused(tmp_path):
         CommandHook("beep 'twice")
     with pytest.raises(UserError, match="cannot write the alarm output .*; give a file such as"):
         GpioHook(tmp_path / "no")
-    missing = HookSink([CommandHook("no-such-program-here")])
-    with pytest.raises(FileNotFoundError):
-        missing.write(observation(0, ASLEEP))
-
-
-# -- MQTT ------------------------------------------------------------------------------------------
-
-
-class Client:
-    """Keeps what the sink publishes."""
-
-    refuse = False
-
-    def __init__(self, version):
-        self.sent, self.calls = [], []
-        Client.last = self
-
-    def connect(self, host, port, keepalive):
-        if self.refuse:
-            raise ConnectionRefusedError(111, "Connection refused")
-        self.address = (host, port)
-
-    def publish(self, topic, payload, **options):
-        self.sent.append((topic, payload, options))
-
-    def loop_start(self):
-        self.calls.append("start")
-
-    def loop_stop(self):
-        self.calls.append("stop")
-
-    def disconnect(self):
-        self.calls.append("disconnect")
-
-
-@pytest.fixture
-def client(monkeypatch):
-    """The stand-in for paho-mqtt."""
-    module = types.ModuleType("paho.mqtt.client")
-    module.Client = Client
-    module.CallbackAPIVersion = types.SimpleNamespace(VERSION2=2)
-    package = types.ModuleType("paho.mqtt")
-    package.client = module
-    for name, content in (("paho", types.ModuleType("paho")), ("paho.mqtt", package),
-                          ("paho.mqtt.client", module)):  # fmt: skip
-        monkeypatch.setitem(sys.modules, name, content)
-    monkeypatch.setattr(Client, "refuse", False)
-    return Client
-
-
-def test_mqtt_gets_new_states_and_measures_once_a_second(client):
-    sink = MqttSink("broker:1884")
-    for number in range(60):
-        sink.write(observation(number, ASLEEP if number >= 30 else NORMAL))
-    sink.close()
-    states = [(topic, text) for topic, text, _ in client.last.sent if topic == "driver/state"]
-    measures = [json.loads(text) for topic, text, _ in client.last.sent if "measures" in topic]
-    assert states == [("driver/state", "normal"), ("driver/state", "asleep")]
-    assert [row["frame"] for row in measures] == [0, 25, 50]
-    assert client.last.address == ("broker", 1884)
-    assert client.last.calls == ["start", "disconnect", "stop"]
-
-
-def test_mqtt_says_what_is_wrong(client, monkeypatch):
-    with pytest.raises(UserError, match="the MQTT address 'host:port' is none; give HOST or"):
-        MqttSink("host:port")
-    monkeypatch.setattr(client, "refuse", True)
-    with pytest.raises(UserError, match="no MQTT broker at broker: Connection refused"):
-        MqttSink("broker")
-    monkeypatch.setitem(sys.modules, "paho.mqtt", None)
-    with pytest.raises(UserError, match="--mqtt needs paho-mqtt, which is missing; pip install"):
-        MqttSink("broker")
+    with pytest.raises(UserError, match="program 'no-such-program-here' is not there or not exec"):
+        CommandHook("no-such-program-here")
 
 
 # -- session report --------------------------------------------------------------------------------
@@ -226,7 +291,7 @@ def test_mqtt_says_what_is_wrong(client, monkeypatch):
 
 def test_the_report_tells_states_counts_and_curves(tmp_path):
     page = tmp_path / "session.html"
-    sink = SessionReport(page)
+    sink = SessionReport(page, {"model": "m.onnx"})
     for number in range(100):
         opening = None if number < 10 else 0.9
         state = ASLEEP if 50 <= number < 75 else NORMAL
@@ -234,6 +299,8 @@ def test_the_report_tells_states_counts_and_curves(tmp_path):
     sink.close()
     text = page.read_text()
     assert "<tr><td>yawns</td><td>3</td></tr>" in text
+    assert "<tr><td>model</td><td>m.onnx</td></tr>" in text
+    assert "<tr><td>asleep_s</td><td>1.5</td></tr>" in text
     assert "<tr><td>2.00 s</td><td>asleep</td></tr><tr><td>3.00 s</td><td>normal</td>" in text
     assert text.count("<polyline") == 1  # the other measures were never there
     assert os.listdir(tmp_path) == ["session.html"]

@@ -2,6 +2,7 @@
 """Following a face: when the detector is asked, when a face is lost, how points are smoothed."""
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -75,9 +76,9 @@ def test_landmarks_that_are_no_face_lose_it(fractions):
 def test_of_two_faces_the_first_box_is_taken_and_kept():
     class Two(Finder):
         def find(self, image):
-            box = super().find(image)[0]
-            other = box._replace(x=box.x + 200)
-            return [box, other] if self.calls == 1 else [other, box]
+            face = super().find(image)[0]
+            other = replace(face, box=face.box._replace(x=face.box.x + 200))
+            return [face, other] if self.calls == 1 else [other, face]
 
     tracks = follow([picture()] * 120, finder=Two())
     assert {round(track.landmarks[:, 0].mean() / 50) for track in tracks} == {
@@ -107,7 +108,7 @@ def test_a_search_in_the_background_does_not_wait():
             break
         threading.Event().wait(0.01)
     search.close()
-    assert [tuple(box) for box in boxes] == [(200, 100, 160, 160)]
+    assert [tuple(face.box) for face in boxes] == [(200, 100, 160, 160)]
     assert search.result() is None
     assert not search._thread.is_alive()
 

@@ -17,6 +17,7 @@ from tests.hw.rtl import (
     test_dense,
     test_depthwise,
     test_global_acc_pool,
+    test_grid_peak,
     test_requant,
     test_stream_add,
     test_stream_concat,
@@ -26,8 +27,8 @@ from tests.hw.rtl.harness import FRAMES, Case, Stimuli
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not on PATH")
 MODULES = (
-    test_dense, test_depthwise, test_global_acc_pool, test_requant, test_stream_add,
-    test_stream_concat, test_stream_fork,
+    test_dense, test_depthwise, test_global_acc_pool, test_grid_peak, test_requant,
+    test_stream_add, test_stream_concat, test_stream_fork,
 )  # fmt: skip
 
 

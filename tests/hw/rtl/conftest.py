@@ -25,4 +25,5 @@ def object_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bench(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, object_cache: Path
 ) -> Bench:
-    return Bench(request.module.CASES, tmp_path_factory.mktemp("bench"), object_cache)
+    options = getattr(request.module, "VERILATOR_OPTIONS", ())
+    return Bench(request.module.CASES, tmp_path_factory.mktemp("bench"), object_cache, options)

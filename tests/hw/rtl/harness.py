@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,10 @@ class Stimuli:
 class Simulator:
     """A SystemVerilog top built with Verilator for cocotb."""
 
-    def __init__(self, top: str, files: list[Path], folder: Path, object_cache: Path) -> None:
+    def __init__(
+        self, top: str, files: list[Path], folder: Path, object_cache: Path,
+        options: Sequence[str] = (),
+    ) -> None:  # fmt: skip
         launcher = [sys.executable, str(Path(__file__).with_name("object_cache.py"))]
         prepare_verilator(shlex.join([*launcher, str(object_cache)]))
         self.top, self.folder, log = top, folder / "build", folder / "build.log"
@@ -127,7 +131,7 @@ class Simulator:
         try:
             self.runner.build(
                 sources=files, hdl_toplevel=top, build_dir=self.folder, always=True, log_file=log,
-                build_args=VERILATOR_ARGS + COMPILER_ARGS,
+                build_args=[*VERILATOR_ARGS, *COMPILER_ARGS, *options],
             )  # fmt: skip
         except RuntimeError as error:
             raise AssertionError(f"{error}\n{log.read_text()[-3000:]}") from error
@@ -154,8 +158,10 @@ class Simulator:
 class Bench:
     """All cases of a test module in one simulator, each with clock, reset and ports of its own."""
 
-    def __init__(self, cases: list[Case], folder: Path, object_cache: Path) -> None:
-        self.cases, self.folder = cases, folder
+    def __init__(
+        self, cases: list[Case], folder: Path, object_cache: Path, options: Sequence[str] = ()
+    ) -> None:
+        self.cases, self.folder, self.options = cases, folder, options
         self.stimuli = [Stimuli(case) for case in cases]
         self.simulator = self._build(object_cache)
 
@@ -205,7 +211,8 @@ class Bench:
         extra = dict.fromkeys(file for case in self.cases for file in case.extra_sources)
         files = [*extra, *sources(case.op for case in self.cases), bench]
         unique = {file.name: file for file in reversed(files)}  # an extra file wins over hw/rtl
-        return Simulator("bench", [*reversed(unique.values())], self.folder, object_cache)
+        files = [*reversed(unique.values())]
+        return Simulator("bench", files, self.folder, object_cache, self.options)
 
 
 def _signals(stimuli: Stimuli) -> dict[str, str]:

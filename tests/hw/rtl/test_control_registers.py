@@ -7,10 +7,10 @@ import json
 
 import pytest
 
+from host.board.registers import CONTROL_REGISTERS, MAGIC, VERSION, WEIGHT_PORT
+from hw.axi_lite import signals
 from hw.generate import RTL_FOLDER, module_instance
-from hw.ops import control_registers
 from tests.hw.rtl.harness import Simulator
-from tests.hw.rtl.test_weight_port import AXIL
 
 HASH = 0xC0FFEE42
 EVENTS = ("busy", "frame_in", "frame_out", "frame_drop", "short_frame", "long_frame", "underrun",
@@ -23,10 +23,12 @@ TESTS = (
 
 def ports() -> dict[str, tuple[str, int]]:
     """Direction and width of every port; the responses of the memory end nowhere."""
-    slave = {f"s_axil_{n}": (d, w) for d, group in AXIL.items() for n, w in group.items()}
-    slave |= {f"s_axil_{n}": ("input", 12) for n in ("awaddr", "araddr")}
+    slave = {
+        f"s_axil_{s.name}": (s.direction, s.bits) for s in signals(CONTROL_REGISTERS.address_bits)
+    }
     other = {"input": "output", "output": "input"}
-    master = {f"m_axil_{n}": (other[d], w) for d, group in AXIL.items() for n, w in group.items()}
+    port = signals(WEIGHT_PORT.address_bits)
+    master = {f"m_axil_{s.name}": (other[s.direction], s.bits) for s in port}
     single = {name: ("input", 1) for name in ("clk", "rst_n", *EVENTS)}
     return slave | master | single | {"core_rst_n": ("output", 1), "irq": ("output", 1)}
 
@@ -35,19 +37,20 @@ def ports() -> dict[str, tuple[str, int]]:
 def simulator(tmp_path_factory, object_cache) -> Simulator:
     folder = tmp_path_factory.mktemp("registers")
     wires = {name: name for name in ports() if name not in UNCONNECTED}
-    body = module_instance(control_registers.MODULE, "u_dut", {"CONFIG_HASH": HASH}, wires)
+    body = module_instance(CONTROL_REGISTERS.module, "u_dut", {"CONFIG_HASH": HASH}, wires)
     listed = ", ".join(f"{d} wire logic [{w - 1}:0] {n}" for n, (d, w) in ports().items())
     (folder / "registers.sv").write_text(f"module registers ({listed});\n{body}endmodule\n")
-    source = RTL_FOLDER / f"{control_registers.MODULE}.sv"
-    return Simulator("registers", [source, folder / "registers.sv"], folder, object_cache)
+    own = [RTL_FOLDER / f"{name}.sv" for name in ("registers_pkg", CONTROL_REGISTERS.module)]
+    return Simulator("registers", [*own, folder / "registers.sv"], folder, object_cache)
 
 
 @pytest.mark.parametrize("test", TESTS)
 def test_registers(simulator, test, tmp_path):
     stimuli = {
-        "registers": control_registers.REGISTERS, "weight_port": control_registers.WEIGHT_PORT,
-        "events": EVENTS, "hash": HASH, "magic": control_registers.MAGIC,
-        "version": control_registers.VERSION, "seed": 11,
+        "registers": {r.name: r.offset for r in CONTROL_REGISTERS.registers},
+        "weight_port": WEIGHT_PORT.offset,
+        "events": EVENTS, "hash": HASH, "magic": MAGIC,
+        "version": VERSION, "seed": 11,
     }  # fmt: skip
     (tmp_path / "stimuli.json").write_text(json.dumps(stimuli))
     simulator.run("tests.hw.rtl.control_registers_scenario", tmp_path, 1, test)

@@ -11,19 +11,16 @@ import numpy as np
 import pytest
 from qonnx.core.datatype import DataType
 
+from host.board import registers
+from host.board.registers import WEIGHT_PORT
+from host.board.weights import address, checksum, from_slices, slices_per_word, to_slices
 from host.common.errors import UserError
+from hw.axi_lite import signals
 from hw.generate import RTL_FOLDER, instance, module_instance, sources
 from hw.ops import WeightStream, weight_port
 from hw.ops.base import IntArray
-from hw.ops.weight_port import address, checksum, from_slices, slices_per_word, to_slices
 from tests.hw.rtl.harness import Simulator, random_integers
 
-AXIL = {
-    "input": {"awaddr": 8, "awvalid": 1, "wdata": 32, "wstrb": 4, "wvalid": 1, "bready": 1,
-              "araddr": 8, "arvalid": 1, "rready": 1},
-    "output": {"awready": 1, "wready": 1, "bresp": 2, "bvalid": 1, "arready": 1, "rdata": 32,
-               "rresp": 2, "rvalid": 1},
-}  # fmt: skip
 STYLES = ("distributed", "block", "ultra")
 
 
@@ -108,15 +105,16 @@ def stimuli(memories: list[tuple[WeightStream, IntArray]]) -> dict[str, Any]:
             | {name: values.tolist() for name, values in slices.items()}
         )
     return {
-        "registers": weight_port.REGISTERS, "memories": items, "seed": 3,
-        "run": weight_port.CONTROL_RUN, "busy": weight_port.STATUS_BUSY,
-        "running": weight_port.STATUS_RUNNING, "error": weight_port.STATUS_ERROR,
+        "registers": {r.name: r.offset for r in WEIGHT_PORT.registers},
+        "memories": items, "seed": 3,
+        "run": registers.WEIGHTS_RUN, "busy": registers.WEIGHTS_BUSY,
+        "running": registers.WEIGHTS_RUNNING, "error": registers.WEIGHTS_ERROR,
     }  # fmt: skip
 
 
 def chain_module(memories: list[tuple[WeightStream, IntArray]], folder: Path) -> str:
     last = len(memories)
-    axil = {f"s_axil_{n}": (d, w) for d, group in AXIL.items() for n, w in group.items()}
+    axil = {f"s_axil_{s.name}": (s.direction, s.bits) for s in signals(WEIGHT_PORT.address_bits)}
     ports = ["input logic clk", "input logic rst_n", "output logic running"]
     ports += [f"{direction} logic [{width - 1}:0] {n}" for n, (direction, width) in axil.items()]
     body = "".join(

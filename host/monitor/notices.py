@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goes wrong or changes during a run: told at once, kept for the dashboard and the end."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import deque
+from datetime import datetime
+
+KEPT = 100
+"""Lines that are kept."""
+
+
+class Notices:
+    """Lines for stderr and the dashboard; from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lines: deque[str] = deque(maxlen=KEPT)
+        self._failures: list[str] = []
+
+    def tell(self, text: str) -> None:
+        """Something has changed that the user should know, and is no failure."""
+        with self._lock:
+            self._say(f"note: {text}")
+
+    def fail(self, text: str) -> None:
+        """Something has failed: told once, and the run will end with exit code 1."""
+        with self._lock:
+            if text not in self._failures and len(self._failures) < KEPT:
+                self._failures.append(text)
+                self._say(f"warning: {text}")
+
+    def _say(self, line: str) -> None:
+        self._lines.append(f"{datetime.now():%H:%M:%S} {line}")
+        if sys.stderr is None:
+            return
+        try:
+            print(" ".join(line.split()), file=sys.stderr, flush=True)
+        except (OSError, ValueError):
+            return  # nobody reads stderr: the page and the exit code still tell
+
+    @property
+    def failures(self) -> list[str]:
+        """What has failed so far, each line once."""
+        with self._lock:
+            return list(self._failures)
+
+    @property
+    def lines(self) -> list[str]:
+        """The last lines with their time of day."""
+        with self._lock:
+            return list(self._lines)

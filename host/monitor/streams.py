@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recordings, cameras and network streams, through OpenCV.
+
+A recording is read in the thread that asks. A live source has a thread of its own, so that a device
+or a server which hangs cannot keep the reader waiting: it is told that there is no new picture.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+
+from host.common.arrays import Image
+from host.common.errors import UserError
+from host.face.image import check_pixels
+from host.monitor.capture import FOLDER_FPS, Frame
+
+LIMIT_MS = 2500
+"""OpenCV waits this long for a stream to open, and for each frame."""
+
+SILENCE_S = 1.0
+"""A live source that gives no picture for this long is at fault."""
+
+BEAT_S = 0.25
+"""While it is, the reader gets a frame that says so this often."""
+
+FROZEN_S = 3.0
+"""So long nothing but equal pixels is a fault too: a sensor has noise and a driver moves."""
+
+ROWS = 7
+"""Every so many rows are compared for that."""
+
+RETRY_S = (0.2, 2.0)
+"""First and longest wait before a live source is opened again."""
+
+JOIN_S = 0.3
+"""How long ``close`` waits for the thread; a device that hangs is left alone."""
+
+CORRUPT_LIMIT = 25
+"""So many frames of a recording in a row may be damaged before it counts as ended."""
+
+CUT_S = 1.0
+"""A recording that ends earlier than it says by more than this is cut off."""
+
+SILENT, FROZEN = "the source gives no pictures", "the picture is frozen"
+
+Opener = Callable[[], Any]
+"""Gives something like cv2.VideoCapture."""
+
+
+def quiet() -> None:
+    """Keep OpenCV and its FFmpeg from writing to stderr; what goes wrong is said in our words."""
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+
+def opened(name: str, opener: Opener) -> Any:
+    """Open a capture. UserError if it does not open or its pictures are too large."""
+    quiet()
+    capture = opener()
+    if not capture.isOpened():
+        capture.release()
+        raise UserError(
+            f"cannot open the source {name}; check that it exists, that no other program uses "
+            "it and that this OpenCV supports it"
+        )
+    sides = (capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+    try:
+        check_pixels(name, *(int(side) for side in sides))
+    except UserError:
+        capture.release()
+        raise
+    return capture
+
+
+def rate(capture: Any) -> float:
+    """Nominal frames a second; FOLDER_FPS if it tells none that is possible."""
+    fps = float(capture.get(cv2.CAP_PROP_FPS))
+    return fps if 1 <= fps <= 1000 else FOLDER_FPS
+
+
+def grab(capture: Any) -> Image | None:
+    """Return a whole BGR frame, None for a missing or damaged one."""
+    try:
+        worked, image = capture.read()
+    except cv2.error:
+        return None
+    if not worked or image is None or image.ndim not in (2, 3) or image.size == 0:
+        return None
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image)
+
+
+class Recording:
+    """A video file or one that a server keeps; times are its own time stamps."""
+
+    live = False
+
+    def __init__(self, name: str, opener: Opener) -> None:
+        """Open it. UserError if it does not open."""
+        self._name, self._capture = name, opened(name, opener)
+        self.fps = rate(self._capture)
+        self._number = -1
+        self._first_s: float | None = None
+        self._time_s = 0.0
+
+    def read(self) -> Frame | None:
+        """Return the next frame, passing over damaged ones; None at the end.
+
+        Raises:
+            UserError: it ends much earlier than it says.
+        """
+        for _ in range(CORRUPT_LIMIT):
+            image = grab(self._capture)
+            self._number += 1
+            if image is not None:
+                return Frame(self._number, self._stamp(), image)
+            if self._capture.get(cv2.CAP_PROP_POS_FRAMES) >= self._declared():
+                break
+        self._check_end()
+        return None
+
+    def _declared(self) -> float:
+        return float(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+
+    def _stamp(self) -> float:
+        """Time of the frame just read; by the nominal rate where the file has no time stamps."""
+        stamp = float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1e3
+        if self._first_s is None:
+            self._first_s = stamp
+        found = stamp - self._first_s
+        if found <= self._time_s and self._number > 0:
+            found = max(self._time_s, self._number / self.fps) if stamp <= 0 else self._time_s
+        self._time_s = found
+        return found
+
+    def _check_end(self) -> None:
+        missing = self._declared() / self.fps - self._time_s
+        if missing > CUT_S + 1 / self.fps:
+            raise UserError(
+                f"{self._name} is cut off or damaged: {missing:.1f} s of it are missing; "
+                "what comes before was judged"
+            )
+
+    def close(self) -> None:
+        """Release the file."""
+        self._capture.release()
+
+
+class _Picture(NamedTuple):
+    number: int
+    at_s: float
+    image: Image
+
+
+class LiveSource:
+    """A camera or a stream, opened again whenever it gives nothing."""
+
+    live = True
+
+    def __init__(self, name: str, opener: Opener, give_up_s: float | None = None) -> None:
+        """Open it and begin to read.
+
+        Args:
+            name: for messages.
+            opener: gives something like cv2.VideoCapture; called again when nothing comes.
+            give_up_s: time without a new picture after which ``read`` fails; None: never.
+
+        Raises:
+            UserError: it does not open.
+        """
+        self._name, self._opener, self._give_up_s = name, opener, give_up_s
+        self._capture = opened(name, opener)
+        self.fps = rate(self._capture)
+        self._begin_s = self._last_s = self._new_s = time.monotonic()
+        self._number = 0
+        self._waiting: _Picture | None = None
+        self._image: Image = np.zeros((480, 640, 3), np.uint8)
+        self._changed = threading.Condition()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="device", daemon=True)
+        self._thread.start()
+
+    def read(self) -> Frame | None:
+        """Return the newest picture, or the last one with its fault; None after ``close``.
+
+        Raises:
+            UserError: there was no new picture for ``give_up_s``.
+        """
+        with self._changed:
+            silence = self._last_s + SILENCE_S - time.monotonic()
+            self._changed.wait_for(
+                lambda: self._waiting is not None or self._closed.is_set(), max(BEAT_S, silence)
+            )
+            if self._closed.is_set():
+                return None
+            picture, self._waiting = self._waiting, None
+            now = time.monotonic() if picture is None else picture.at_s
+            stale = now - self._new_s
+            number = self._number if picture is None else picture.number
+            fault = SILENT if picture is None else FROZEN if stale >= FROZEN_S else ""
+            image = self._image
+        if fault and self._give_up_s is not None and stale > self._give_up_s:
+            raise UserError(
+                f"the source {self._name} gave no frame for {self._give_up_s:g} s; it has been "
+                "unplugged or has stopped"
+            )
+        return Frame(number, now - self._begin_s, image, fault, stale if fault else 0.0)
+
+    def close(self) -> None:
+        """End the thread, which gives back the device."""
+        with self._changed:
+            self._closed.set()
+            self._changed.notify_all()
+        self._thread.join(JOIN_S)
+
+    def _run(self) -> None:
+        while not self._closed.is_set():
+            image = grab(self._capture)
+            if image is None:
+                self._open_again()
+            else:
+                self._publish(image)
+        self._capture.release()
+
+    def _publish(self, image: Image) -> None:
+        now = time.monotonic()
+        with self._changed:
+            same = image.shape == self._image.shape
+            if not (same and np.array_equal(image[::ROWS], self._image[::ROWS])):
+                self._new_s = now
+            self._last_s, self._image = now, image
+            self._waiting = _Picture(self._number, now, image)
+            self._number += 1
+            self._changed.notify_all()
+
+    def _open_again(self) -> None:
+        """Open until it works or the source is closed."""
+        self._capture.release()
+        wait_s, longest_s = RETRY_S
+        while not self._closed.wait(wait_s):
+            self._capture = self._opener()
+            if self._capture.isOpened():
+                return
+            self._capture.release()
+            wait_s = min(2 * wait_s, longest_s)
+
+
+def cut_off_mp4(path: Path) -> bool:
+    """True for an MP4 file without its index: the recording was never finished."""
+    kinds = set()
+    with path.open("rb") as file:
+        while len(head := file.read(8)) == 8:
+            size = int.from_bytes(head[:4], "big")
+            kinds.add(head[4:])
+            if size == 1:
+                size = int.from_bytes(file.read(8), "big") - 8
+            if size < 8:
+                break
+            file.seek(size - 8, os.SEEK_CUR)
+    return b"ftyp" in kinds and b"moov" not in kinds

@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recordings and live sources: time stamps, damage, silence, frozen pictures, real servers."""
+
+import signal
+import threading
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from host.common.errors import UserError
+from host.monitor import streams
+from host.monitor.pipeline import Pipeline
+from host.monitor.sinks.video import H264Writer
+from host.monitor.sources import open_source
+from host.monitor.streams import FROZEN, SILENT, LiveSource, Recording
+from host.monitor.track import DirectSearch, Tracker
+from tests.host.drivers import Backend, Finder, Sink, picture
+from tests.host.monitor.servers import free_port, mjpeg, rtsp
+
+IMAGE = picture()
+
+
+class Capture:
+    """Like cv2.VideoCapture: gives the items of a list, an exception is raised; then nothing."""
+
+    def __init__(self, items, opened=True, count=None, wait=None):
+        self.items, self.opened, self.at, self.released = list(items), opened, 0, False
+        self.count, self.wait = len(self.items) if count is None else count, wait
+
+    def isOpened(self):
+        return self.opened
+
+    def get(self, what):
+        return {cv2.CAP_PROP_FPS: 20.0, cv2.CAP_PROP_POS_FRAMES: self.at,
+                cv2.CAP_PROP_FRAME_COUNT: self.count, cv2.CAP_PROP_POS_MSEC: 0.0,
+                cv2.CAP_PROP_FRAME_WIDTH: 640, cv2.CAP_PROP_FRAME_HEIGHT: 480}[what]  # fmt: skip
+
+    def read(self):
+        if self.at >= len(self.items):
+            if self.wait:
+                self.wait()
+            return False, None
+        item, self.at = self.items[self.at], self.at + 1
+        if isinstance(item, Exception):
+            raise item
+        return item is not None, item
+
+    def release(self):
+        self.released = True
+
+
+def read_all(source):
+    frames = []
+    while (frame := source.read()) is not None:
+        frames.append(frame)
+    source.close()
+    return frames
+
+
+# -- recordings ------------------------------------------------------------------------------------
+
+
+def test_damaged_frames_of_a_file_are_passed_over_and_keep_their_time():
+    broken = [cv2.error("bad"), None, np.zeros((0, 0, 3), np.uint8), np.zeros(4, np.uint8)]
+    file = Capture([IMAGE, *broken, IMAGE[..., 0]])
+    frames = read_all(Recording("clip", lambda: file))
+    assert [frame.number for frame in frames] == [0, 5]
+    assert frames[1].time_s == pytest.approx(5 / 20)
+    assert frames[1].image.shape == IMAGE.shape
+
+
+def test_a_real_video_comes_back(tmp_path, clip):
+    frames = read_all(open_source(str(clip(tmp_path / "clip.avi", "MJPG"))))
+    assert [frame.time_s for frame in frames] == pytest.approx([n / 10 for n in range(8)])
+    assert np.abs(frames[0].image.astype(int) - IMAGE).mean() < 5
+
+
+def test_the_times_of_a_variable_rate_are_the_files(tmp_path):
+    av = pytest.importorskip("av", reason="needs the package av")
+    times = [0.0, 0.04, 0.08, 0.5, 1.0, 1.04, 2.5]
+    writer = H264Writer(av, tmp_path / "vfr.mp4", 25.0, (64, 48))
+    for number, time_s in enumerate(times):
+        writer.write(np.full((48, 64, 3), 30 * number, np.uint8), time_s)
+    writer.close()
+    frames = read_all(open_source(str(tmp_path / "vfr.mp4")))
+    assert [frame.time_s for frame in frames] == pytest.approx(times, abs=0.002)
+
+
+def test_a_recording_that_lies_on_its_side_is_turned_upright(tmp_path):
+    """Telephones write the angle into the track's matrix; here a quarter turn clockwise."""
+    av = pytest.importorskip("av", reason="needs the package av")
+    path = tmp_path / "phone.mp4"
+    writer = H264Writer(av, path, 25.0, (64, 48))
+    writer.write(np.zeros((48, 64, 3), np.uint8), 0.0)
+    writer.close()
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 4 + 40
+    one = 1 << 16
+    for index, value in enumerate((0, one, 0, -one, 0, 0, 48 * one, 0, 1 << 30)):
+        data[at + 4 * index : at + 4 * index + 4] = (value & 0xFFFFFFFF).to_bytes(4, "big")
+    path.write_bytes(data)
+    (frame,) = read_all(open_source(str(path)))
+    assert frame.image.shape == (64, 48, 3)
+
+
+def test_a_recording_that_is_cut_off_says_so_at_its_end(tmp_path, clip):
+    path = clip(tmp_path / "clip.avi", "MJPG")
+    read_all(open_source(str(path)))  # whole, it ends well
+    source = Recording("cut", lambda: Capture([IMAGE] * 10, count=100))
+    with pytest.raises(UserError, match=r"cut is cut off or damaged: 4\.5 s of it are missing; wh"):
+        read_all(source)
+
+
+def test_too_large_pictures_are_refused_before_they_are_decoded(monkeypatch):
+    huge = Capture([IMAGE])
+    monkeypatch.setattr(streams, "check_pixels", lambda name, *_: (_ for _ in ()).throw(
+        UserError(f"{name} is too large")))  # fmt: skip
+    with pytest.raises(UserError, match="clip is too large"):
+        Recording("clip", lambda: huge)
+    assert huge.released
+
+
+# -- live sources ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Faults after tenths of a second."""
+    for name, value in (("SILENCE_S", 0.1), ("BEAT_S", 0.05), ("RETRY_S", (0.01, 0.02)),
+                        ("FROZEN_S", 0.3)):  # fmt: skip
+        monkeypatch.setattr(streams, name, value)
+
+
+def read_until(source, condition, seconds=10):
+    end = time.monotonic() + seconds
+    while not condition(frame := source.read()):
+        assert time.monotonic() < end
+    return frame
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_camera_that_vanishes_is_opened_again():
+    last = picture(left=300)
+    captures = [Capture([IMAGE]), Capture([], opened=False), Capture([last])]
+    opener = lambda: captures.pop(0) if captures else Capture([], opened=False)  # noqa: E731
+    source = LiveSource("0", opener)
+    frame = read_until(source, lambda frame: (frame.image == last).all() and not frame.fault)
+    assert frame.number == 1
+    frame = read_until(source, lambda frame: frame.fault)
+    assert (frame.fault, (frame.image == last).all()) == (SILENT, True)
+    source.close()
+    assert captures == []
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_device_that_hangs_does_not_hold_up_the_reader():
+    source = LiveSource("0", lambda: Capture([IMAGE], wait=lambda: time.sleep(2)))
+    begin = time.monotonic()
+    frame = read_until(source, lambda frame: frame.stale_s > 0.4)
+    assert frame.fault == SILENT
+    assert time.monotonic() - begin < 1
+    begin = time.monotonic()
+    source.close()
+    assert time.monotonic() - begin < 1
+    assert source.read() is None
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_frozen_picture_is_found_out():
+    class Frozen(Capture):
+        def read(self):
+            time.sleep(0.01)
+            return True, IMAGE
+
+    source = LiveSource("0", lambda: Frozen([]))
+    frame = read_until(source, lambda frame: frame.fault)
+    source.close()
+    assert frame.fault == FROZEN
+    assert 0.3 <= frame.stale_s < 0.6
+
+
+@pytest.mark.usefixtures("quick")
+def test_noise_is_not_frozen():
+    class Noisy(Capture):
+        def read(self):
+            time.sleep(0.01)
+            self.at += 1
+            image = IMAGE.copy()
+            image[7 * (self.at % 60), 5] += 1
+            return True, image
+
+    source = LiveSource("0", lambda: Noisy([]))
+    faults = {source.read().fault for _ in range(60)}
+    source.close()
+    assert faults == {""}
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_camera_that_stays_away_ends_in_one_line_when_asked():
+    captures = [Capture([IMAGE])]
+    opener = lambda: captures.pop() if captures else Capture([], opened=False)  # noqa: E731
+    source = LiveSource("0", opener, give_up_s=0.3)
+    with pytest.raises(UserError, match=r"the source 0 gave no frame for 0\.3 s; it has"):
+        read_until(source, lambda _: False)
+    source.close()
+
+
+# -- real servers ----------------------------------------------------------------------------------
+
+
+class Clock(Sink):
+    """When each state began, on the clock."""
+
+    def write(self, seen):
+        if not self.seen or seen.state != self.seen[-1][1]:
+            self.seen.append((time.monotonic(), seen.state, seen.alarm))
+
+    def wait(self, state, seconds):
+        end = time.monotonic() + seconds
+        while not (self.seen and self.seen[-1][1] == state):
+            assert time.monotonic() < end, self.seen
+            time.sleep(0.02)
+        return self.seen[-1]
+
+
+class Running:
+    """A pipeline on an address, in a thread."""
+
+    def __init__(self, address):
+        self.clock = Clock()
+        tracker = Tracker(Backend(), DirectSearch(Finder()))
+        self.pipeline = Pipeline(open_source(address), tracker, [self.clock])
+        self.thread = threading.Thread(target=self.pipeline.run)
+        self.thread.start()
+
+    def __enter__(self):
+        self.clock.wait("normal", 10)
+        return self
+
+    def __exit__(self, *_):
+        self.pipeline.stop()
+        self.thread.join(10)
+        assert not self.thread.is_alive()
+
+
+def test_an_rtsp_server_that_stalls_is_no_picture_within_three_seconds(capfd):
+    port = free_port()
+    with rtsp(port) as process, Running(f"rtsp://127.0.0.1:{port}/cam") as run:
+        process.send_signal(signal.SIGSTOP)
+        stopped = time.monotonic()
+        at, _, alarm = run.clock.wait("no picture", 10)
+        assert at - stopped <= 3
+        assert alarm
+        process.send_signal(signal.SIGCONT)
+        end = time.monotonic() + 20
+        while "pictures again" not in " ".join(run.pipeline.notices.lines):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        assert run.clock.seen[-1][1] == "no picture" or run.clock.seen[-1][0] > at
+    said = capfd.readouterr().err
+    assert "note: the source gives no pictures\nnote: the source gives pictures again\n" in said
+
+
+def test_an_mjpeg_server_that_dies_and_comes_back_is_seen_again():
+    port = free_port()
+    with mjpeg(port) as process, Running(f"http://127.0.0.1:{port}/cam.mjpg") as run:
+        process.kill()
+        died = time.monotonic()
+        at, *_ = run.clock.wait("no picture", 10)
+        assert at - died <= 3
+        with mjpeg(port):
+            end = time.monotonic() + 20
+            while "pictures again" not in " ".join(run.pipeline.notices.lines):
+                assert time.monotonic() < end
+                time.sleep(0.05)
