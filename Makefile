@@ -60,7 +60,7 @@ report: $(STAMP) ## all machines in build/bench and simulated builds compared: b
 	  $(addprefix --build ,$(wildcard build/kv260_1x/report.json build/kv260_025x/report.json))
 
 test: $(STAMP) lint ## everything that needs no vendor tool, at most 20 minutes on 2 cores
-	$(RUN) -m pytest -m 'not slow and not vivado and not board and not gpu'
+	$(RUN) -m pytest -m 'not slow'
 
 test-slow: $(STAMP) ## the long simulations and trainings
 	$(RUN) -m pytest -m slow

@@ -25,8 +25,12 @@ from build_flows.explore.cost import kernel_name, unit_cost
 from build_flows.flow import Job
 from build_flows.graph.folding import has_weights
 from build_flows.graph.streamline import OUTPUT_AFFINE
+from host.board.settings import FILE as SETTINGS
+from host.board.settings import FORMAT
+from host.common.accumulators import landmarks_of
 from host.common.arrays import IntArray
 from host.common.atomic import write_bytes, write_image
+from host.common.json_file import read_object, write_json
 from host.common.provenance import provenance
 from host.face.crop import PORTRAIT_SQUARE, crop_square
 from host.face.draw import draw_landmarks, side_by_side
@@ -35,14 +39,14 @@ from host.face.landmarks import COUNT
 from hw.ops import weight_port
 from hw.ops.base import Resources
 
-PRODUCTS = ("report.json", "face.png", "settings.json", "activity.csv", "activity.png")
+PRODUCTS = ("report.json", "face.png", SETTINGS, "activity.csv", "activity.png")
 MULTIPLIERS = ("dense", "MVAU", "depthwise")  #: kernels whose DSPs multiply activations by weights
 
 
 def write_report(model: ModelWrapper, job: Job, simulated: Path) -> None:
     """Write the products into the step's folder from the results in ``simulated``."""
     cfg, golden, folder = job.cfg, job.golden, job.folder
-    timing = json.loads((simulated / "timing.json").read_text())
+    timing = read_object(simulated / "timing.json")
     flows = [Flow(*flow) for flow in timing.pop("flows")]
     cycles, kernels = timing["cycles_per_frame"], resources(model, cfg.part)
     found = np.load(simulated / "full_rate.npy")
@@ -61,13 +65,13 @@ def write_report(model: ModelWrapper, job: Job, simulated: Path) -> None:
         **multiplications(model, kernels, cycles),
         "resources": kernels,
         "budget": budget(kernels, cfg.part),
-        "fifos": json.loads((job.of("size") / FIFO_TABLE).read_text()),
+        "fifos": read_object(job.of("size") / FIFO_TABLE),
         "synthesis": synthesise.by_kernel(job.out),
         **provenance(),
     }
-    (folder / "report.json").write_text(json.dumps(report, indent=1))
+    write_json(folder / "report.json", report)
     settings = host_settings(model, cfg) | {"simulator": f"{simulated.name}/{SIMULATOR}"}
-    (folder / "settings.json").write_text(json.dumps(settings, indent=1))
+    write_json(folder / SETTINGS, settings)
     rows = activities(model, Design.read(job.of("stitch") / "design").streams, flows, cycles)
     write_table(rows, folder / "activity.csv")
     draw(rows, cycles, folder / "activity.png")
@@ -102,7 +106,7 @@ def host_settings(model: ModelWrapper, cfg: BuildConfig) -> dict[str, Any]:
     first = getCustomOp(model.find_consumer(model.graph.input[0].name))
     last = getCustomOp(model.find_producer(model.graph.output[0].name))
     return {
-        "format": 1,
+        "format": FORMAT,
         "config": cfg.name,
         "input": {
             "shape": model.get_tensor_shape(model.graph.input[0].name)[1:],
@@ -159,7 +163,8 @@ def draw_face(accumulators: IntArray, affine: dict[str, Any], golden: Golden, pa
 
     Networks with other than 98 landmarks have no picture.
     """
-    fractions = (accumulators * affine["scale"] + affine["bias"]).reshape(-1, 2)
+    scale, bias = (np.asarray(affine[name]) for name in ("scale", "bias"))
+    fractions = landmarks_of(accumulators[np.newaxis], scale, bias)[0]
     if len(fractions) != COUNT:
         return
     image, caption = golden.images[0], "landmarks of the simulated accelerator"

@@ -26,7 +26,7 @@ from build_flows.explore.budget import RESOURCES
 from build_flows.explore.cost import kernel_name, unit_cost
 from build_flows.flow import hash_of
 from build_flows.graph.folding import has_weights
-from host.common.atomic import write_text
+from host.common.json_file import write_json
 from hw.ops.base import KernelOp, Resources
 from hw.synthesis.netlist import Count
 from hw.synthesis.yosys import Unit, kernel_unit, synthesise, top_module
@@ -97,7 +97,7 @@ def synthesise_design(
 
     counts = synthesise([i.unit for i in units], out / "cache", done)
     result = {"design": _design(out), **summary(units, counts)}
-    write_text(out / FILE, json.dumps(result, indent=1))
+    write_json(out / FILE, result)
     return result
 
 

@@ -22,6 +22,7 @@ from qonnx.custom_op.registry import getCustomOp
 from build_flows.graph.folding import has_weights
 from host.board.registers import WEIGHT_PORT
 from host.common.arrays import IntArray
+from host.common.json_file import write_json
 from hw.axi_lite import signals
 from hw.generate import declaration, instance, module_instance
 from hw.ops import Dense, Depthwise
@@ -95,7 +96,7 @@ def stitch(model: ModelWrapper, rtl: Path, design: Path) -> ModelWrapper:
     text += [_unit(model, getCustomOp(node), nets, design) for node in model.graph.node]
     ports = _ports(model, [_memory(memory) for memory, _ in memories.values()])
     (design / f"{TOP}.sv").write_text(_top(model, nets, ports, "".join(text)))
-    (design / "design.json").write_text(json.dumps(asdict(ports), indent=1))
+    write_json(design / "design.json", asdict(ports))
     return model
 
 

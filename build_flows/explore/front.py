@@ -29,6 +29,7 @@ from build_flows.explore.solve import (
 )
 from host.common.atomic import replacing, write_text
 from host.common.errors import UserError
+from host.common.json_file import write_json
 from host.common.tables import to_csv, to_markdown
 
 SLOWEST_FPS = 60.0  #: where the front begins
@@ -194,7 +195,7 @@ def write_front(points: list[Point], bound: int, explorer: Explorer, folder: Pat
         "no_folding_below_cycles": bound,
         "points": rows,
     }
-    write_text(folder / "front.json", json.dumps(record, indent=1))
+    write_json(folder / "front.json", record)
     plot_front(rows, folder / "front.png")
 
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import math
 import os
 import time
@@ -19,8 +18,8 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor, nn
 
-from host.common.atomic import write_text
 from host.common.errors import UserError
+from host.common.json_file import write_json
 from host.common.provenance import provenance
 from host.face.landmarks import COUNT
 from host.face.metrics import Metrics, measure_known
@@ -253,7 +252,7 @@ def run_training(
         first = parallel.rank() == 0
         if first:
             out.mkdir(parents=True, exist_ok=True)
-            write_text(out / "config.json", json.dumps(describe(config), indent=2) + "\n")
+            write_json(out / "config.json", describe(config))
         console = Console(stderr=True, quiet=not first)
         with Progress(console=console, transient=True, disable=not first) as progress:
             mixture, held = collect(config, roots or {}, cache, progress, console.print)
