@@ -27,6 +27,7 @@ from build_flows.explore.cost import kernel_name, unit_cost
 from build_flows.flow import hash_of
 from build_flows.graph.folding import has_weights
 from host.common.json_file import write_json
+from host.common.provenance import provenance
 from hw.ops.base import KernelOp, Resources
 from hw.synthesis.netlist import Count
 from hw.synthesis.yosys import Unit, kernel_unit, synthesise, top_module
@@ -96,7 +97,8 @@ def synthesise_design(
         progress(f"{settled} of {len(units)} instances settled")
 
     counts = synthesise([i.unit for i in units], out / "cache", done)
-    result = {"design": _design(out), **summary(units, counts)}
+    origin = {"config": cfg.as_dict(), **provenance()}
+    result = {"design": _design(out), **origin, **summary(units, counts)}
     write_json(out / FILE, result)
     return result
 

@@ -30,6 +30,7 @@ from build_flows.explore.solve import (
 from host.common.atomic import replacing, write_text
 from host.common.errors import UserError
 from host.common.json_file import write_json
+from host.common.provenance import provenance
 from host.common.tables import to_csv, to_markdown
 
 SLOWEST_FPS = 60.0  #: where the front begins
@@ -194,6 +195,7 @@ def write_front(points: list[Point], bound: int, explorer: Explorer, folder: Pat
         "reserved": dict(zip(RESOURCES, budget.reserved, strict=True)),
         "no_folding_below_cycles": bound,
         "points": rows,
+        **provenance(),
     }
     write_json(folder / "front.json", record)
     plot_front(rows, folder / "front.png")

@@ -14,20 +14,20 @@ TEMPLATE_POINTS = (60, 64, 68, 72, 51, 54, 55, 59, 76, 82, 16)
 TEMPLATE = np.array(
     [
         (-0.500, 0.000, 0.000),
-        (-0.198, 0.010, 0.160),
-        (0.198, 0.010, 0.160),
+        (-0.196, 0.016, 0.165),
+        (0.196, 0.016, 0.165),
         (0.500, 0.000, 0.000),
-        (0.000, 0.005, 0.301),
-        (0.000, 0.406, 0.450),
-        (-0.176, 0.451, 0.284),
-        (0.176, 0.451, 0.284),
-        (-0.332, 0.718, 0.113),
-        (0.332, 0.718, 0.113),
-        (0.000, 1.311, 0.146),
+        (0.000, 0.008, 0.296),
+        (0.000, 0.409, 0.450),
+        (-0.180, 0.454, 0.280),
+        (0.180, 0.454, 0.280),
+        (-0.327, 0.719, 0.109),
+        (0.327, 0.719, 0.109),
+        (0.000, 1.235, 0.005),
     ]
 )
 """Where they are on a frontal face (11, 3), in inter-ocular distances: right, down, towards the
-camera. The mean of 30 procedural faces (model/faces/shape.py)."""
+camera. The median of 600 procedural faces (model/faces/shape.py) with closed jaws."""
 
 DISTANCE = 12.0  #: assumed distance of the camera from the face over the side of the crop
 LIMIT = np.pi / 2  #: yaw and pitch of a plausible fit stay below

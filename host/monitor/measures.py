@@ -7,26 +7,48 @@ Times are those of the frames, in seconds, so that a recording gives the same re
 from __future__ import annotations
 
 import math
-from collections import deque
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
 
 from host.common.arrays import Points
 from host.face.crop import square_around_landmarks
-from host.face.landmarks import INNER_LIPS, LEFT_EYE, RIGHT_EYE
+from host.face.landmarks import INNER_LIPS
 from host.face.pose import head_pose
+from host.monitor.events import Happenings, Share
+from host.monitor.eyes import (
+    LEARN_DEG,
+    Eyes,
+    Opening,
+    aspect_ratio,
+    eye_ratios,
+    straightened,
+    visible_sides,
+)
+from host.monitor.mouth import Mouth
+from host.monitor.person import Person
+from host.monitor.profile import Profile
 from host.monitor.thresholds import Thresholds
+from host.monitor.usual import UsualPose
 
-FRONTAL_DEG = 15.0
-"""Only faces turned by less than this calibrate the eyes."""
+LONGEST_STEP_S = 0.5
+"""A frame counts for the time since the last one, but for no more than this."""
 
-POSE_S = 4.0
-"""Time constant with which the usual pose follows the present one."""
+PAUSE_S = 2.0
+"""After so long without a frame nothing that lasts goes on."""
 
-CALIBRATION_QUANTILE = 0.6
-"""Of the eye aspect ratios seen while calibrating; above the median because of blinks."""
+COMPARE_S = 1.0
+"""How long a face is looked at before it counts as the same person or as another one."""
+
+DOUBT_S = 6.0
+"""What is known of the eyes weighs no more than this after the face was gone."""
+
+BEFORE_S = 2.0
+"""Time constant of the opening before a closure."""
+
+REOPEN_S = 0.1
+"""Eyes that seem open for less than this stay closed: noise."""
+
+HANGING_DEG = 35.0
+"""Pitch to either side beyond which lids cannot be judged."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +59,11 @@ class Measures:
     ear_left: float | None = None
     """Eye aspect ratio of the eye on the picture's left: height over width."""
     ear_right: float | None = None
+    opening_left: float | None = None
+    """Opening of that eye: 0 closed, 1 this person's usual one; None where it cannot be judged."""
+    opening_right: float | None = None
     opening: float | None = None
-    """Both eyes' opening: 0 closed, 1 this person's normal one."""
+    """Both eyes' opening: their mean, or the wider one where they are far apart."""
     mar: float | None = None
     """Mouth aspect ratio of the inner lips: height over width."""
     yaw_deg: float | None = None
@@ -48,16 +73,23 @@ class Measures:
     roll_deg: float | None = None
     """Tilt clockwise."""
     calibrated: bool = False
+    """The eyes' usual opening is known, and is that of the present person."""
+    uncalibrated_s: float = 0.0
+    """How long there has been a face without calibration."""
+    eyes_hidden_s: float = 0.0
+    """How long there has been a face without an eye that could be judged."""
+    wrong_way_s: float = 0.0
+    """How long the head has been the wrong way up."""
+    no_picture_s: float = 0.0
+    """How long a live source has given no new picture."""
     closed_s: float = 0.0
     """How long the eyes have been closed."""
     away_s: float = 0.0
     """How long the driver has been looking away."""
     no_face_s: float = 0.0
     """How long there has been no face."""
-    no_picture_s: float = 0.0
-    """How long a live source has given no new picture."""
     perclos: float | None = None
-    """Share of the last minute's frames with closed eyes; None while too few."""
+    """Share of the last minute's time with closed eyes; None while too few."""
     blinks: int = 0
     """Counts since the beginning."""
     microsleeps: int = 0
@@ -71,91 +103,89 @@ class Measures:
     recent_nods: int = 0
 
 
-def aspect_ratio(outline: npt.ArrayLike) -> float:
-    """Height over width of an eye or of the inner lips.
-
-    The mean of the three vertical distances over the horizontal one (after Soukupova and Cech,
-    2016, who had six points).
-
-    Args:
-        outline: (8, 2), from one corner over the upper edge to the other corner and back.
-    """
-    p = np.asarray(outline, np.float64)
-    heights = np.hypot(*(p[1:4] - p[7:4:-1]).T)
-    return float(heights.mean() / max(float(np.hypot(*(p[4] - p[0]))), 1e-9))
-
-
-class Happenings:
-    """Counts events and remembers the times of the recent ones."""
+class Since:
+    """How long something has been true without a break."""
 
     def __init__(self) -> None:
-        self.count = 0
-        self._times: deque[float] = deque(maxlen=1000)
+        self._begin_s: float | None = None
 
-    def add(self, time_s: float) -> None:
-        """Count one more."""
-        self.count += 1
-        self._times.append(time_s)
+    def update(self, time_s: float, true: bool) -> None:
+        """It is true now, or it is not."""
+        if not true:
+            self._begin_s = None
+        elif self._begin_s is None:
+            self._begin_s = time_s
 
-    def recent(self, time_s: float, window_s: float) -> int:
-        """How many there were within the last ``window_s``."""
-        while self._times and self._times[0] < time_s - window_s:
-            self._times.popleft()
-        return len(self._times)
-
-
-class Share:
-    """Share of time that something was true within a sliding window."""
-
-    def __init__(self) -> None:
-        self._spans: deque[tuple[float, float, bool]] = deque()
-        self.total_s, self.true_s = 0.0, 0.0
-
-    def add(self, time_s: float, span_s: float, value: bool, window_s: float) -> None:
-        """Add ``span_s`` seconds that end now; what is older than the window falls out."""
-        self._spans.append((time_s, span_s, value))
-        self._count(span_s, value)
-        while self._spans and self._spans[0][0] <= time_s - window_s:
-            _, old, was = self._spans.popleft()
-            self._count(-old, was)
-
-    def _count(self, span_s: float, value: bool) -> None:
-        self.total_s += span_s
-        self.true_s += span_s if value else 0.0
+    def lasted_s(self, time_s: float) -> float:
+        """Seconds; 0 when it is not true."""
+        return 0.0 if self._begin_s is None else time_s - self._begin_s
 
 
 class Measurer:
     """Turns the landmarks of frame after frame into Measures."""
 
-    def __init__(self, thresholds: Thresholds) -> None:
+    def __init__(self, thresholds: Thresholds, profile: Profile | None = None) -> None:
+        """profile: what is known of the driver whose face is expected."""
         self.thresholds = thresholds
         """May be replaced at any time."""
-        self.blinks, self.microsleeps = Happenings(), Happenings()
-        self.yawns, self.nods = Happenings(), Happenings()
+        self.blinks, self.microsleeps, self.nods = Happenings(), Happenings(), Happenings()
+        self._mouth = Mouth()
         self._closed_share = Share()
+        self._eyes, self._person, self._usual = Eyes(), Person(), UsualPose()
+        self._uncalibrated, self._hidden, self._tilted = Since(), Since(), Since()
+        self._no_face, self._away, self._no_picture_s = Since(), Since(), 0.0
         self._last_s: float | None = None
-        self._seen_s: float | None = None
-        self._no_picture_s = 0.0
-        self._eyes = _Eyes()
+        self._last_face_s: float | None = None
+        self._compared = True
+        self._last_closure_s = math.inf
         self._forget()
+        if profile is not None:
+            self._use(profile)
 
     def recalibrate(self) -> None:
-        """Learn the present driver's eyes and pose anew."""
-        self._eyes = _Eyes()
+        """Learn the present person and pose anew; what was counted lately counts no more."""
+        for part in (self._eyes, self._person, self._usual, self._mouth):
+            part.renew()
+        for events in (self.blinks, self.microsleeps, self._mouth.yawns, self.nods):
+            events.forget()
+        self._closed_share = Share()
+        self._compared, self._last_closure_s = True, math.inf
         self._forget()
+
+    def profile(self) -> Profile | None:
+        """What is known of the driver; None before the calibration."""
+        pose, known = self._usual.known, self._person.known
+        if not (self._eyes.calibrated and pose is not None and known is not None):
+            return None
+        left, right = self._eyes.usual
+        return Profile(
+            eye_left=left, eye_right=right, yaw_deg=pose[0], pitch_deg=pose[1],
+            proportions=tuple(float(value) for value in known),
+        )  # fmt: skip
+
+    def _use(self, profile: Profile) -> None:
+        self._eyes.use((profile.eye_left, profile.eye_right), DOUBT_S)
+        self._usual.use(profile.yaw_deg, profile.pitch_deg, DOUBT_S)
+        self._person.use(profile.vector())
+        self._compared = False
 
     def _forget(self) -> None:
         """A face was lost: nothing that lasts goes on."""
         self._closed_since: float | None = None
-        self._slept = False
         self._open_since: float | None = None
-        self._yawned = False
+        self._before = self._lowest = 1.0
+        self._slept = False
         self._down_since: float | None = None
-        self._away_since: float | None = None
-        self._usual: Points | None = None
+        for lasting in (self._away, self._hidden, self._tilted, self._uncalibrated):
+            lasting.update(0.0, False)
+        self._mouth.renew()
 
     def update(
-        self, time_s: float, landmarks: Points | None, no_picture_s: float = 0.0
+        self,
+        time_s: float,
+        landmarks: Points | None,
+        no_picture_s: float = 0.0,
+        eyes_visible: tuple[float, float] | None = None,
     ) -> Measures:
         """Measure one frame.
 
@@ -163,69 +193,148 @@ class Measurer:
             time_s: time of the frame; must not fall.
             landmarks: (98, 2) in pixels of the picture, None without a face.
             no_picture_s: how long there has been no new picture, if this is none.
+            eyes_visible: how sure it is, 0 to 1, that the eye on the picture's left and the one on
+                its right are seen; None when nobody has looked.
         """
         step = 0.0 if self._last_s is None else max(0.0, time_s - self._last_s)
-        self._last_s, self._no_picture_s = time_s, no_picture_s
-        if landmarks is None:
-            return self._no_face(time_s)
-        self._seen_s = time_s
-        square = square_around_landmarks(landmarks)
-        yaw, pitch, roll = (
-            None if math.isnan(angle) else math.degrees(angle)
-            for angle in head_pose(square.to_crop(landmarks))
-        )
-        ears = aspect_ratio(landmarks[[*LEFT_EYE]]), aspect_ratio(landmarks[[*RIGHT_EYE]])
-        mar = aspect_ratio(landmarks[[*INNER_LIPS]])
-        frontal = yaw is not None and pitch is not None and max(abs(yaw), abs(pitch)) < FRONTAL_DEG
-        opening = self._eyes.opening(ears, step if frontal else 0.0, self.thresholds)
+        self._last_s = time_s
+        self._no_picture_s = no_picture_s
+        self._no_face.update(time_s, no_picture_s == 0 and landmarks is None)
+        if step > PAUSE_S or landmarks is None or no_picture_s > 0:
+            self._forget()
+        if landmarks is None or no_picture_s > 0:
+            return self._sum_up(time_s)
+        self._meet(time_s, step)
+        return self._face(time_s, min(step, LONGEST_STEP_S), landmarks, eyes_visible)
+
+    def _meet(self, time_s: float, step: float) -> None:
+        """A face is there: the last one, or one that must be compared first."""
+        last, self._last_face_s = self._last_face_s, time_s
+        gone = last is not None and time_s - last > self.thresholds.person_gap_s + step
+        if gone or step > PAUSE_S:
+            self._eyes.doubt(DOUBT_S)
+            self._person.doubt()
+            self._compared = self._person.known is None
+            self._last_closure_s = math.inf
+
+    def _face(
+        self,
+        time_s: float,
+        step: float,
+        landmarks: Points,
+        evidence: tuple[float, float] | None,
+    ) -> Measures:
+        limits = self.thresholds
+        yaw, pitch, roll = self._pose(landmarks)
+        ears, mar = eye_ratios(landmarks), aspect_ratio(landmarks[[*INNER_LIPS]])
+        tilted = roll is not None and abs(roll) > limits.wrong_way_deg
+        self._tilted.update(time_s, tilted)
+        visible = visible_sides(evidence, yaw, limits)
+        hanging = pitch is None or abs(pitch) > HANGING_DEG
+        if tilted or hanging:
+            visible = (False, False)
+        level = straightened(ears, yaw or 0.0, pitch or 0.0)
+        near = self._is_near(yaw, pitch)
+        if near and not tilted:
+            self._compare(landmarks, step)
+            self._eyes.learn(level, visible, step, limits)
+        opening = self._eyes.judge(level, visible, limits)
+        self._hidden.update(time_s, opening.judged is None and not hanging)
         self._watch_eyes(time_s, step, opening)
-        self._watch_mouth(time_s, mar)
+        self._mouth.update(time_s, mar, limits)
         self._watch_head(time_s, step, yaw, pitch)
+        calibrated = self._is_calibrated(time_s)
+        self._uncalibrated.update(time_s, not calibrated)
         return self._sum_up(
-            time_s, ear_left=ears[0], ear_right=ears[1], opening=opening, mar=mar,
+            time_s, ear_left=ears[0], ear_right=ears[1],
+            opening_left=opening.left, opening_right=opening.right, opening=opening.both, mar=mar,
             yaw_deg=yaw, pitch_deg=pitch, roll_deg=roll,
         )  # fmt: skip
 
-    def _no_face(self, time_s: float) -> Measures:
-        self._forget()
-        self._seen_s = time_s if self._seen_s is None else self._seen_s
-        return self._sum_up(time_s)
+    def _pose(self, landmarks: Points) -> tuple[float | None, float | None, float | None]:
+        """Yaw, pitch and roll in degrees; None where none fits."""
+        square = square_around_landmarks(landmarks)
+        yaw, pitch, roll = (math.degrees(angle) for angle in head_pose(square.to_crop(landmarks)))
+        if math.isnan(yaw + pitch + roll):
+            return None, None, None
+        return yaw, pitch * self.thresholds.pitch_gain, roll
 
-    def _watch_eyes(self, time_s: float, step: float, opening: float | None) -> None:
+    def _is_near(self, yaw: float | None, pitch: float | None) -> bool:
+        """Whether the head is near its usual pose; the first one is."""
+        if yaw is None or pitch is None:
+            return False
+        return math.dist(self._usual.known or (yaw, pitch), (yaw, pitch)) < LEARN_DEG
+
+    def _compare(self, landmarks: Points, step: float) -> None:
+        """Find out whether the driver is another person, and learn anew if so."""
+        limits, person = self.thresholds, self._person
+        person.see(landmarks, step)
+        distance = person.distance()
+        if person.compared_s >= COMPARE_S and distance is not None:
+            if distance > limits.person_change:
+                self.recalibrate()
+                return
+            self._compared = True
+        if self._compared:
+            person.learn(step)
+
+    def _is_calibrated(self, time_s: float) -> bool:
+        """Whether the eyes can be judged as this person's; eyes that never close cannot."""
+        if not self._eyes.calibrated or not self._compared:
+            self._last_closure_s = math.inf
+            return False
+        self._last_closure_s = min(self._last_closure_s, time_s)
+        return time_s - self._last_closure_s < self.thresholds.blind_s
+
+    def _watch_eyes(self, time_s: float, step: float, opening: Opening) -> None:
         """Count blinks when the eyes open again, microsleeps while they are closed."""
-        if opening is None:
+        if opening.judged is None:
+            self._open_since = self._closed_since = None
             return
         limits = self.thresholds
-        if self._closed_since is None and opening < limits.closed_below:
-            self._closed_since, self._slept = time_s, False
-        elif self._closed_since is not None and opening > limits.open_above:
-            if not self._slept:
-                self.blinks.add(time_s)
-            self._closed_since = None
+        self._track_closure(time_s, step, opening.judged)
         closed = self._closed_since is not None
-        self._closed_share.add(time_s, step, closed, limits.perclos_window_s)
-        if not self._slept and _since(self._closed_since, time_s) > limits.blink_max_s:
+        if closed:
+            self._last_closure_s = time_s
+        if opening.both is not None:
+            shut = closed and self._open_since is None
+            self._closed_share.add(time_s, step, shut, limits.perclos_window_s)
+        if closed and not self._slept and self._closed_for(time_s) > limits.blink_max_s:
             self._slept = True
             self.microsleeps.add(time_s)
 
-    def _watch_mouth(self, time_s: float, mar: float) -> None:
-        """Count a yawn once, when the mouth has been open for long enough."""
-        if mar < 0.8 * self.thresholds.yawn_mar:
-            self._open_since, self._yawned = None, False
-        elif self._open_since is None and mar > self.thresholds.yawn_mar:
-            self._open_since = time_s
-        if not self._yawned and _since(self._open_since, time_s) >= self.thresholds.yawn_s:
-            self._yawned = True
-            self.yawns.add(time_s)
+    def _track_closure(self, time_s: float, step: float, opening: float) -> None:
+        """Begin or end a closure; narrowed eyes need not open wide to count as open again."""
+        limits = self.thresholds
+        self._lowest = min(self._lowest, opening)
+        halfway = max(limits.closed_below, (self._before + self._lowest) / 2)
+        if opening > min(limits.open_above, halfway):
+            self._open_since = time_s if self._open_since is None else self._open_since
+            if self._closed_since is not None and time_s - self._open_since >= REOPEN_S:
+                if not self._slept:
+                    self.blinks.add(time_s)
+                self._closed_since = None
+        else:
+            self._open_since = None
+            if self._closed_since is None and opening < limits.closed_below:
+                self._closed_since, self._slept = time_s, False
+        if self._closed_since is None:
+            self._before += min(1.0, step / BEFORE_S) * (opening - self._before)
+            self._lowest = opening
+
+    def _closed_for(self, time_s: float) -> float:
+        """Seconds of the present closure, up to where the eyes seem to have opened."""
+        if self._closed_since is None:
+            return 0.0
+        return (time_s if self._open_since is None else self._open_since) - self._closed_since
 
     def _watch_head(
         self, time_s: float, step: float, yaw: float | None, pitch: float | None
     ) -> None:
-        """Count nods when the head is up again; follow the usual pose while it is near."""
+        """Count nods when the head is up again; follow the usual pose."""
         if yaw is None or pitch is None:
             return
-        limits, now = self.thresholds, np.array([yaw, pitch])
-        usual = self._usual = now if self._usual is None else self._usual
+        limits, usual = self.thresholds, self._usual.known or (yaw, pitch)
         turned, fallen = abs(yaw - usual[0]), pitch - usual[1]
         if self._down_since is None and limits.nod_deg < fallen:
             self._down_since = time_s
@@ -234,64 +343,32 @@ class Measurer:
                 self.nods.add(time_s)
             self._down_since = None
         away = turned > limits.away_yaw_deg or abs(fallen) > limits.away_pitch_deg
-        self._away_since = (self._away_since or time_s) if away else None
-        if max(turned, abs(fallen)) < limits.nod_deg / 2:
-            self._usual = usual + (now - usual) * min(1.0, step / POSE_S)
+        self._away.update(time_s, away)
+        self._usual.learn(yaw, pitch, step)
 
     def _sum_up(self, time_s: float, **present: float | None) -> Measures:
         window = self.thresholds.count_window_s
         share = self._closed_share
         judged = share.total_s >= self.thresholds.perclos_least_s
-        blinks = self.blinks.recent(time_s, window)
+        blinks, yawns = self.blinks.recent(time_s, window), self._mouth.yawns
         return Measures(
             time_s=time_s,
-            calibrated=self._eyes.calibrated,
-            closed_s=_since(self._closed_since, time_s),
-            away_s=_since(self._away_since, time_s),
-            no_face_s=time_s - (time_s if self._seen_s is None else self._seen_s),
+            calibrated=self._is_calibrated(time_s),
+            uncalibrated_s=self._uncalibrated.lasted_s(time_s),
+            eyes_hidden_s=self._hidden.lasted_s(time_s),
+            wrong_way_s=self._tilted.lasted_s(time_s),
             no_picture_s=self._no_picture_s,
+            closed_s=self._closed_for(time_s),
+            away_s=self._away.lasted_s(time_s),
+            no_face_s=self._no_face.lasted_s(time_s),
             perclos=share.true_s / share.total_s if judged else None,
             blinks=self.blinks.count,
             microsleeps=self.microsleeps.count,
-            yawns=self.yawns.count,
+            yawns=yawns.count,
             nods=self.nods.count,
             blink_rate=blinks * 60 / window,
             recent_microsleeps=self.microsleeps.recent(time_s, window),
-            recent_yawns=self.yawns.recent(time_s, window),
+            recent_yawns=yawns.recent(time_s, window),
             recent_nods=self.nods.recent(time_s, window),
             **present,
         )
-
-
-class _Eyes:
-    """The opening of the eyes relative to this person's normal one."""
-
-    def __init__(self) -> None:
-        self.calibrated = False
-        self._seen: list[tuple[float, float]] = []
-        self._time_s = 0.0
-        self._normal = np.zeros(2)
-
-    def opening(
-        self, ears: tuple[float, float], frontal_s: float, limits: Thresholds
-    ) -> float | None:
-        """Mean opening of both eyes; None while calibrating. frontal_s: time to calibrate with."""
-        if not self.calibrated:
-            self._calibrate(ears, frontal_s, limits.calibration_s)
-            return None
-        ratio = np.array(ears) / self._normal
-        return float(((ratio - limits.closed_ratio) / (1 - limits.closed_ratio)).mean())
-
-    def _calibrate(self, ears: tuple[float, float], frontal_s: float, needed_s: float) -> None:
-        if frontal_s <= 0:
-            return
-        self._seen.append(ears)
-        self._time_s += frontal_s
-        if self._time_s >= needed_s:
-            self._normal = np.maximum(np.quantile(self._seen, CALIBRATION_QUANTILE, axis=0), 1e-3)
-            self._seen.clear()
-            self.calibrated = True
-
-
-def _since(begin_s: float | None, time_s: float) -> float:
-    return 0.0 if begin_s is None else time_s - begin_s

@@ -26,8 +26,20 @@ from host.face.draw import Colour, draw_driver
 from host.monitor.capture import Frame, Source
 from host.monitor.measures import Measurer, Measures
 from host.monitor.notices import Notices
+from host.monitor.profile import Profile
 from host.monitor.queues import Closed, StageQueue
-from host.monitor.state import ASLEEP, AWAY, NO_FACE, NO_PICTURE, NORMAL, TIRED, StateMachine
+from host.monitor.state import (
+    ASLEEP,
+    AWAY,
+    EYES_HIDDEN,
+    NO_FACE,
+    NO_PICTURE,
+    NORMAL,
+    NOT_CALIBRATED,
+    TIRED,
+    WRONG_WAY,
+    StateMachine,
+)
 from host.monitor.thresholds import Thresholds
 from host.monitor.track import Track, Tracker, timed
 
@@ -45,7 +57,10 @@ RECENT = 500
 
 STATE_COLOURS: dict[str, Colour] = {
     NORMAL: (110, 170, 70),
+    NOT_CALIBRATED: (180, 110, 160),
     TIRED: (60, 180, 240),
+    EYES_HIDDEN: (150, 80, 120),
+    WRONG_WAY: (120, 100, 90),
     AWAY: (220, 140, 60),
     NO_FACE: (130, 130, 130),
     NO_PICTURE: (70, 70, 70),
@@ -170,6 +185,7 @@ class Pipeline:
         thresholds: Thresholds | None = None,
         seconds: float | None = None,
         notices: Notices | None = None,
+        profile: Profile | None = None,
     ) -> None:
         """Put the stages together; ``run`` starts them.
 
@@ -180,11 +196,12 @@ class Pipeline:
             thresholds: what decides; the defaults without.
             seconds: time of the source after which to end; None for all of it.
             notices: told at once of what fails and of pictures that stay away.
+            profile: what is known of the driver who is expected.
         """
         self._source, self._tracker, self._sinks = source, tracker, list(sinks)
         self._seconds = seconds
         limits = Thresholds() if thresholds is None else thresholds
-        self._measurer, self._machine = Measurer(limits), StateMachine(limits)
+        self._measurer, self._machine = Measurer(limits, profile), StateMachine(limits)
         self._recalibrate = threading.Event()
         self.timings = Timings()
         self.frames = self.faces = 0
@@ -209,6 +226,11 @@ class Pipeline:
     def recalibrate(self) -> None:
         """Learn the present driver anew from the next frame on."""
         self._recalibrate.set()
+
+    @property
+    def profile(self) -> Profile | None:
+        """What is known of the driver; None before the calibration."""
+        return self._measurer.profile()
 
     def queue_lengths(self) -> dict[str, int]:
         """Most items that each queue ever held."""
@@ -334,7 +356,9 @@ class Pipeline:
                     self._recalibrate.clear()
                     self._measurer.recalibrate()
                 with timed(times, "measures"):
-                    measures = self._measurer.update(frame.time_s, track.landmarks, frame.stale_s)
+                    measures = self._measurer.update(
+                        frame.time_s, track.landmarks, frame.stale_s, track.eyes_visible
+                    )
                     state = self._machine.update(measures)
                 self.frames += 1
                 self.faces += track.landmarks is not None

@@ -10,11 +10,14 @@ if TYPE_CHECKING:
     from host.monitor.thresholds import Thresholds
 
 NORMAL, TIRED, AWAY, NO_FACE, ASLEEP = "normal", "tired", "looking away", "no face", "asleep"
-NO_PICTURE = "no picture"
-STATES = (NORMAL, TIRED, AWAY, NO_FACE, NO_PICTURE, ASLEEP)
+NOT_CALIBRATED, EYES_HIDDEN = "not calibrated", "eyes not visible"
+NO_PICTURE, WRONG_WAY = "no picture", "wrong way up"
+STATES = (
+    NORMAL, NOT_CALIBRATED, TIRED, EYES_HIDDEN, WRONG_WAY, AWAY, NO_FACE, NO_PICTURE, ASLEEP,
+)  # fmt: skip
 """From the mildest to the most urgent; the most urgent one whose cause is there wins."""
 
-ALARMS = (AWAY, NO_FACE, NO_PICTURE, ASLEEP)
+ALARMS = (EYES_HIDDEN, WRONG_WAY, AWAY, NO_FACE, NO_PICTURE, ASLEEP)
 """States that sound the alarm unless the threshold ``alarm_states`` says otherwise."""
 
 
@@ -28,7 +31,10 @@ def causes(measures: Measures, limits: Thresholds) -> list[str]:
     )
     present = {
         NORMAL: True,
+        NOT_CALIBRATED: measures.uncalibrated_s >= limits.uncalibrated_s,
         TIRED: tired,
+        EYES_HIDDEN: measures.eyes_hidden_s >= limits.eyes_hidden_s,
+        WRONG_WAY: measures.wrong_way_s >= limits.wrong_way_s,
         AWAY: measures.away_s >= limits.away_s,
         NO_FACE: measures.no_face_s >= limits.no_face_s,
         NO_PICTURE: measures.no_picture_s >= limits.no_picture_s,

@@ -17,18 +17,59 @@ class Thresholds:
     """Numbers of the measures and of the state machine, all positive, and the states that sound."""
 
     calibration_s: float = 3.0
-    """Time of a frontal face after which the eyes' opening counts as this person's normal one."""
+    """Time of a face near its usual pose after which the eyes' usual opening is judged."""
 
-    closed_ratio: float = 0.7
+    closed_ratio: float = 0.65
     """Eye aspect ratio of a closed eye over that of the open one, as the network gives it. Measured
-    with model/zoo/pfld_1x_fp32.onnx: 0.7 on photographs (WFLW), 0.46 on the drawn driver. A network
-    that follows the lids better needs a lower value."""
+    with model/zoo/pfld_1x_fp32.onnx: 0.65 on photographs (300-W), 0.44 on the drawn driver. A
+    network that follows the lids better needs a lower value."""
+
+    uncalibrated_s: float = 5.0
+    """A face whose eyes have not been calibrated for so long is a state that warns."""
+
+    eye_least: float = 0.21
+    """Least usual aspect ratio of an open eye; below it the eye may as well be shut. This network
+    gives less to 1.5 % of open and to 75 % of closed eyes (300-W)."""
+
+    eye_most: float = 0.5
+    """Greatest usual aspect ratio of an eye; 98 % of WFLW's faces are below 0.47."""
+
+    eye_small: float = 0.265
+    """Usual aspect ratio that is assumed before calibration, so that an eye below 0.2 counts as
+    closed: 1.5 % of open eyes and 65 % of closed ones (300-W)."""
+
+    eye_visible: float = 0.5
+    """An eye that is seen with less confidence than this is not judged."""
+
+    eyes_hidden_s: float = 2.0
+    """Time without an eye that can be judged before it is a state."""
+
+    blind_s: float = 120.0
+    """Eyes that have not been seen to close for so long count as not calibrated any more: people
+    blink, so what sees no blink would see no sleep."""
+
+    pitch_gain: float = 1.28
+    """True pitch over what this network's points tell: slope 0.78 on 321 WFLW faces."""
+
+    person_change: float = 1.15
+    """Another person from this distance of the face's proportions on, in scatters of one person's
+    frames: 10 % of the same people and 80 % of others are beyond it (198 people)."""
+
+    person_gap_s: float = 1.0
+    """After a face was gone for this long its proportions are compared before it counts as the
+    same person."""
+
+    wrong_way_deg: float = 60.0
+    """A head tilted by more than this to either side is the wrong way up."""
+
+    wrong_way_s: float = 2.0
+    """Time the wrong way up before it is a state."""
 
     closed_below: float = 0.3
     """An eye opening below this counts as closed: 0 is closed, 1 the calibrated normal. PERCLOS P80
     (Wierwille et al., 1994) has 0.2; this network's noise asks for more."""
 
-    open_above: float = 0.5
+    open_above: float = 0.4
     """A closed eye counts as open again above this opening."""
 
     blink_max_s: float = 0.5
@@ -47,12 +88,12 @@ class Thresholds:
     perclos_tired: float = 0.15
     """Tired above this PERCLOS (Wierwille et al., 1994: drowsy above 0.15)."""
 
-    yawn_mar: float = 0.17
+    yawn_mar: float = 0.22
     """Mouth aspect ratio (inner lips) of a yawn. This network gives below 0.1 for a closed mouth
     and 0.25 to 0.5 for a wide open one; true points would give 0.6 and more."""
 
-    yawn_s: float = 1.0
-    """A mouth open for this long is a yawn; speech opens it for shorter times."""
+    yawn_s: float = 1.5
+    """A mouth open for this long is a yawn, twice as long for somebody who speaks or sings."""
 
     nod_deg: float = 10.0
     """A head that falls by this angle below its usual pitch and comes back has nodded."""

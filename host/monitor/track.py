@@ -150,6 +150,9 @@ class Track:
     """What the network saw."""
     new: bool = False
     """True for the first frame of a face."""
+    eyes_visible: tuple[float, float] | None = None
+    """How sure it is, 0 to 1, that the eye on the picture's left and the one on its right are seen;
+    None when nobody has looked."""
     times_ms: dict[str, float] = field(default_factory=dict)
     """Time by stage: detect (when it was asked or waited for), crop, landmarks, track."""
 

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Landmarks and stand-ins whose truth is known: faces in space, detector, backend, source, sink."""
 
+import math
+from functools import lru_cache
+
 import numpy as np
 
 from host.face.detect.faces import Box, Face
@@ -18,8 +21,9 @@ def ring(x, width, ratio):
     return np.stack([x + across, up, np.full(8, 0.08)], 1)
 
 
-def face(eyes=0.3, mouth=0.05, yaw=0.0, pitch=0.0, at=(320.0, 200.0)):
-    """Landmarks (98, 2) in pixels; eyes and mouth are aspect ratios, angles in degrees."""
+@lru_cache(maxsize=1024)
+def solid(eyes, mouth):
+    """Points (98, 3) of a face, in inter-ocular distances; eyes and mouth are aspect ratios."""
     points = np.zeros((98, 3))
     angle = np.linspace(0, np.pi, 33)
     points[:33] = np.stack([-0.75 * np.cos(angle), 1.3 * np.sin(angle), 0.1 * np.sin(angle)], 1)
@@ -31,10 +35,17 @@ def face(eyes=0.3, mouth=0.05, yaw=0.0, pitch=0.0, at=(320.0, 200.0)):
     points[[76, 82]] = TEMPLATE[8:10]
     points[[60, 64, 68, 72]] = TEMPLATE[:4]
     points[96:] = (0.0, 0.0, 0.1)
-    a, b = np.radians(yaw), np.radians(pitch)
-    around_x = np.array([[1, 0, 0], [0, np.cos(b), np.sin(b)], [0, -np.sin(b), np.cos(b)]])
-    around_y = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
-    return (points @ (around_y @ around_x).T)[:, :2] * UNIT + at
+    points.setflags(write=False)
+    return points
+
+
+def face(eyes=0.3, mouth=0.05, yaw=0.0, pitch=0.0, at=(320.0, 200.0)):
+    """Landmarks (98, 2) in pixels; eyes and mouth are aspect ratios, angles in degrees."""
+    sa, ca = math.sin(math.radians(yaw)), math.cos(math.radians(yaw))
+    sb, cb = math.sin(math.radians(pitch)), math.cos(math.radians(pitch))
+    around_x = np.array([[1, 0, 0], [0, cb, sb], [0, -sb, cb]])
+    around_y = np.array([[ca, 0, sa], [0, 1, 0], [-sa, 0, ca]])
+    return (solid(eyes, mouth) @ (around_y @ around_x).T)[:, :2] * UNIT + at
 
 
 class Finder:

@@ -236,6 +236,8 @@ def test_front_and_comparison_as_files(space, mapped, tmp_path):
     assert rates == sorted(set(rates))
     assert rates[0] >= 60
     assert record["no_folding_below_cycles"] <= record["points"][-1]["cycles"]
+    assert record["git"]
+    assert "ortools" in record["versions"]
     for row in rows:
         apply_table(mapped, json.loads((tmp_path / row["folding"]).read_text()), row["folding"])
     assert (tmp_path / "front.png").read_bytes().startswith(b"\x89PNG")

@@ -26,7 +26,7 @@ def test_a_file_changes_what_it_names(tmp_path):
         ({"asleep_s": "long"}, "threshold asleep_s='long'; give a number above 0"),
         ({"asleep_s": float("nan")}, "threshold asleep_s=nan; give a number above 0"),
         ({"closed_ratio": 1.0}, "closed_ratio=1; give a number between 0 and 1"),
-        ({"closed_below": 0.9}, "closed_below=0.9 is above open_above=0.5"),
+        ({"closed_below": 0.9}, "closed_below=0.9 is above open_above=0.4"),
         ({"asleep_s": 0.2}, "blink_max_s=0.5 is above asleep_s=0.2"),
     ],
 )
