@@ -69,7 +69,7 @@ test-slow: $(STAMP) ## the long simulations and trainings
 	$(RUN) -m pytest -m slow
 
 coverage: $(STAMP) ## lines that the tests reach, as a table
-	$(RUN) -m pytest --cov --cov-report=term:skip-covered -m 'not slow and not vivado and not board and not gpu'
+	$(RUN) -m pytest --cov --cov-report=term:skip-covered -m 'not slow'
 
 lint: $(STAMP) ## ruff and mypy
 	$(RUN) -m ruff check .
