@@ -74,15 +74,16 @@ ALLOWED = {
         "build_flows.design", "build_flows.flow", "build_flows.explore",
     ),
     "build_flows.report": (
-        "host.common", "host.face", "hw.ops", "hw.units", "build_flows.config", "build_flows.graph",
-        "build_flows.design", "build_flows.flow", "build_flows.explore", "build_flows.synthesise",
+        "host.common", "host.board", "host.face", "hw.ops", "hw.units", "build_flows.config",
+        "build_flows.graph", "build_flows.design", "build_flows.flow", "build_flows.explore",
+        "build_flows.synthesise",
     ),
     "build_flows.steps": (
-        "host.common", "hw.ops", "build_flows.graph", "build_flows.design", "build_flows.flow",
-        "build_flows.cpp", "build_flows.synthesise", "build_flows.report",
+        "host.common", "host.board", "hw.ops", "build_flows.graph", "build_flows.design",
+        "build_flows.flow", "build_flows.cpp", "build_flows.synthesise", "build_flows.report",
     ),
     "build_flows.build": (
-        "host.common", "host.backends", "build_flows.config", "build_flows.design",
+        "host.common", "host.board", "host.backends", "build_flows.config", "build_flows.design",
         "build_flows.flow", "build_flows.explore", "build_flows.board", "build_flows.cpp",
         "build_flows.synthesise", "build_flows.report", "build_flows.steps",
     ),
