@@ -28,6 +28,7 @@ from hw.ops.unit import ANY_STYLE, Sizes, Stream, Unit
 from hw.rtl_files import module_name
 
 RAM_STYLE = ("s", False, "auto", set(ANY_STYLE))  # of weights
+OUTPUT_BITS = 32  #: results leave the accelerator in words the host reads without unpacking
 EXACT_FLOAT32 = 1 << 24  # FINN's executor carries integers in float32
 
 

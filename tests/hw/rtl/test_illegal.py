@@ -13,6 +13,7 @@ SOURCES = in_order([finn_rtl("mvu_pkg"), *RTL_FOLDER.glob("*.sv")])
 MODULES = sorted(file.stem for file in SOURCES if not file.stem.endswith("_pkg"))
 LEGAL = {
     "add_multi": {"N": 3, "DEPTH": 1, "ARG_WIDTH": 4},
+    "kl_grid_peak": {"STEP_FILE": '"steps.hex"'},
     "kl_requant": {"PARAM_FILE": '"params.hex"'},
     "kl_weight_stream": {"FILE": '"words.hex"'},
 }
@@ -41,9 +42,10 @@ ILLEGAL = [
     ("kl_memory", {"STYLE": "2'd0"}, "STYLE=0, shift registers, has no addresses"),
     ("kl_memory", {"WRITABLE": 0}, "a ROM needs a FILE, and LUTs or block RAM"),
     ("kl_stream_register", {"WIDTH": 0}, "WIDTH=0 must be at least 1"),
-    ("kl_grid_peak", {"LANES": 3}, "LANES=3 does not divide LANDMARKS=98"),
-    ("kl_grid_peak", {"WIDTH": 8}, "WIDTH=8 does not hold the number of each of CELLS=196"),
-    ("kl_grid_peak", {"CELLS": 0}, "WIDTH=20 does not hold the number of each of CELLS=0"),
+    ("kl_grid_peak", {"PE": 3}, "PE=3 does not divide LANDMARKS=98"),
+    ("kl_grid_peak", {"ROWS": 0}, "ROWS=0, COLUMNS=14 and STEP_WIDTH=14 must be at least 1"),
+    ("kl_grid_peak", {"STEP_WIDTH": 18}, "OUT_WIDTH=21 does not hold a place of 13 steps"),
+    ("kl_grid_peak", {"STEP_FILE": '""'}, "STEP_FILE is empty"),
     ("kl_output_fifo", {"DEPTH": 33}, "DEPTH=33 is not in 2..32"),
     ("kl_requant", {"CHANNELS": 6, "PE": 4}, "PE=4 does not divide CHANNELS=6"),
     ("kl_requant", {"ACC_WIDTH": 28}, "ACC_WIDTH=28 with ACC_SIGNED=1 is not in 1..27 bits"),
