@@ -187,7 +187,7 @@ class Bench:
 
     async def stop(self) -> None:
         await self.write("CONTROL", 0)
-        await self.cycles(len(self.memories) + 4)
+        await self.cycles(HOP * len(self.memories) + 4)
         assert await self.status() == 0
 
     async def write_rate(self) -> None:
