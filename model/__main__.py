@@ -151,7 +151,7 @@ def equal(
     pause: float | None,
 ) -> None:
     """Train the four networks of the switches alike, and print their table."""
-    from model.training.compare import compare_networks
+    from model.compare import compare_networks
     from model.training.config import find_config
     from model.training.train import Source
 

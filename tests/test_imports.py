@@ -43,9 +43,12 @@ ALLOWED = {
     "model.evaluation": (
         "host.common", "host.face", "host.backends", "model.network", "model.data", "model.export",
     ),
+    "model.compare": (
+        "host.face", "model.network", "model.data", "model.training", "model.evaluation",
+    ),
     "model.__main__": (
         "host.common", "model.network", "model.faces", "model.data", "model.training",
-        "model.export", "model.evaluation",
+        "model.export", "model.evaluation", "model.compare",
     ),
     "build_flows.config": ("host.common",),
     "build_flows.graph": ("host.common", "hw.ops", "hw.units"),
