@@ -35,11 +35,14 @@ ALLOWED = {
     "model.training": ("host.common", "host.face", "model.network", "model.faces", "model.data"),
     "model.export": ("host.common", "hw.ops", "model.network"),
     "model.evaluation": (
-        "host.common", "host.face", "host.backends", "model.network", "model.data", "model.export",
+        "host.common", "host.face", "host.backends", "model.network", "model.faces", "model.data",
+        "model.export",
     ),
+    "model.options": (),
+    "model.host_commands": ("host.common", "host.face", "model.evaluation", "model.options"),
     "model.__main__": (
         "host.common", "model.network", "model.faces", "model.data", "model.training",
-        "model.export", "model.evaluation",
+        "model.export", "model.evaluation", "model.options", "model.host_commands",
     ),
     "build_flows": ("hw.finn",),
     "build_flows.config": ("host.common",),
