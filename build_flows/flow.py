@@ -2,17 +2,19 @@
 """Runs the steps of a build; saves and verifies the model after each; resumes what is unchanged.
 
 Every step owns a folder of the build. It is filled under another name and renamed when the step
-is complete, so a folder that exists can be trusted. A step is skipped when the sources of the flow,
-its configuration and everything it reads are what they were.
+is complete, so a folder that exists can be trusted. A step is skipped when the program that it
+runs, its configuration and everything it reads are what they were.
 """
 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
+import os
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,9 +22,10 @@ from typing import Any
 
 from qonnx.core.modelwrapper import ModelWrapper
 
-from build_flows.config import ROOT, BuildConfig, tool_versions
+from build_flows.config import BuildConfig
 from build_flows.design.verify import Golden, verify
-from host.common.errors import UserError
+from build_flows.sources import files_of, modules_of
+from host.common.provenance import provenance, versions
 
 DONE = "done.json"
 
@@ -68,28 +71,38 @@ class StepResult:
     resumed: bool
 
 
-def run_steps(
-    steps: list[Step],
-    cfg: BuildConfig,
-    out: Path,
-    until: str | None,
-    started: Callable[[str], None],
-    finished: Callable[[StepResult], None],
-) -> list[StepResult]:
-    """Run ``steps`` into ``out`` up to and including ``until``, reporting each.
+def _nobody(_: Any) -> None:
+    """Told, and says nothing."""
 
-    Raises UserError for an unknown ``until``; whatever a step raises leaves earlier folders as they
-    are and nothing of the failed one.
+
+@dataclass(frozen=True, kw_only=True)
+class Listener:
+    """Who is told how a build goes."""
+
+    started: Callable[[str], None] = _nobody
+    """Told what is being done."""
+    finished: Callable[[StepResult], None] = _nobody
+    waiting: Callable[[str], None] = _nobody
+    """Told who else owns the folder."""
+
+
+def run_steps(
+    steps: Sequence[Step], cfg: BuildConfig, out: Path, listener: Listener
+) -> list[StepResult]:
+    """Run ``steps`` into ``out``, which this process must own.
+
+    Whatever a step raises leaves earlier folders as they are and nothing of the failed one.
     """
-    names = [s.name for s in steps]
-    if until is not None and until not in names:
-        raise UserError(f"unknown step {until}; known are {', '.join(names)}")
-    golden = Golden.load(cfg)
-    results, previous = [], None
-    for step in steps[: names.index(until) + 1 if until else None]:
-        started(step.name)
-        result = _run_step(step, Job(cfg, golden, out, out / f".{step.name}.partial"), previous)
-        finished(result)
+    golden, results, previous = Golden.load(cfg), [], None
+    for step in steps:  # before any runs: the program is the one that was there at the start
+        _program(step.run)
+    for step in steps:
+        listener.started(step.name)
+        for leftover in out.glob(f".{step.name}.*.partial"):  # of a process that was killed
+            shutil.rmtree(leftover, ignore_errors=True)
+        folder = out / f".{step.name}.{os.getpid()}.partial"
+        result = _run_step(step, Job(cfg, golden, out, folder), previous)
+        listener.finished(result)
         results.append(result)
         previous = out / step.name
     return results
@@ -101,7 +114,6 @@ def _run_step(step: Step, job: Job, previous: Path | None) -> StepResult:
     done = _read_done(final)
     if done is not None and done["fingerprint"] == fingerprint:
         return StepResult(step.name, done["seconds"], resumed=True)
-    shutil.rmtree(job.folder, ignore_errors=True)
     job.folder.mkdir(parents=True)
     try:
         source = previous / "model.onnx" if previous else job.cfg.model
@@ -109,9 +121,9 @@ def _run_step(step: Step, job: Job, previous: Path | None) -> StepResult:
         if step.integer:
             verify(model, job.golden, step.name)
         model.save(str(job.folder / "model.onnx"))
-        seconds = time.monotonic() - begin
-        record = {"fingerprint": fingerprint, "seconds": round(seconds, 2)}
-        (job.folder / DONE).write_text(json.dumps(record))
+        seconds = round(time.monotonic() - begin, 2)
+        record = {"fingerprint": fingerprint, "seconds": seconds, "config": job.cfg.as_dict()}
+        (job.folder / DONE).write_text(json.dumps(record | provenance(), indent=1))
         shutil.rmtree(final, ignore_errors=True)
         job.folder.rename(final)
     except BaseException:
@@ -130,20 +142,19 @@ def _read_done(folder: Path) -> dict[str, Any] | None:
 
 def _fingerprint(step: Step, job: Job, previous: Path | None) -> str:
     digest = hashlib.sha256(step.name.encode())
-    settings = {"config": job.cfg.as_dict(), "versions": tool_versions()}
+    settings = {"config": job.cfg.as_dict(), "versions": versions()}
     digest.update(json.dumps(settings, sort_keys=True).encode())
     files = [job.cfg.golden, *step.reads(job)]
     files += _files_below(previous) if previous else [job.cfg.model]
-    digest.update(_sources() + hash_of(files))
+    digest.update(_program(step.run) + hash_of(files))
     return digest.hexdigest()
 
 
 @cache
-def _sources() -> bytes:
-    """Hash of the program; of what is running, should its files be edited meanwhile."""
-    folders = (ROOT / name for name in ("build_flows", "hw", "host"))
-    files = (path for folder in folders for path in folder.rglob("*"))
-    return hash_of(sorted(path for path in files if path.suffix in (".py", ".sv", ".cpp", ".hpp")))
+def _program(run: Callable[..., object]) -> bytes:
+    """Hash of the program behind a step: its own file, what it runs, and this runner."""
+    files = files_of(modules_of(run) | {__name__})
+    return hash_of([Path(inspect.getfile(run)), *files])
 
 
 def hash_of(files: Iterable[Path]) -> bytes:

@@ -14,7 +14,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from build_flows import synthesise
-from build_flows.config import BuildConfig, provenance
+from build_flows.config import BuildConfig
 from build_flows.design.activity import Flow, activities, draw, write_table
 from build_flows.design.simulate import SIMULATOR
 from build_flows.design.sizing import TABLE as FIFO_TABLE
@@ -27,6 +27,7 @@ from build_flows.graph.folding import has_weights
 from build_flows.graph.streamline import OUTPUT_AFFINE
 from host.common.arrays import IntArray
 from host.common.atomic import write_bytes, write_image
+from host.common.provenance import provenance
 from host.face.crop import PORTRAIT_SQUARE, crop_square
 from host.face.draw import draw_landmarks, side_by_side
 from host.face.image import astronaut

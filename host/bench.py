@@ -12,7 +12,6 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from host.backends import BACKENDS, MONITOR_MODEL, Backend, open_backend
 from host.common.arrays import Images
 from host.common.atomic import write_text
 from host.common.errors import FAILURES, UserError
+from host.common.provenance import provenance
 from host.drawn.script import FPS, NORMAL, draw_frame, head_at
 from host.face import metrics
 from host.face.crop import crop_face
@@ -45,8 +45,6 @@ WARM_UP_S = 1.0
 IDLE_S = 5.0  #: before and after a run, where power is measured
 BARE_CALLS = 200
 """Calls by which the backend is compared with a bare loop."""
-
-PACKAGES = ("numpy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu", "pynq", "torch")
 
 
 def make_clip() -> list[Images]:
@@ -199,12 +197,6 @@ def machine() -> dict[str, Any]:
     text = _read("/proc/cpuinfo")
     names = [line.split(":", 1)[1].strip() for line in text.splitlines() if "model name" in line]
     clocks = [float(line.split(":")[1]) for line in text.splitlines() if "cpu MHz" in line]
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
     return {
         "processor": names[0] if names else platform.processor() or platform.machine(),
         "cores": len(os.sched_getaffinity(0)),
@@ -214,7 +206,7 @@ def machine() -> dict[str, Any]:
         "load": os.getloadavg()[0],
         "system": platform.platform(),
         "python": platform.python_version(),
-        "versions": versions,
+        **provenance(),
     }
 
 
@@ -227,7 +219,7 @@ def _read(path: str) -> str:
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line; exits with 2 on options that do not exist."""
-    parser = argparse.ArgumentParser(prog="host/bench.py", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add = parser.add_argument
     add("--backend", default="auto", metavar="NAME", help=f"{', '.join(BACKENDS)} (default auto)")
     add("--model", type=Path, metavar="FILE", help="ONNX file for cpu and gpu")
@@ -321,5 +313,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-if __name__ == "__main__":
+def command() -> None:
+    """Run the command as the process that it is."""
     sys.exit(main())
+
+
+if __name__ == "__main__":
+    command()

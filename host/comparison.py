@@ -178,7 +178,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 on success, 1 after a failure told in one line on stderr."""
-    parser = argparse.ArgumentParser(prog="host/comparison.py", description="Compare platforms.")
+    parser = argparse.ArgumentParser(description="Compare platforms.")
     parser.add_argument("results", type=Path, nargs="*", help="JSON files of host/bench.py")
     parser.add_argument("--build", type=Path, action="append", default=[], metavar="FILE",
                         help="report.json of a simulated build")  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +22,6 @@ from host.backends import (
     DEFAULT_BUILD,
     DEFAULT_MODEL,
     MONITOR_MODEL,
-    ROOT,
     Backend,
     open_backend,
 )
@@ -31,6 +29,7 @@ from host.common.arrays import Image, Points
 from host.common.atomic import check_image_name, write_image, write_text
 from host.common.ending import ended_by_signals, flush_stdout, leave
 from host.common.errors import FAILURES
+from host.common.paths import WORK, relative
 from host.face.crop import Transform, crop_face
 from host.face.detect.choice import DEFAULT_DETECTOR, DETECTORS, open_detector
 from host.face.detect.faces import Box, find_first
@@ -48,7 +47,7 @@ STDOUT = Path("-")
 ENDED = {True: "nothing was written", False: "the files are complete up to here"}
 """What Ctrl-C leaves behind of a picture and of a recording."""
 
-DEFAULT_OUT = ROOT / "build" / "face.png"
+DEFAULT_OUT = WORK / "build" / "face.png"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +140,6 @@ def find_landmarks(
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line; exits with 2 on options that do not exist."""
     parser = argparse.ArgumentParser(
-        prog="host/run.py",
         description="Find a face and its 98 landmarks in a picture, or watch a driver.",
     )
     add = parser.add_argument
@@ -154,24 +152,24 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         help="JSON to FILE or stdout: one result, or a line for each frame; a picture is then "
         "drawn only with --out")  # fmt: skip
     add("--out", type=Path, metavar="FILE",
-        help=f"annotated picture (default {_short(DEFAULT_OUT)}) or video")  # fmt: skip
+        help=f"annotated picture (default {relative(DEFAULT_OUT)}) or video")  # fmt: skip
     add("--rotate", type=int, default=0, metavar="DEGREES",
         help="turn pictures clockwise: 0, 90, 180 or 270")  # fmt: skip
     add("--detector", default=DEFAULT_DETECTOR, metavar="NAME",
         help=f"{' or '.join(DETECTORS)} (default {DEFAULT_DETECTOR})")  # fmt: skip
     add("--equalise", action="store_true", help="histogram equalisation of the crop")
     add("--model", type=Path, metavar="FILE",
-        help=f"ONNX file for cpu and gpu (default {_short(DEFAULT_MODEL)} for a picture, "
-        f"{_short(MONITOR_MODEL)} to watch)")  # fmt: skip
-    add("--build", type=Path, metavar="DIR",
-        help=f"folder for sim, csim, fpga (default {_short(DEFAULT_BUILD)}, not fpga)")  # fmt: skip
+        help=f"ONNX file for cpu and gpu (default {relative(DEFAULT_MODEL)} for a picture, "
+        f"{relative(MONITOR_MODEL)} to watch)")  # fmt: skip
+    add(
+        "--build",
+        type=Path,
+        metavar="DIR",
+        help=f"folder for sim, csim, fpga (default {relative(DEFAULT_BUILD)}, not fpga)",
+    )
     add("--threads", type=int, default=0, metavar="N", help="of cpu (default: one a core)")
     add_options(parser)
     return parser.parse_args(arguments)
-
-
-def _short(path: Path) -> str:
-    return os.path.relpath(path, ROOT)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -238,5 +236,10 @@ def _fail(text: str) -> int:
     return 1
 
 
-if __name__ == "__main__":
+def command() -> None:
+    """Run the command as the process that it is."""
     leave(main())
+
+
+if __name__ == "__main__":
+    command()

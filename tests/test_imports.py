@@ -51,13 +51,16 @@ ALLOWED = {
         "host.common", "host.board", "hw.finn", "hw.registers", "hw.axi_lite", "hw.ops",
         "hw.generate", "build_flows.config", "build_flows.graph",
     ),
-    "build_flows.flow": ("host.common", "build_flows.config", "build_flows.design"),
+    "build_flows.sources": ("host.common",),
+    "build_flows.flow": (
+        "host.common", "build_flows.config", "build_flows.sources", "build_flows.design",
+    ),
     "build_flows.explore": (
         "host.common", "host.board", "hw.ops", "build_flows.graph", "build_flows.design",
     ),
     "build_flows.board": (
         "host.common", "host.board", "hw.finn", "hw.registers", "hw.axi_lite", "hw.generate",
-        "build_flows.config", "build_flows.design", "build_flows.flow",
+        "build_flows.design", "build_flows.flow",
     ),
     "build_flows.cpp": (
         "host.common", "hw.finn", "hw.twin", "build_flows.config", "build_flows.design",
@@ -75,10 +78,15 @@ ALLOWED = {
         "host.common", "hw.ops", "build_flows.graph", "build_flows.design", "build_flows.flow",
         "build_flows.cpp", "build_flows.synthesise", "build_flows.report",
     ),
-    "build_flows.__main__": (
+    "build_flows.build": (
         "host.common", "host.backends", "build_flows.config", "build_flows.design",
         "build_flows.flow", "build_flows.explore", "build_flows.board", "build_flows.cpp",
         "build_flows.synthesise", "build_flows.report", "build_flows.steps",
+    ),
+    "build_flows.__main__": (
+        "host.common", "build_flows.config", "build_flows.design", "build_flows.flow",
+        "build_flows.explore", "build_flows.board", "build_flows.report", "build_flows.steps",
+        "build_flows.build",
     ),
 }  # fmt: skip
 """The rooms of the house - sub-packages, and modules that stand alone - and what each may import.

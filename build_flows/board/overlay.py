@@ -136,7 +136,8 @@ def write_package(folder: Path, root: Path, archive: Path) -> None:
     with replacing(archive) as partial, tarfile.open(partial, "w:gz") as tar:
         tar.add(folder, f"{top}/overlays/{folder.name}")
         tar.add(root / "host" / REQUIREMENTS, f"{top}/{REQUIREMENTS}")
-        tar.add(root / "docs" / "board.md", f"{top}/board.md")
+        if (page := root / "docs" / "board.md").is_file():  # of a checkout
+            tar.add(page, f"{top}/board.md")
         tar.add(root / "host", f"{top}/host", filter=_without_caches)
 
 

@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from build_flows.design.simulate import MAINS, SIMULATOR, provide_program
+from build_flows.design.simulate import MAIN, SIMULATOR, provide_program
 from build_flows.design.stitch import AXI_LITE, Design, source_files
 from build_flows.design.stitch import TOP as CORE
 from host.board.registers import CONTROL_REGISTERS
@@ -24,7 +24,7 @@ from hw.generate import RTL_FOLDER, module_instance
 from hw.registers import PACKAGE
 
 TOP = "landmarks"
-MAIN = MAINS / "shell.cpp"
+SHELL = MAIN.with_name("shell.cpp")
 KERNELS = (PACKAGE, "fifo", "frame_gate", CONTROL_REGISTERS.module)
 """Of hw/rtl, a module after what it has."""
 MAX_FRAMES = 16  #: inside the accelerator at once
@@ -183,5 +183,5 @@ def provide_simulator(packaged: Path, ports: Design, out: Path, cache: Path) -> 
         "DESIGN_FOLDER": json.dumps(os.path.relpath(packaged, out)),
     }
     header = "".join(f"#define {name} {value}\n" for name, value in values.items())
-    provide_program(TOP, MAIN, source_files(packaged), header, out, cache)
+    provide_program(TOP, SHELL, source_files(packaged), header, out, cache)
     return out / SIMULATOR

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from build_flows.board import shell
 from build_flows.board.overlay import settings, write_overlay
-from build_flows.config import provenance
 from build_flows.design.simulate import SIMULATOR
+from host.common.provenance import provenance
 
 OVERLAY = "overlay"
 

@@ -21,10 +21,11 @@ from qonnx.custom_op.base import CustomOp
 from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.board.bitstream import Template
-from build_flows.config import BuildConfig, relative
+from build_flows.config import BuildConfig
 from build_flows.design.simulate import run_tool
 from build_flows.design.verify import Golden
 from host.common.errors import ToolError, UserError
+from host.common.paths import relative
 from hw.finn.environment import find_vitis_hls
 from hw.twin import Twin, headers, twin_of
 

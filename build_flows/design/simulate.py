@@ -29,8 +29,7 @@ from hw.finn.environment import prepare_verilator
 from hw.registers import HEADER
 
 SIMULATOR = "simulator"
-MAINS = Path(__file__).parent / "simulator"
-MAIN = MAINS / "main.cpp"
+MAIN = Path(__file__).parent / "simulator" / "main.cpp"
 PRELOAD = ("+preload",)  #: begin with the weights in their memories
 TRACE = ("--trace",)  #: Verilator's switch for waveforms; the simulation is then slower
 STALLED_FRAMES = 3

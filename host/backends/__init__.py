@@ -11,8 +11,8 @@ from pathlib import Path
 
 from host.backends.base import Backend
 from host.common.errors import UserError
+from host.common.paths import ROOT, WORK
 
-ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_MODEL = ROOT / "model" / "zoo" / "pfld_025x_exact.onnx"
 """What ``cpu`` runs unless told otherwise: equal to the integer reference to the bit."""
 
@@ -20,10 +20,10 @@ MONITOR_MODEL = ROOT / "model" / "zoo" / "pfld_1x_fp32.onnx"
 """What ``cpu`` runs on moving pictures unless told otherwise: the quarter-width network does not
 follow the eyelids."""
 
-DEFAULT_BUILD = ROOT / "build" / "demo"
+DEFAULT_BUILD = WORK / "build" / "demo"
 """The build that ``sim`` and ``csim`` run unless told otherwise."""
 
-DEFAULT_OVERLAY = ROOT / "overlays" / "kv260_1x"
+DEFAULT_OVERLAY = WORK / "overlays" / "kv260_1x"
 """The overlay that ``fpga`` loads unless told otherwise."""
 
 BACKENDS = ("auto", "gpu", "cpu", "sim", "csim", "fpga")
@@ -40,7 +40,6 @@ __all__ = [
     "DEFAULT_MODEL",
     "DEFAULT_OVERLAY",
     "MONITOR_MODEL",
-    "ROOT",
     "Backend",
     "open_backend",
 ]

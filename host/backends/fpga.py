@@ -33,6 +33,8 @@ from host.common.errors import DeviceError, UserError
 
 log = logging.getLogger(__name__)
 
+CLOCK_PART = 0.02  #: of timeout_s: how long the clock is measured
+CLOCK_TOLERANCE = 0.02
 RING = 4  #: frames that are prepared, inside or not yet fetched from their buffer
 TOTALS = ("CYCLES", "BUSY_CYCLES", "FULL_CYCLES", "EMPTY_CYCLES", "BLOCKED_CYCLES")
 COUNTERS = ("FRAMES_IN", "FRAMES_OUT", "FRAMES_DROPPED", "FRAME_CYCLES")
@@ -73,6 +75,7 @@ class FpgaBackend:
             self._next = 0
             self._forget()
             self._reset()
+            self.clk_mhz = self._measure_clock()
             if load:
                 self.load_weights()
             self._start()
@@ -94,7 +97,7 @@ class FpgaBackend:
         ``details`` then holds the counters. Raises DeviceError; the frames are then lost.
         """
         accumulators = self.run(images)
-        self.details = {"clk_mhz": self.overlay.clk_mhz, "counters": self.counters()}
+        self.details = {"clk_mhz": round(self.clk_mhz, 1), "counters": self.counters()}
         return landmarks_of(accumulators, self.overlay.scale, self.overlay.bias)
 
     def run(self, images: Images) -> Accumulators:
@@ -290,12 +293,44 @@ class FpgaBackend:
                     f"{expected:#010x}; bitstream and settings.json do not belong together"
                 )
 
+    def _measure_clock(self) -> float:
+        """MHz by the cycle counter against the device's time.
+
+        The counter is read somewhere between two readings of the time, so the clock is known to lie
+        between two values. DeviceError if none of those is the clock of the overlay.
+        """
+        begin, first, after_begin = self.device.time(), self._cycles(), self.device.time()
+        while self.device.time() - after_begin < CLOCK_PART * self.timeout_s:
+            self.device.pause()
+        before_end, last, end = self.device.time(), self._cycles(), self.device.time()
+        cycles = (last - first) % (1 << 32)
+        low, high = (1e-6 * cycles / span for span in (end - begin, before_end - after_begin))
+        expected = self.overlay.clk_mhz
+        if low > expected * (1 + CLOCK_TOLERANCE) or high < expected * (1 - CLOCK_TOLERANCE):
+            raise DeviceError(
+                f"the accelerator runs at {low:.1f} to {high:.1f} MHz, the overlay was made for "
+                f"{expected:g} MHz; restart the board, and see docs/board.md"
+            )
+        return (low + high) / 2
+
+    def _cycles(self) -> int:
+        return self._read("CYCLES")  # the low half
+
     def _reset(self) -> None:
-        """Reset everything but the registers and the contents of the memories."""
-        self._write("CONTROL", RESET)
+        """Reset everything but the registers and the contents of the memories.
+
+        Between the first reset of the accelerator and that of the DMA engine the engine sends on:
+        a part of a packet whose rest never comes. The second reset of the accelerator removes it.
+        The first one lets an engine end that waited for the accelerator.
+        """
+        self._soft_reset()
         self.device.reset_dma()
-        self._until("STATUS", RESETTING, 0, "the soft reset did not end")
+        self._soft_reset()
         self._write("ERRORS", (1 << len(self.overlay.errors)) - 1)
+
+    def _soft_reset(self) -> None:
+        self._write("CONTROL", RESET)
+        self._until("STATUS", RESETTING, 0, "the soft reset did not end")
 
     def _start(self) -> None:
         self._write("WEIGHT_CONTROL", WEIGHTS_RUN)
@@ -348,7 +383,7 @@ def open_board(folder: Path) -> FpgaBackend:
 
     require_pynq()
     overlay = read_overlay(folder)
-    return FpgaBackend(overlay, PynqDevice(overlay.bitstream, overlay.clk_mhz))
+    return FpgaBackend(overlay, PynqDevice(overlay.bitstream))
 
 
 def _lock(device: Device) -> socket.socket:

@@ -25,6 +25,7 @@ SETTINGS = "settings.json"
 WEIGHTS = "weights.bin"
 BITSTREAM = "landmarks.bit"
 HARDWARE = "landmarks.hwh"
+SOURCE_CLK_MHZ = 100.0  #: that the processors give to the fabric, for every overlay
 AGAIN = "make it again with: make bitstream CONFIG="
 
 
@@ -59,7 +60,7 @@ class Overlay:
     bias: F64Array
     """Landmark coordinate at accumulator 0, (outputs,)."""
     clk_mhz: float
-    """Clock that the implementation met."""
+    """Clock of the accelerator: the highest that the implementation met."""
     registers: dict[str, int]
     """Byte offsets."""
     errors: tuple[str, ...]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from host.board.device import Channel
+from host.board.overlay import SOURCE_CLK_MHZ
 from host.common.arrays import Bytes, U32Array
 from host.common.errors import DeviceError, UserError
 
@@ -17,7 +18,11 @@ ACCELERATOR = "landmarks_0"
 DMA = "axi_dma_0"
 """Names of the two in the block design."""
 DMA_RESET = 1 << 2  #: bit of the control register at 0 of the DMA engine; resets both channels
+DMA_CONTROL = {"send": 0x00, "receive": 0x30}
 DMA_STATUS = {"send": 0x04, "receive": 0x34}
+DMA_RUN = 1 << 0  #: bit of the control register of a channel
+DMA_HALTED = 1 << 0  #: bit of its status register
+CHANNELS = {"send": "sendchannel", "receive": "recvchannel"}  #: their names in pynq
 RESET_LIMIT_S = 0.1
 PAUSE_S = 20e-6
 CLOCK_TOLERANCE = 0.01
@@ -40,14 +45,14 @@ class PynqDevice:
 
     name = "kv260"
 
-    def __init__(self, bitstream: Path, clk_mhz: float) -> None:
-        """Describe the device: a bitstream and the clock to run it at, in MHz."""
+    def __init__(self, bitstream: Path) -> None:
+        """Describe the device by its bitstream."""
         self.where = f"KV260 with {bitstream}"
-        self._bitstream, self._clk_mhz = bitstream, clk_mhz
+        self._bitstream = bitstream
         self._buffers: list[Any] = []
 
     def open(self) -> None:
-        """Load the bitstream and set the clock.
+        """Load the bitstream and set the clock from which it makes its own.
 
         Raises:
             UserError: pynq is missing or finds no board.
@@ -56,7 +61,7 @@ class PynqDevice:
         pynq = require_pynq()
         try:
             overlay = pynq.Overlay(str(self._bitstream))
-        except (RuntimeError, OSError, ValueError) as error:
+        except (RuntimeError, OSError, ValueError, KeyError, AttributeError) as error:
             raise DeviceError(
                 f"pynq cannot load {self._bitstream}: {error}; run as root on the board, "
                 "see docs/board.md"
@@ -70,8 +75,8 @@ class PynqDevice:
         self._allocate = pynq.allocate
         self._registers = getattr(overlay, ACCELERATOR).mmio
         self._dma = getattr(overlay, DMA)
-        self._channels = {"send": self._dma.sendchannel, "receive": self._dma.recvchannel}
-        set_clock(pynq.Clocks, self._clk_mhz)
+        self._channels = {name: self._channel(at) for name, at in CHANNELS.items()}
+        set_clock(pynq.Clocks, SOURCE_CLK_MHZ)
 
     def read(self, offset: int) -> int:
         """Value of the 32-bit register at byte ``offset``."""
@@ -123,16 +128,13 @@ class PynqDevice:
 
     def reset_dma(self) -> None:
         """Reset the DMA engine and start both channels."""
-        mmio, end = self._dma.mmio, time.monotonic() + RESET_LIMIT_S
+        mmio = self._dma.mmio
         mmio.write(0, DMA_RESET)
-        while mmio.read(0) & DMA_RESET:
-            if time.monotonic() > end:
-                raise DeviceError(
-                    f"the DMA engine is not out of its reset after {RESET_LIMIT_S:g} s; "
-                    "restart the board"
-                )
-        for engine in self._channels.values():
-            engine.start()
+        self._until(0, DMA_RESET, "the DMA engine is not out of its reset")
+        for name, engine in self._channels.items():
+            mmio.write(DMA_CONTROL[name], DMA_RUN)
+            self._until(DMA_STATUS[name], DMA_HALTED, f"the channel {name} does not start")
+            engine.start()  # waits without limit for what has come already
 
     def time(self) -> float:
         """Seconds."""
@@ -147,6 +149,22 @@ class PynqDevice:
         while self._buffers:
             self._buffers.pop().freebuffer()
 
+    def _channel(self, attribute: str) -> Any:
+        try:
+            return getattr(self._dma, attribute)
+        except AttributeError as error:
+            raise DeviceError(
+                f"the {DMA} of {self._bitstream} has no {attribute}: its .hwh is of another "
+                "design; copy the overlay again"
+            ) from error
+
+    def _until(self, offset: int, bit: int, what: str) -> None:
+        """Wait until a bit of a register of the DMA engine is 0."""
+        end = time.monotonic() + RESET_LIMIT_S
+        while self._dma.mmio.read(offset) & bit:
+            if time.monotonic() > end:
+                raise DeviceError(f"{what} after {RESET_LIMIT_S:g} s; restart the board")
+
     def _begin(self, channel: Channel, buffer: Bytes) -> None:
         try:
             self._channels[channel].transfer(buffer)
@@ -155,14 +173,14 @@ class PynqDevice:
 
 
 def set_clock(clocks: Any, clk_mhz: float) -> None:
-    """Set the clock of the fabric and read it back; ``clocks`` is pynq's Clocks.
+    """Set the clock that the fabric gets and read it back; ``clocks`` is pynq's Clocks.
 
-    Raises DeviceError if it is more than one per cent off.
+    Raises DeviceError if it is more than one per cent off. The driver measures what comes of it.
     """
     clocks.fclk0_mhz = clk_mhz
     found = float(clocks.fclk0_mhz)
     if abs(found - clk_mhz) > CLOCK_TOLERANCE * clk_mhz:
         raise DeviceError(
-            f"the clock of the fabric is {found:g} MHz after it was set to {clk_mhz:g} MHz; build "
-            "the overlay for a clock that the board has"
+            f"the clock of the fabric is {found:g} MHz after it was set to {clk_mhz:g} MHz; "
+            "restart the board"
         )

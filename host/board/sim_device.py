@@ -2,7 +2,8 @@
 """The packaged accelerator in Verilator as a device; a stand-in for the board.
 
 Its program is built by ``python -m build_flows shell``; build_flows/design/simulator/shell.cpp
-has the commands. Time is simulated time: it passes in register accesses and in ``pause``.
+has the commands. Time is simulated time: it passes in register accesses, in ``pause``, and before
+whatever is called as long as ``delay`` says, for on a board time passes there too.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ class SimDevice:
         clk_mhz: float = 250.0,
         preload: bool = False,
         stall_seed: int | None = None,
+        delay: tuple[int, int] = (0, 0),
+        delay_seed: int = 0,
     ) -> None:
         """Describe the simulation.
 
@@ -41,6 +44,8 @@ class SimDevice:
             clk_mhz: clock that turns cycles into seconds.
             preload: the weight memories begin with the weights of the build.
             stall_seed: the DMA engine pauses at random.
+            delay: the least and the most cycles that pass before each call and each access.
+            delay_seed: of the delays.
         """
         self._command = [str(program)]
         if stall_seed is not None:
@@ -50,6 +55,7 @@ class SimDevice:
         self.name = f"sim_{os.getpid()}_{id(self)}"
         self.where = f"simulator {program}"
         self._clk_hz = clk_mhz * 1e6
+        self._delay, self._delay_seed = delay, delay_seed
         self._process: subprocess.Popen[bytes] | None = None
         self._target: Bytes | None = None
         self._size = 0
@@ -68,6 +74,12 @@ class SimDevice:
                 f"cannot start {self._command[0]}: {error.strerror or error}; "
                 "make it with: python -m build_flows shell --config demo"
             ) from error
+        if self._delay != (0, 0):
+            self.let_pass(*self._delay, self._delay_seed)
+
+    def let_pass(self, least: int, most: int, seed: int = 0) -> None:
+        """From now on ``least`` to ``most`` cycles pass before each call and each access."""
+        self._tell("p", least, most, struct.pack("<I", seed))
 
     def read(self, offset: int) -> int:
         """Value of the 32-bit register at byte ``offset``."""
@@ -88,6 +100,7 @@ class SimDevice:
 
     def buffer(self, size: int) -> Bytes:
         """Memory of ``size`` bytes."""
+        self._run(0)
         return np.zeros(size, np.uint8)
 
     def send(self, buffer: Bytes) -> None:
@@ -113,6 +126,7 @@ class SimDevice:
 
     def received(self) -> int:
         """Bytes of the last packet."""
+        self._run(0)
         return self._size
 
     def reset_dma(self) -> None:
@@ -126,13 +140,17 @@ class SimDevice:
         return self._answer(4) != bytes(4)
 
     def cycles(self) -> tuple[int, int]:
-        """Cycles since the start, and at the last word of the last packet received."""
+        """Cycles since the start, and at the last word of the last packet received.
+
+        For tests: no time passes in it, nor in ``interrupt``.
+        """
         self._tell("c")
         now, frame_end = struct.unpack("<QQ", self._answer(16))
         return now, frame_end
 
     def time(self) -> float:
         """Simulated seconds."""
+        self._run(0)
         return self.cycles()[0] / self._clk_hz
 
     def pause(self) -> None:

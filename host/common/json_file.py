@@ -18,6 +18,8 @@ def read_object(path: Path, content: str = "") -> dict[str, Any]:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
     except ValueError as error:
         raise UserError(f"{path} is no JSON: {error}") from error
+    except RecursionError as error:
+        raise UserError(f"{path} is nested too deeply; give a plain JSON object") from error
     if not isinstance(found, dict):
         raise UserError(f"{path} holds no JSON object{content and f' of {content}'}")
     return found

@@ -175,7 +175,7 @@ def open_sinks(
         if options.report is not None:
             sinks.append(SessionReport(options.report, facts))
         if options.dashboard is not None:
-            sinks.append(Dashboard(options.dashboard))
+            sinks.append(Dashboard(options.dashboard, facts, options.thresholds))
         if options.mqtt is not None:
             broker = parse_broker(options.mqtt, options.mqtt_password, options.mqtt_ca)
             sinks.append(MqttSink(broker, notices))

@@ -1,36 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A web page with the live picture, curves and adjustable thresholds; needs no screen."""
+"""A web page with state, live picture, curves and adjustable thresholds; needs no screen."""
 
 from __future__ import annotations
 
-import hmac
 import json
 import secrets
+import socket
 import threading
+import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import asdict
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import cv2
 
+from host.common.atomic import write_text
 from host.common.errors import UserError
-from host.monitor.pipeline import Observation, Pipeline
+from host.monitor.explain import MEANINGS, describe
+from host.monitor.pipeline import STATE_COLOURS, Observation, Pipeline
+from host.monitor.thresholds import Thresholds
+from host.monitor.web import LOOPBACK, Handler, split_address
 
-PAGE = Path(__file__).with_name("dashboard.html")
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HISTORY = 1500
 """Points of the curves that are kept."""
 
-BODY_LIMIT = 4096
-"""Longest request body in bytes."""
-
 PICTURE_WAIT_S = 1.0
 JPEG_QUALITY = 75
-BOUNDARY = "frame"
 CURVES = ("opening", "ear_left", "ear_right", "mar", "yaw_deg", "pitch_deg", "roll_deg")
+COUNTS = ("perclos", "blinks", "blink_rate", "microsleeps", "yawns", "nods", "calibrated")
+
+
+class _Server(ThreadingHTTPServer):
+    """Answers each request in a thread of its own; a request that breaks is no traceback."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """The visitor has gone, or sent what nobody understands: the others go on."""
 
 
 class Dashboard:
@@ -39,42 +47,49 @@ class Dashboard:
     lossy = True
     name = "dashboard"
 
-    def __init__(self, address: str) -> None:
+    def __init__(
+        self, address: str, facts: Mapping[str, object] | None = None, file: Path | None = None
+    ) -> None:
         """Listen; serving begins with the first request.
 
         Args:
             address: PORT on the loopback, or HOST:PORT; port 0 takes a free one. A host beyond
-                the loopback makes a token that every request must carry.
+                the loopback makes a token that every request must carry. [HOST]:PORT for IPv6.
+            facts: of the run, for the page.
+            file: where the page may save thresholds.
 
         Raises:
             UserError: the address is wrong or taken.
         """
-        host, _, port = address.rpartition(":")
-        host = host.strip("[]") or LOOPBACK[0]
-        if not port.isdigit() or int(port) > 65535:
-            raise UserError(f"the dashboard's address {address!r} is none; give PORT or HOST:PORT")
+        host, port = split_address(address)
         self.token = "" if host in LOOPBACK else secrets.token_urlsafe(16)
+        self._facts, self._file = dict(facts or {}), file
         self._lock = threading.Condition()
         self._picture, self._number = b"", 0
         self._points: deque[dict[str, object]] = deque(maxlen=HISTORY)
         self._last: Observation | None = None
+        self._seen_s = time.monotonic()
         self._watchers = 0
         self.closed = False
         self._pipeline: Pipeline | None = None
-        try:
-            handler = type("Handler", (_Handler,), {"dashboard": self})
-            self._server = ThreadingHTTPServer((host, int(port)), handler)
-        except OSError as error:
-            raise UserError(
-                f"the dashboard cannot listen at {address}: {error.strerror or error}; "
-                "give another port"
-            ) from error
-        self._server.daemon_threads = True
-        shown = "127.0.0.1" if host in LOOPBACK else host
+        self._server = self._listen(address, host, port)
+        shown = "127.0.0.1" if host == "localhost" else f"[{host}]" if ":" in host else host
         suffix = f"?token={self.token}" if self.token else ""
         self.url = f"http://{shown}:{self._server.server_address[1]}/{suffix}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True)
         self._thread.start()
+
+    def _listen(self, address: str, host: str, port: int) -> _Server:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        server: type[_Server] = type("Server", (_Server,), {"address_family": family})
+        handler = type("DashboardHandler", (Handler,), {"dashboard": self})
+        try:
+            return server((host, port), handler)
+        except (OSError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UserError(
+                f"the dashboard cannot listen at {address}: {reason}; give another port or host"
+            ) from error
 
     def attach(self, pipeline: Pipeline) -> None:
         """Show this pipeline's speed and let the page change its thresholds."""
@@ -89,7 +104,7 @@ class Dashboard:
                 {"n": self._number, "t": seen.measures.time_s, "state": seen.state, **point}
             )
             watched = self._watchers > 0
-            self._last = seen
+            self._last, self._seen_s = seen, time.monotonic()
         if watched:
             _, data = cv2.imencode(".jpg", seen.picture, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
             with self._lock:
@@ -118,110 +133,55 @@ class Dashboard:
         with self._lock:
             self._watchers += change
 
+    def about(self) -> dict[str, object]:
+        """What does not change: states and thresholds with their meaning, the run."""
+        return {
+            "states": [
+                {"name": name, "colour": f"rgb({red},{green},{blue})", "meaning": MEANINGS[name]}
+                for name, (blue, green, red) in STATE_COLOURS.items()
+            ],
+            "thresholds": [asdict(one) for one in describe()],
+            "defaults": asdict(Thresholds()),
+            "run": self._facts,
+            "file": None if self._file is None else str(self._file),
+        }
+
     def state(self, since: int) -> dict[str, object]:
-        """What the page polls: points newer than ``since``, counts, speed, thresholds."""
+        """What the page polls: state, points newer than ``since``, counts, speed, thresholds."""
         with self._lock:
             points = [point for point in self._points if int(str(point["n"])) > since]
-            last = self._last.measures if self._last else None
+            last, age_s = self._last, time.monotonic() - self._seen_s
         pipeline = self._pipeline
-        counts = ("perclos", "blinks", "blink_rate", "microsleeps", "yawns", "nods", "calibrated")
         return {
+            "state": last.state if last else None,
+            "alarm": last.alarm if last else False,
+            "fault": last.frame.fault if last else "",
+            "age_s": age_s,
             "points": points,
-            "counts": {name: getattr(last, name) for name in counts} if last else {},
+            "counts": {name: getattr(last.measures, name) for name in COUNTS} if last else {},
             "fps": pipeline.timings.fps() if pipeline else 0.0,
             "stages_ms": pipeline.timings.medians_ms() if pipeline else {},
             "thresholds": asdict(pipeline.thresholds) if pipeline else {},
+            "notices": pipeline.notices.lines[-5:] if pipeline else [],
         }
+
+    def _running(self) -> Pipeline:
+        if self._pipeline is None:
+            raise UserError("nothing is being watched yet; try again")
+        return self._pipeline
 
     def change(self, values: dict[str, object]) -> None:
         """Set thresholds. UserError if a name or value is not possible."""
-        if self._pipeline is None:
-            raise UserError("nothing is being watched yet; try again")
-        self._pipeline.thresholds = self._pipeline.thresholds.changed(**values)
+        pipeline = self._running()
+        pipeline.thresholds = pipeline.thresholds.changed(**values)
 
+    def recalibrate(self) -> None:
+        """Learn the driver's eyes and pose anew."""
+        self._running().recalibrate()
 
-class _Handler(BaseHTTPRequestHandler):
-    """Answers requests for a dashboard."""
-
-    dashboard: Dashboard
-    timeout = 10
-
-    def do_GET(self) -> None:
-        """The page, the state, or the stream of pictures."""
-        url = urlsplit(self.path)
-        if not self._allowed(url.query):
-            return
-        if url.path == "/":
-            self._send(PAGE.read_bytes(), "text/html; charset=utf-8")
-        elif url.path == "/state":
-            since = parse_qs(url.query).get("since", ["0"])[0]
-            state = self.dashboard.state(int(since) if since.isdigit() else 0)
-            self._send(json.dumps(state).encode(), "application/json")
-        elif url.path == "/stream":
-            self._stream()
-        else:
-            self._send(b"no such page\n", "text/plain", HTTPStatus.NOT_FOUND)
-
-    def do_POST(self) -> None:
-        """Change thresholds: a JSON object of names and values."""
-        url = urlsplit(self.path)
-        if not self._allowed(url.query):
-            return
-        length = self.headers.get("Content-Length", "")
-        json_sent = self.headers.get_content_type() == "application/json"
-        fits = length.isdigit() and int(length) <= BODY_LIMIT
-        if url.path != "/thresholds" or not json_sent or not fits:
-            self._send(b"not understood\n", "text/plain", HTTPStatus.BAD_REQUEST)
-            return
-        try:
-            values = json.loads(self.rfile.read(int(length)))
-            if not isinstance(values, dict):
-                raise UserError("no JSON object of thresholds")
-            self.dashboard.change(values)
-        except (UserError, ValueError) as error:
-            self._send(f"{error}\n".encode(), "text/plain", HTTPStatus.BAD_REQUEST)
-            return
-        self._send(b"{}", "application/json")
-
-    def _allowed(self, query: str) -> bool:
-        """Check the token, and that the browser was not led here by another site."""
-        given = parse_qs(query).get("token", [""])[0]
-        host = urlsplit(f"//{self.headers.get('Host', '')}").hostname
-        local = bool(self.dashboard.token) or host in LOOPBACK
-        if local and hmac.compare_digest(given.encode(), self.dashboard.token.encode()):
-            return True
-        self._send(b"the token is missing or wrong\n", "text/plain", HTTPStatus.FORBIDDEN)
-        return False
-
-    def _send(self, body: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "no-store")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def _stream(self) -> None:
-        """JPEG after JPEG until the watcher goes."""
-        self.send_response(HTTPStatus.OK)
-        kind = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
-        self.send_header("Content-Type", kind)
-        self.send_header("Cache-Control", "no-store")
-        self.end_headers()
-        self.dashboard.watch(1)
-        last = b""
-        try:
-            while not self.dashboard.closed:
-                picture = self.dashboard.next_picture(last)
-                if picture:
-                    last = picture
-                    head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\n"
-                    head += f"Content-Length: {len(picture)}\r\n\r\n"
-                    self.wfile.write(head.encode() + picture + b"\r\n")
-        except OSError:
-            return  # the watcher has gone
-        finally:
-            self.dashboard.watch(-1)
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        """Requests are not logged."""
+    def save(self) -> None:
+        """Write the thresholds of now into the file that was named at the start."""
+        if self._file is None:
+            raise UserError("no file to save to; start with --thresholds FILE, or download them")
+        limits = asdict(self._running().thresholds)
+        write_text(self._file, json.dumps(limits, indent=2) + "\n")

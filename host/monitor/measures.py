@@ -139,6 +139,11 @@ class Measurer:
         self._eyes = _Eyes()
         self._forget()
 
+    def recalibrate(self) -> None:
+        """Learn the present driver's eyes and pose anew."""
+        self._eyes = _Eyes()
+        self._forget()
+
     def _forget(self) -> None:
         """A face was lost: nothing that lasts goes on."""
         self._closed_since: float | None = None

@@ -185,6 +185,7 @@ class Pipeline:
         self._seconds = seconds
         limits = Thresholds() if thresholds is None else thresholds
         self._measurer, self._machine = Measurer(limits), StateMachine(limits)
+        self._recalibrate = threading.Event()
         self.timings = Timings()
         self.frames = self.faces = 0
         self._frames: StageQueue[Frame] = StageQueue(QUEUE, drop=source.live)
@@ -204,6 +205,10 @@ class Pipeline:
     @thresholds.setter
     def thresholds(self, limits: Thresholds) -> None:
         self._measurer.thresholds = self._machine.thresholds = limits
+
+    def recalibrate(self) -> None:
+        """Learn the present driver anew from the next frame on."""
+        self._recalibrate.set()
 
     def queue_lengths(self) -> dict[str, int]:
         """Most items that each queue ever held."""
@@ -325,6 +330,9 @@ class Pipeline:
             while True:
                 frame, track = self._tracks.get()
                 times = dict(track.times_ms)
+                if self._recalibrate.is_set():
+                    self._recalibrate.clear()
+                    self._measurer.recalibrate()
                 with timed(times, "measures"):
                     measures = self._measurer.update(frame.time_s, track.landmarks, frame.stale_s)
                     state = self._machine.update(measures)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -101,7 +101,7 @@ class Thresholds:
             if field.name == "alarm_states":
                 continue
             number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not (number and math.isfinite(value) and value > 0):
+            if not (number and 0 < value <= sys.float_info.max):
                 raise UserError(f"threshold {field.name}={value!r}; give a number above 0")
         if not self.closed_ratio < 1:
             raise UserError(f"closed_ratio={self.closed_ratio:g}; give a number between 0 and 1")
@@ -127,7 +127,7 @@ class Thresholds:
             )
         object.__setattr__(self, "alarm_states", tuple(given))
 
-    def changed(self, **values: object) -> Thresholds:
+    def changed(self, /, **values: object) -> Thresholds:
         """Return a copy with some other values.
 
         Raises:

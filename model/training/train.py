@@ -7,8 +7,6 @@ import copy
 import json
 import math
 import os
-import platform
-import subprocess
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -23,6 +21,7 @@ from torch import Tensor, nn
 
 from host.common.atomic import write_text
 from host.common.errors import UserError
+from host.common.provenance import provenance
 from host.face.landmarks import COUNT
 from host.face.metrics import Metrics, measure_known
 from model.data.augment import Batch, view
@@ -225,18 +224,8 @@ def measure_crops(network: PFLD, crops: Crops) -> Metrics:
 
 
 def describe(config: TrainConfig) -> dict[str, object]:
-    """The configuration with the versions that made the result."""
-    found = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True
-    )
-    return {
-        **asdict(config),
-        "git": found.stdout.strip() or "unknown",
-        "generator": generator_id(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-    }
+    """The configuration with what made the result."""
+    return {**asdict(config), "generator": generator_id(), **provenance()}
 
 
 def run_training(

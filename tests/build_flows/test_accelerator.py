@@ -7,12 +7,10 @@ import numpy as np
 import pytest
 from qonnx.core.modelwrapper import ModelWrapper
 
-from build_flows.config import ROOT, load_config
+from build_flows.build import Build
+from build_flows.config import load_config
 from build_flows.design.simulate import PRELOAD, Simulator
 from build_flows.design.verify import compare
-from build_flows.flow import run_steps
-from build_flows.report import publish
-from build_flows.steps import STEPS
 from model.export.integer import integer_network
 from model.faces.render import make_faces
 
@@ -25,10 +23,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def build():
     """Folder of the finished build; one that is there is kept."""
-    out = ROOT / "build" / CONFIG
-    run_steps(STEPS, load_config(CONFIG), out, None, lambda _: None, lambda _: None)
-    publish(out / STEPS[-1].name, out)
-    return out
+    return Build(load_config(CONFIG)).until().out
 
 
 def test_a_thousand_frames_a_second_within_the_budget(build):

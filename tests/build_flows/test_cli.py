@@ -14,9 +14,10 @@ import pytest
 from click.testing import CliRunner
 
 from build_flows import __main__ as command_line
-from build_flows.config import ROOT
+from build_flows.build import Build
 from build_flows.design.simulate import run_tool
 from host.common.errors import ToolError, UserError, VerifyError
+from host.common.paths import ROOT
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_a_failure_is_one_line(monkeypatch, tmp_path, failure, line):
     def fails(*_):
         raise failure
 
-    monkeypatch.setattr(command_line, "run_steps", fails)
+    monkeypatch.setattr(Build, "until", fails)
     arguments = ["build", "--config", "demo", "--out", str(tmp_path)]
     result = CliRunner().invoke(command_line.cli, arguments)
     assert result.exit_code == 1

@@ -13,11 +13,10 @@ from click.testing import CliRunner
 from qonnx.core.modelwrapper import ModelWrapper
 
 from build_flows.__main__ import cli
+from build_flows.build import Build
 from build_flows.config import load_config
 from build_flows.design.simulate import Simulator
 from build_flows.design.verify import Golden, compare
-from build_flows.flow import run_steps
-from build_flows.steps import STEPS
 from host.backends import csim, open_backend
 from host.common.errors import ToolError, VerifyError
 from model.faces.render import make_faces
@@ -129,7 +128,7 @@ def test_one_wrong_weight_stops_the_simulation_step(demo_build, tmp_path):
     words[0] = f"{int(words[0], 16) ^ 0x10:0{len(words[0])}x}"
     memory.write_text("\n".join(words))
     with pytest.raises(VerifyError, match=r"accumulators\[0, 0\] is .* after simulation"):
-        run_steps(STEPS, load_config("demo"), out, "simulate", lambda _: None, lambda _: None)
+        Build(load_config("demo"), out).until("simulate")
     assert not (out / "simulate").exists()
 
 

@@ -2,45 +2,22 @@
 """The step runner: order, resuming, failures that leave nothing half-done."""
 
 import errno
-import hashlib
+import json
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
-from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.util.basic import qonnx_make_model
 
+from build_flows import flow
+from build_flows.build import Build
 from build_flows.config import BuildConfig, load_config
 from build_flows.design.verify import Golden, compare
-from build_flows.flow import Step, run_steps
+from build_flows.flow import Step
 from host.common.errors import UserError, VerifyError
-
-
-@pytest.fixture
-def cfg(tmp_path):
-    """A config with a model that negates its input, and the golden file of it."""
-    shape = [1, 2, 2, 1]
-    tensors = [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n in "xy"]
-    graph = helper.make_graph(
-        [helper.make_node("Neg", ["x"], ["y"])], "g", tensors[:1], tensors[1:]
-    )
-    path = tmp_path / "net.onnx"
-    ModelWrapper(qonnx_make_model(graph)).save(str(path))
-    images = np.arange(8, dtype=np.uint8).reshape(2, 2, 2)
-    golden = {"images": images, "accumulators": -images.reshape(2, 4).astype(np.int32)}
-    write_golden(path, **golden)
-    folding = tmp_path / "folding.json"
-    folding.write_text("{}")
-    return BuildConfig(name="t", model=path, folding=folding)
-
-
-def write_golden(model, **arrays):
-    sha = hashlib.sha256(model.read_bytes()).hexdigest()
-    np.savez(model.with_name(f"{model.stem}_golden.npz"), **({"model_sha256": sha} | arrays))
+from tests.build_flows.conftest import write_golden
 
 
 def run(steps, cfg, out, until=None):
-    return run_steps(steps, cfg, out, until, lambda _: None, lambda _: None)
+    return Build(cfg, out, steps=steps).until(until).results
 
 
 def same(model, job):
@@ -62,6 +39,28 @@ def test_a_changed_file_reruns_what_reads_it(cfg, tmp_path):
     run(steps, cfg, out)
     (out / "one" / "note.txt").write_text("changed by hand")
     assert [r.resumed for r in run(steps, cfg, out)] == [True, False]
+
+
+def test_a_changed_program_reruns_the_step(cfg, tmp_path, monkeypatch):
+    kernel = tmp_path / "kernel.sv"
+    kernel.write_text("module kernel; endmodule")
+    monkeypatch.setattr(flow, "files_of", lambda modules: [kernel])
+    kept = []
+    for text in ("module kernel; endmodule", "module kernel; wire w; endmodule"):
+        kernel.write_text(text)
+        flow._program.cache_clear()  # as in another process
+        kept += [
+            result.resumed for _ in range(2) for result in run([Step("one", same)], cfg, tmp_path)
+        ]
+    assert kept == [False, True, False, True]
+
+
+def test_a_finished_step_says_what_made_it(cfg, tmp_path):
+    run([Step("one", same)], cfg, tmp_path / "out")
+    done = json.loads((tmp_path / "out" / "one" / "done.json").read_text())
+    assert done["config"] == cfg.as_dict()
+    assert len(done["git"]) >= 7
+    assert done["versions"]["numpy"] == np.__version__
 
 
 def test_until_stops_and_is_checked(cfg, tmp_path):

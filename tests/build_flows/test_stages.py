@@ -9,15 +9,13 @@ from onnx import helper
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
+from build_flows.build import Build
 from build_flows.design.verify import verify
-from build_flows.flow import run_steps
 from build_flows.graph.folding import apply_table, read_table
 from build_flows.graph.mapping import map_to_kernels, signed_bits, sum_of_products
 from build_flows.graph.streamline import streamline
-from build_flows.steps import STEPS
 from host.common.errors import UserError, VerifyError
-from tests.build_flows.conftest import config_of, export_random
-from tests.build_flows.test_flow import write_golden
+from tests.build_flows.conftest import config_of, export_random, write_golden
 
 PART = "xck26-sfvc784-2LV-c"
 
@@ -123,7 +121,7 @@ def test_a_model_that_is_not_qonnx(small, tmp_path):
     model.save(str(path))
     write_golden(path, images=np.zeros((2, 32, 32)), accumulators=np.zeros((2, 10)))
     with pytest.raises(UserError, match="has no Quant node; export it with"):
-        run_steps(STEPS, config_of(path, tmp_path), tmp_path / "o", None, lambda _: 0, lambda _: 0)
+        Build(config_of(path, tmp_path), tmp_path / "o").until()
 
 
 def test_bits_of_accumulators():
@@ -143,7 +141,5 @@ def test_bits_of_accumulators():
 def test_full_width_is_exact_and_streamlines_in_time(tmp_path):
     """The network of the KV260 design through streamlining and mapping, all checks exact."""
     model = export_random(tmp_path, "full", width=1.0)
-    results = run_steps(
-        STEPS, config_of(model, tmp_path), tmp_path / "o", "map", lambda _: None, lambda _: None
-    )
-    assert next(r.seconds for r in results if r.name == "streamline") <= 90
+    build = Build(config_of(model, tmp_path), tmp_path / "o").until("map")
+    assert next(r.seconds for r in build.results if r.name == "streamline") <= 90

@@ -6,7 +6,8 @@
 set here [file dirname [file normalize [info script]]]
 set part @{part}
 set config @{config}
-set clk_mhz @{clk_mhz}
+set clocks {@{clocks}}
+set file_order {@{sources}}
 
 # Ends the run with one line that the flow repeats.
 proc fail {text} {
@@ -22,11 +23,13 @@ proc check_version {} {
 }
 
 # Copies of the sources that name their memory files by absolute paths: synthesis of an IP does not
-# run in the folder of its sources.
+# run in the folder of its sources. In the order in which tools need them, packages first.
 proc located_sources {from to} {
+  global file_order
   file mkdir $to
   set files {}
-  foreach path [lsort [glob -directory $from *.sv *.v]] {
+  foreach name $file_order {
+    set path [file join $from $name]
     set in [open $path]
     set text [read $in]
     close $in
@@ -56,14 +59,55 @@ proc finish {run jobs} {
     reset_run $run
   }
   launch_runs $run -jobs $jobs
-  wait_on_run $run
+  # It may end with an error of its own, for a failed run or one that this run needs.
+  if {[catch {wait_on_run $run} message]} {
+    puts "$run: $message"
+  }
   if {[get_property PROGRESS [get_runs $run]] ne "100%"} {
-    fail "$run ended with '[get_property STATUS [get_runs $run]]'; see [get_property DIRECTORY [get_runs $run]]/runme.log"
+    fail "$run ended with '[get_property STATUS [get_runs $run]]'; see [get_property DIRECTORY [get_runs $run]]/runme.log and those beside it"
   }
 }
 
+proc read_list {path} {
+  set in [open $path]
+  set words [string trim [read $in]]
+  close $in
+  return $words
+}
+
+proc write_list {path words} {
+  set out [open $path w]
+  puts $out $words
+  close $out
+}
+
+# Sets the clock of the block design; all runs then begin anew.
+proc set_clock {clk_mhz runs} {
+  open_bd_design [get_files landmarks.bd]
+  set cell [get_bd_cells clock]
+  if {[get_property CONFIG.CLKOUT1_REQUESTED_OUT_FREQ $cell] == $clk_mhz} {
+    return
+  }
+  set_property CONFIG.CLKOUT1_REQUESTED_OUT_FREQ $clk_mhz $cell
+  validate_bd_design
+  save_bd_design
+  generate_target all [get_files landmarks.bd]
+  foreach run $runs {
+    if {[get_property PROGRESS [get_runs $run]] ne "0%"} {
+      reset_run $run
+    }
+  }
+}
+
+# The lesser of the setup and the hold slack of the open design, in ns.
+proc least_slack {} {
+  set setup [get_property SLACK [lindex [get_timing_paths -setup -max_paths 1] 0]]
+  set hold [get_property SLACK [lindex [get_timing_paths -hold -max_paths 1] 0]]
+  return [expr {min($setup, $hold)}]
+}
+
 # Reports of the open design, and its worst path in result.txt: a name and a value a line.
-proc write_reports {folder strategy} {
+proc write_reports {folder strategy clk_mhz} {
   file mkdir $folder
   report_utilization -file $folder/utilization.rpt
   report_utilization -hierarchical -hierarchical_depth 4 -file $folder/utilization_hierarchical.rpt
@@ -73,6 +117,7 @@ proc write_reports {folder strategy} {
   set hold [lindex [get_timing_paths -hold -max_paths 1] 0]
   set out [open $folder/result.txt w]
   puts $out "strategy $strategy"
+  puts $out "clk_mhz $clk_mhz"
   puts $out "vivado [version -short]"
   puts $out "setup_slack_ns [get_property SLACK $setup]"
   puts $out "hold_slack_ns [get_property SLACK $hold]"

@@ -2,6 +2,7 @@
 # @{generated}
 # Packages the accelerator with its shell as the IP landmarks in ip/.
 
+source $here/limit.tcl
 create_project -force packager $here/ip/project -part $part
 set sources [located_sources $here/rtl $here/ip/src]
 add_files -norecurse -fileset sources_1 $sources

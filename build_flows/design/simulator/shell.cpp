@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The packaged accelerator in Verilator behind a model of an AXI DMA engine; told over stdin what
-// to do, by host/board/sim_device.py. The clock runs only while something is asked for.
+// to do, by host/board/sim_device.py. The clock runs only while something is asked for, and before
+// each access, transfer or reset as long as was told with p: on a board time passes there too.
 //
 //   simulator [--stall-seed N] [+preload]
 //
@@ -20,6 +21,8 @@
 //   d - -    what was received                                 -> its size, the bytes
 //   i - -    the interrupt                                     -> 0 or 1
 //   x - -    reset the DMA engine
+//   p A B    from now on A to B cycles pass before each of the commands w r s g a x, and before each
+//            access of W and R; at random with the seed that follows, of 32 bits
 //   c - -    cycles since the start, and when the last word of a frame was received
 //                                                              -> 64 bits, 64 bits
 // A packet longer than the place for it makes the receive channel fail.
@@ -107,6 +110,16 @@ public:
     return busy() | failed * FAILED;
   }
 
+  void set_delay(std::uint32_t least, std::uint32_t most, std::uint32_t seed) {
+    if (least > most) throw std::runtime_error("no delay is at least more than at most");
+    delay = std::uniform_int_distribution<std::uint32_t>(least, most);
+    delays.seed(seed);
+  }
+
+  void pass() {
+    for (const std::uint64_t end = cycle + delay(delays); cycle < end;) clock();
+  }
+
   bool interrupt() const { return top.irq; }
 
   void reset() {
@@ -171,7 +184,8 @@ private:
   }
 
   Vlandmarks top;
-  std::mt19937 random;
+  std::mt19937 random, delays;
+  std::uniform_int_distribution<std::uint32_t> delay{0, 0};  // cycles before each command
   const bool stalls;
   std::vector<std::uint8_t> to_send;
   std::size_t sent = 0, place = 0;  // bytes sent; bytes that can be received, 0: idle
@@ -198,11 +212,22 @@ void obey(Shell &shell) {
   get(&command, 1);
   get(&a, 4);
   get(&b, 4);
+  if (std::strchr("wrsgax", command)) shell.pass();
   switch (command) {
   case 'w': shell.write(a, b); break;
   case 'r': put(shell.read(a)); break;
-  case 'W': for (auto value : get_many<std::uint32_t>(b)) shell.write(a, value); break;
-  case 'R': for (std::uint32_t i = 0; i < b; i++) put(shell.read(a)); break;
+  case 'W': 
+    for (auto value : get_many<std::uint32_t>(b)) {
+      shell.pass();
+      shell.write(a, value);
+    }
+    break;
+  case 'R': 
+    for (std::uint32_t i = 0; i < b; i++) {
+      shell.pass();
+      put(shell.read(a));
+    }
+    break;
   case 's': {
     if (a % INPUT_BYTES) throw std::runtime_error("no whole words to send");
     shell.send(get_many<std::uint8_t>(a));
@@ -214,6 +239,7 @@ void obey(Shell &shell) {
     put(std::uint32_t(shell.received.size()));
     put(shell.received.data(), shell.received.size());
     break;
+  case 'p': shell.set_delay(a, b, get_many<std::uint32_t>(1)[0]); break;
   case 'i': put(std::uint32_t(shell.interrupt())); break;
   case 'x': shell.reset(); break;
   case 'c': put(shell.cycle); put(shell.frame_end); break;

@@ -37,15 +37,24 @@ def overlay(tiny_folder):
     return read_overlay(tiny_folder)
 
 
+DELAYS = {"at once": (0, 0), "as on a board": (0, 3_000)}
+"""Cycles that pass in each call of the device; 3,000 are 12 us."""
+
+
+@pytest.fixture(params=DELAYS)
+def delay(request):
+    return DELAYS[request.param]
+
+
 @pytest.fixture
-def device(tiny_program):
-    device = SimDevice(tiny_program)
+def device(tiny_program, delay):
+    device = SimDevice(tiny_program, delay=delay, delay_seed=5)
     yield device
     device.close()
 
 
 @pytest.fixture
 def backend(overlay, device):
-    """The driver on the simulated tiny accelerator; a time-out is 25,000 cycles."""
-    with FpgaBackend(overlay, device, timeout_s=1e-4) as backend:
+    """The driver on the simulated tiny accelerator; a time-out is 250,000 cycles."""
+    with FpgaBackend(overlay, device, timeout_s=1e-3) as backend:
         yield backend

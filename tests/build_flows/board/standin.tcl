@@ -3,7 +3,8 @@
 # property or file that is not known here is an error, so this is a lint and no more than that.
 #
 # Given before: version, boards, top_buses, top_pins, progress (run -> PROGRESS at the start),
-# slacks (of the timing reports in turn), record (file).
+# slacks (of the timing reports in turn), failing (a run that does not end well), form (how that is
+# told: status, or error of wait_on_run, the cause in the log of the run of an IP), record (file).
 
 array set progress_of $progress
 set cells {}
@@ -23,8 +24,12 @@ array set commands {
   create_bd_cell {{-type -vlnv} {} 1 1}
   create_bd_design {{} {} 1 1}
   create_project {{-part} {-force -in_memory} 0 2}
+  exclude_bd_addr_seg {{-target_address_space} {} 1 1}
+  generate_target {{} {} 2 2}
+  open_bd_design {{} {} 1 1}
+  set_param {{} {} 2 2}
   create_run {{-parent_run -flow -strategy} {} 1 1}
-  get_bd_addr_segs {{} {} 1 1}
+  get_bd_addr_segs {{} {-quiet} 1 1}
   get_bd_addr_spaces {{} {} 1 1}
   get_bd_cells {{} {} 1 1}
   get_bd_intf_pins {{} {} 1 1}
@@ -69,12 +74,16 @@ array set commands {
 # IP -> its bus interfaces, its pins, its properties (patterns)
 array set ips [list \
   xilinx.com:ip:zynq_ultra_ps_e {{M_AXI_HPM0_FPD S_AXI_HP0_FPD} {
-      maxihpm0_fpd_aclk saxihp0_fpd_aclk pl_clk0 pl_resetn0 pl_ps_irq0} {
-      PSU__FPGA_PL0_ENABLE PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ PSU__USE__M_AXI_GP[012]
+      maxihpm0_fpd_aclk saxihp0_fpd_aclk pl_clk0 pl_resetn0} {
+      PSU__FPGA_PL0_ENABLE PSU__CRL_APB__PL0_REF_CTRL__SRCSEL
+      PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ PSU__USE__M_AXI_GP[012]
       PSU__USE__S_AXI_GP2 PSU__USE__IRQ0}} \
-  xilinx.com:ip:proc_sys_reset {{} {slowest_sync_clk ext_reset_in peripheral_aresetn} {}} \
+  xilinx.com:ip:clk_wiz {{} {clk_in1 clk_out1 resetn locked} {
+      PRIM_IN_FREQ.VALUE_SRC PRIM_SOURCE PRIMITIVE CLKOUT1_REQUESTED_OUT_FREQ USE_LOCKED
+      USE_RESET RESET_TYPE RESET_PORT}} \
+  xilinx.com:ip:proc_sys_reset {{} {
+      slowest_sync_clk ext_reset_in dcm_locked peripheral_aresetn} {}} \
   xilinx.com:ip:smartconnect {{S0[01]_AXI M0[01]_AXI} {aclk aresetn} {NUM_SI NUM_MI}} \
-  xilinx.com:ip:xlconcat {{} {In[012] dout} {NUM_PORTS}} \
   xilinx.com:ip:axi_dma {{M_AXIS_MM2S S_AXIS_S2MM S_AXI_LITE M_AXI_MM2S M_AXI_S2MM} {
       s_axi_lite_aclk m_axi_mm2s_aclk m_axi_s2mm_aclk axi_resetn mm2s_introut s2mm_introut} {
       c_include_sg c_sg_include_stscntrl_strm c_sg_length_width c_addr_width c_include_mm2s
@@ -84,6 +93,7 @@ array set ips [list \
 
 set properties {
   board_part ip_repo_paths name version display_name supported_families top strategy
+  synth_checkpoint_mode STEPS.SYNTH_DESIGN.TCL.PRE
 }
 
 # Checks the arguments of a command and records it; gives options and the others as two lists.
@@ -168,6 +178,7 @@ proc do_set_property {options others} {
     if {[string match CONFIG.* $name]} {
       set known [lindex $::ips($::ip_of($target)) 2]
       set name [string range $name 7 end]
+      set ::config_of($target/$name) $value
     } else {
       set known $::properties
     }
@@ -192,6 +203,32 @@ proc do_launch_runs {options others} {
   if {$::progress_of($run) ne "0%"} {error "$run is not reset"}
   set ::progress_of($run) [expr {$run in $::failing ? "40%" : "100%"}]
 }
+proc write_log {run text} {
+  set folder $::here/project/landmarks.runs/$run
+  file mkdir $folder
+  set out [open $folder/runme.log w]
+  puts $out $text
+  close $out
+}
+proc do_wait_on_run {options others} {
+  set run [lindex $others 0]
+  if {$run ni $::failing} {return}
+  if {$::form eq "error"} {
+    write_log $run "ERROR: \[Common 17-69\] Command failed: Run failed"
+    write_log landmarks_landmarks_0_0_synth_1 "ERROR: \[Synth 8-4556\] size of variable 'words' is too large"
+    error "wait_on_run: [set run] failed"
+  }
+  write_log $run "ERROR: \[Synth 8-1031\] nothing is not declared \[accelerator.sv:7\]"
+}
+proc do_generate_target {options others} {need_project}
+proc do_open_bd_design {options others} {
+  need_project
+  if {![info exists ::ip_of(clock)]} {
+    set ::ip_of(clock) xilinx.com:ip:clk_wiz
+    set ::config_of(clock/CLKOUT1_REQUESTED_OUT_FREQ) $::kept_clock
+  }
+}
+proc need_project {} {need_file $::here/project/landmarks.xpr}
 proc do_open_run {options others} {
   if {$::opened ne ""} {error "$::opened is open"}
   set ::opened [lindex $others 0]
@@ -214,6 +251,7 @@ proc do_write_bitstream {options others} {
 proc do_get_property {options others} {
   lassign $others name object
   switch $name {
+    CONFIG.CLKOUT1_REQUESTED_OUT_FREQ {return $::config_of($object/[string range $name 7 end])}
     PROGRESS {return $::progress_of($object)}
     NEEDS_REFRESH {return 0}
     STATUS {return "synth_design ERROR"}

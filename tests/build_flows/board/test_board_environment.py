@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from build_flows.config import ROOT
+from host.common.paths import ROOT
 
 ABSENT = ("torch", "finn", "onnx", "onnxruntime", "click", "rich", "brevitas", "qonnx")
 MODULES = sorted(
@@ -56,8 +56,8 @@ overlay = SimpleNamespace(ip_dict={"landmarks_0": {}, "axi_dma_0": {}}, axi_dma_
                           landmarks_0=SimpleNamespace(mmio=memory))
 pynq.Overlay = lambda path: overlay
 pynq.allocate = lambda shape, dtype: np.zeros(shape, dtype).view(Buffer)
-pynq.Clocks = SimpleNamespace(fclk0_mhz=250.0)
-device = PynqDevice("x.bit", 250.0)
+pynq.Clocks = SimpleNamespace(fclk0_mhz=100.0)
+device = PynqDevice("x.bit")
 device.open()
 buffer = device.buffer(64)
 device.receive(buffer)

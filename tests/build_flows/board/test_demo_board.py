@@ -7,11 +7,9 @@ import numpy as np
 import pytest
 
 from build_flows.board.simulator import simulate_board
-from build_flows.config import ROOT, load_config
+from build_flows.build import Build
+from build_flows.config import load_config
 from build_flows.design.verify import Golden, compare
-from build_flows.flow import run_steps
-from build_flows.report import publish
-from build_flows.steps import STEPS
 from host.backends.fpga import FpgaBackend
 from host.board.overlay import read_overlay
 from host.board.sim_device import SimDevice
@@ -22,10 +20,7 @@ FRAMES = 100
 
 @pytest.fixture(scope="module")
 def build():
-    out = ROOT / "build" / "demo"
-    run_steps(STEPS, load_config("demo"), out, None, lambda _: None, lambda _: None)
-    publish(out / STEPS[-1].name, out)
-    return out
+    return Build(load_config("demo")).until().out
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,8 @@ def exact(backend, count=3, seed=9):
 
 
 @pytest.mark.parametrize("stall_seed", [None, 1])
-def test_a_hundred_frames_are_exact(overlay, tiny_program, stall_seed):
-    device = SimDevice(tiny_program, stall_seed=stall_seed)
+def test_a_hundred_frames_are_exact(overlay, tiny_program, stall_seed, delay):
+    device = SimDevice(tiny_program, stall_seed=stall_seed, delay=delay, delay_seed=2)
     with FpgaBackend(overlay, device, timeout_s=1e-3) as backend:
         images = tiny.frames(100)
         np.testing.assert_array_equal(backend.run(images), tiny.golden(images))
@@ -53,6 +53,7 @@ def test_frames_are_collected_in_any_order(backend):
 
 
 def test_ready_tells_without_waiting(backend):
+    backend.device.let_pass(0, 0)
     ticket = backend.submit(tiny.frames(1)[0])
     assert not backend.ready(ticket)
     for _ in range(10):
@@ -72,18 +73,33 @@ def test_the_frame_counter_is_the_simulated_distance(backend, device):
 
 
 def test_the_cycle_counter_counts_cycles(backend, device):
+    device.let_pass(0, 0)
     first, begin = backend.counters()["cycles"], device.cycles()[0]
     device.pause()
     second, end = backend.counters()["cycles"], device.cycles()[0]
     assert second - first == end - begin > 500
 
 
+def test_the_clock_is_measured(overlay, tiny_program, delay):
+    with FpgaBackend(overlay, SimDevice(tiny_program, delay=delay), timeout_s=1e-2) as backend:
+        assert backend.clk_mhz == pytest.approx(
+            overlay.clk_mhz, rel=0.001 if delay[1] == 0 else 0.1
+        )
+
+
+@pytest.mark.parametrize("clk_mhz", [214.28, 300.0])
+def test_another_clock_is_refused(overlay, tiny_program, clk_mhz):
+    text = r"the accelerator runs at \d+\.\d to \d+\.\d MHz, the overlay was made for 250 MHz; rest"
+    with pytest.raises(DeviceError, match=text):
+        FpgaBackend(overlay, SimDevice(tiny_program, clk_mhz), timeout_s=1e-2)
+
+
 @pytest.mark.parametrize("register", ["magic", "version", "config_hash"])
-def test_another_design_is_refused(overlay, tiny_program, register):
+def test_another_design_is_refused(overlay, tiny_program, delay, register):
     other = dataclasses.replace(overlay, **{register: getattr(overlay, register) ^ 1})
     text = rf"{register.upper()} of simulator .* is 0x.*, .* has 0x"
     with pytest.raises(DeviceError, match=text):
-        FpgaBackend(other, SimDevice(tiny_program))
+        FpgaBackend(other, SimDevice(tiny_program, delay=delay))
 
 
 class FlippedWrite(SimDevice):
@@ -108,22 +124,22 @@ class FlippedMemory(SimDevice):
         return super().read_many(offset, count)
 
 
-def test_a_wrong_write_is_seen_by_the_checksum(overlay, tiny_program):
+def test_a_wrong_write_is_seen_by_the_checksum(overlay, tiny_program, delay):
     with pytest.raises(DeviceError, match="the checksum of the weights written is 0x"):
-        FpgaBackend(overlay, FlippedWrite(tiny_program))
+        FpgaBackend(overlay, FlippedWrite(tiny_program, delay=delay))
 
 
-def test_a_flipped_bit_is_seen_by_read_back(overlay, tiny_program):
+def test_a_flipped_bit_is_seen_by_read_back(overlay, tiny_program, delay):
     text = "weight memory b word 1 slice 0 reads 0xffffffef, written was 0xffffffff"
     with pytest.raises(DeviceError, match=text):
-        FpgaBackend(overlay, FlippedMemory(tiny_program))
+        FpgaBackend(overlay, FlippedMemory(tiny_program, delay=delay))
 
 
-def test_a_memory_that_does_not_exist_is_a_chain_error(overlay, tiny_program):
+def test_a_memory_that_does_not_exist_is_a_chain_error(overlay, tiny_program, delay):
     more = Memory("c", 8, 1, np.zeros(1, np.uint32))
     other = dataclasses.replace(overlay, memories=(*overlay.memories, more))
     with pytest.raises(DeviceError, match="weight chain error: not all weights were written"):
-        FpgaBackend(other, SimDevice(tiny_program))
+        FpgaBackend(other, SimDevice(tiny_program, delay=delay))
 
 
 @pytest.mark.parametrize(("size", "name"), [(9, "short frame"), (17, "long frame"),
@@ -158,7 +174,7 @@ def test_a_wrong_frame_is_discarded_by_the_hardware(backend, device, overlay):
 
 def test_no_result_is_a_timeout(backend, device, overlay):
     device.write(overlay.registers["WEIGHT_CONTROL"], 0)  # no weights: nothing can come
-    with pytest.raises(DeviceError, match=r"no result within 0\.0001 s, 2 frames inside; the"):
+    with pytest.raises(DeviceError, match=r"no result within 0\.001 s, 2 frames inside; the"):
         backend.run(tiny.frames(2))
     exact(backend)
 
@@ -170,6 +186,22 @@ def test_a_reset_in_mid_frame(backend):
         with pytest.raises(DeviceError, match=f"frame {ticket} is lost or was collected"):
             backend.collect(ticket)
     exact(backend, 10)
+
+
+@pytest.mark.parametrize("stall_seed", [None, 3])
+def test_recovery_whatever_time_passes_between_the_resets(overlay, tiny_program, stall_seed):
+    """An engine in mid-packet pushes more of it into the accelerator that was just reset.
+
+    The packet is as long as a real frame: longer than any reset, shorter than some delays.
+    """
+    device = SimDevice(tiny_program, stall_seed=stall_seed)
+    with FpgaBackend(overlay, device, timeout_s=1e-3) as backend:
+        for cycles in (0, 10, 25, 40, 60, 100, 500, 2_500, 12_000, 30_000):
+            device.send(np.zeros(112 * 112, np.uint8))
+            device.let_pass(cycles, cycles)
+            backend.recover()
+            device.let_pass(0, 0)
+            exact(backend, 2)
 
 
 def test_after_a_dma_error_it_goes_on(backend, device, monkeypatch):
@@ -215,19 +247,21 @@ def test_two_drivers_at_once_are_refused(backend, device, overlay):
     exact(backend)
 
 
-def test_closed_is_closed(overlay, tiny_program):
-    backend = FpgaBackend(overlay, SimDevice(tiny_program))
+def test_closed_is_closed(overlay, tiny_program, delay):
+    backend = FpgaBackend(overlay, SimDevice(tiny_program, delay=delay))
     backend.close()
     backend.close()
     with pytest.raises(UserError, match="the backend fpga is closed; open it again"):
         backend.run(tiny.frames(1))
-    again = FpgaBackend(overlay, SimDevice(tiny_program))
+    again = FpgaBackend(overlay, SimDevice(tiny_program, delay=delay))
     exact(again)
     again.close()
 
 
-def test_without_weights_uram_is_empty_and_preload_fills_it(overlay, tiny_program):
-    with FpgaBackend(overlay, SimDevice(tiny_program, preload=True), load=False) as backend:
+def test_without_weights_uram_is_empty_and_preload_fills_it(overlay, tiny_program, delay):
+    with FpgaBackend(
+        overlay, SimDevice(tiny_program, preload=True, delay=delay), load=False
+    ) as backend:
         exact(backend)
 
 

@@ -8,12 +8,11 @@ import pytest
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
+from build_flows.build import Build
 from build_flows.design.generate import generate
 from build_flows.design.simulate import PRELOAD, provide_simulator
 from build_flows.design.sizing import before_pauses, short_branches, with_fifos
 from build_flows.design.stitch import Design, stitch
-from build_flows.flow import run_steps
-from build_flows.steps import STEPS
 from host.common.errors import ToolError
 
 
@@ -21,7 +20,7 @@ from host.common.errors import ToolError
 def sized(small, tmp_path_factory):
     """Folder of the small network's build with FIFOs, simulated with and without stalls."""
     out = tmp_path_factory.mktemp("sized")
-    run_steps(STEPS, small, out, "simulate", lambda _: None, lambda _: None)
+    Build(small, out).until("simulate")
     return out
 
 

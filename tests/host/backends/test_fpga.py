@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from host.backends import open_backend
-from host.board.pynq_device import DMA_RESET, PynqDevice
+from host.board.pynq_device import DMA_RESET, DMA_RUN, PynqDevice
 from host.common.errors import DeviceError, UserError
 from tests.host.conftest import ROOT
 
@@ -79,7 +79,7 @@ def board(monkeypatch):
     board = SimpleNamespace(
         Overlay=lambda path: overlay,
         overlay=overlay,
-        Clocks=Clocks(249.9975),
+        Clocks=Clocks(99.999),
         allocate=lambda shape, dtype: np.zeros(shape, dtype).view(Buffer),
     )
     monkeypatch.setitem(sys.modules, "pynq", board)
@@ -88,7 +88,7 @@ def board(monkeypatch):
 
 @pytest.fixture
 def device(board, tmp_path):
-    device = PynqDevice(tmp_path / "landmarks.bit", 250.0)
+    device = PynqDevice(tmp_path / "landmarks.bit")
     device.open()
     return device
 
@@ -132,10 +132,13 @@ def test_a_failed_transfer(board, device, state):
 def test_the_dma_engine_is_reset_and_started(board, device):
     dma = board.overlay.axi_dma_0
     device.reset_dma()
-    assert dma.mmio.written == [(0, DMA_RESET)]
+    assert dma.mmio.written == [(0, DMA_RESET), (0, DMA_RUN), (0x30, DMA_RUN)]
     assert (dma.sendchannel.started, dma.recvchannel.started) == (1, 1)
     dma.mmio.values[0] = DMA_RESET
     with pytest.raises(DeviceError, match=r"is not out of its reset after 0\.1 s; restart"):
+        device.reset_dma()
+    dma.mmio.values[0], dma.mmio.values[0x34] = 0, 1
+    with pytest.raises(DeviceError, match=r"the channel receive does not start after 0\.1 s; rest"):
         device.reset_dma()
 
 
@@ -148,25 +151,35 @@ def test_buffers_are_freed_once(device):
 
 
 def test_a_clock_that_cannot_be_had(board, tmp_path):
-    board.Clocks = Clocks(214.28)
-    text = r"the clock of the fabric is 214\.28 MHz after it was set to 250 MHz; build the overlay"
+    board.Clocks = Clocks(93.75)
+    text = r"the clock of the fabric is 93\.75 MHz after it was set to 100 MHz; restart the board"
     with pytest.raises(DeviceError, match=text):
-        PynqDevice(tmp_path / "landmarks.bit", 250.0).open()
+        PynqDevice(tmp_path / "landmarks.bit").open()
 
 
 def test_another_bitstream(board, tmp_path):
     board.overlay.ip_dict = {"axi_dma_0": {}, "other": {}}
     with pytest.raises(DeviceError, match=r"has no landmarks_0; it has axi_dma_0, other"):
-        PynqDevice(tmp_path / "x.bit", 250.0).open()
+        PynqDevice(tmp_path / "x.bit").open()
 
 
-def test_a_bitstream_that_cannot_be_loaded(board, tmp_path):
+def test_an_engine_without_a_channel(board, tmp_path):
+    del board.overlay.axi_dma_0.recvchannel
+    with pytest.raises(DeviceError, match=r"axi_dma_0 of .*x\.bit has no recvchannel: its \.hwh"):
+        PynqDevice(tmp_path / "x.bit").open()
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [(RuntimeError("No Devices Found"), "No Devices Found"), (KeyError("ps"), "'ps'")],
+)
+def test_a_bitstream_that_cannot_be_loaded(board, tmp_path, error, text):
     def fail(path):
-        raise RuntimeError("No Devices Found")
+        raise error
 
     board.Overlay = fail
-    with pytest.raises(DeviceError, match=r"pynq cannot load .*x\.bit: No Devices Found; run as"):
-        PynqDevice(tmp_path / "x.bit", 250.0).open()
+    with pytest.raises(DeviceError, match=rf"pynq cannot load .*x\.bit: {text}; run as"):
+        PynqDevice(tmp_path / "x.bit").open()
 
 
 def test_off_the_board_one_line(monkeypatch):

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A folder that one process at a time writes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TextIO
+
+
+@contextmanager
+def owning(folder: Path, waiting: Callable[[str], None]) -> Iterator[None]:
+    """Own ``folder`` while the block runs; waits for another process that owns it.
+
+    ``waiting`` is told once, in one line, who that is and since when. The lock belongs to the open
+    file beside the folder, so it ends with its process, however that ends.
+    """
+    path = folder.with_name(f".{folder.name}.lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting(f"{folder} is in use by {_owner(file)}; waiting for its end")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        file.truncate(0)
+        file.write(f"process {os.getpid()} since {datetime.now():%Y-%m-%d %H:%M:%S}")
+        file.flush()
+        yield
+
+
+def _owner(file: TextIO) -> str:
+    file.seek(0)
+    return file.read() or "another process"
