@@ -9,6 +9,7 @@ import click
 
 from model.options import read_roots
 
+FACES_SEED, COVER_SEED, FIT_SEED = 301, 1, 0  #: of train-eyes
 ROOTS = "Folder of a data set to measure on: wflw, 300w, ytf; repeatable."
 
 
@@ -57,21 +58,20 @@ def evaluate_detector(
 @click.command()
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True,
               help="Npz to write; the host reads host/face/weights/eyes.npz.")  # fmt: skip
-@click.option("--drawn", default=1800, show_default=True, help="Procedural faces.")
+@click.option("--drawn", default=700, show_default=True, help="Procedural faces.")
 @click.option("--data", "roots", multiple=True, callback=read_roots, metavar="NAME=FOLDER",
               help="Training faces of a source, see docs/training.md; repeatable.")  # fmt: skip
 @click.option("--count", default=350, show_default=True, help="Faces of each source.")
-@click.option("--seed", default=301, show_default=True, help="Other faces and another start.")
-def train_eyes(out: Path, drawn: int, roots: dict[str, Path], count: int, seed: int) -> None:
+def train_eyes(out: Path, drawn: int, roots: dict[str, Path], count: int) -> None:
     """Train the test whether eyes can be judged, on procedural and on real faces."""
     from itertools import chain
 
     from model.training import eyes
 
-    faces = chain(eyes.drawn_faces(drawn, seed), eyes.real_faces(roots, count))
-    found = eyes.collect_eyes(faces, seed)
+    faces = chain(eyes.drawn_faces(drawn, FACES_SEED), eyes.real_faces(roots, count))
+    found = eyes.collect_eyes(faces, COVER_SEED)
     click.echo(f"{len(found.visible)} eyes, {100 * found.visible.mean():.0f} % of them visible")
-    eyes.write_network(out, eyes.fit_twice(found, seed))
+    eyes.write_network(out, eyes.fit_twice(found, FIT_SEED))
 
 
 @click.command()

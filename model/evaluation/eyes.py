@@ -12,7 +12,7 @@ import numpy as np
 from host.backends.base import Backend
 from host.common.arrays import F32Array, F64Array, Image, Points
 from host.common.tables import to_markdown
-from host.face.crop import crop_square, cut_square, square_at, square_around_landmarks
+from host.face.crop import crop_square, cut_square, square_around_landmarks, square_at
 from host.face.eyes import Network, eye_features, probabilities
 from host.face.image import read_image
 from host.face.landmarks import inter_ocular
@@ -57,8 +57,7 @@ THRESHOLD = 0.5
 def cut_out(sample: Sample) -> tuple[Image, Points]:
     """The face with its surroundings, (CUT, CUT, 3), and its landmarks in it."""
     true = square_around_landmarks(sample.points[np.isfinite(sample.points).all(axis=1)])
-    middle = np.array([true.left, true.top]) + true.side / 2
-    square = square_at(*middle.tolist(), CONTEXT * true.side)
+    square = square_at(true.left + true.side / 2, true.top + true.side / 2, CONTEXT * true.side)
     cut = cut_square(read_image(sample.image), square)
     method = cv2.INTER_AREA if square.side > CUT else cv2.INTER_LINEAR
     small = cv2.resize(cut, (CUT, CUT), interpolation=method)

@@ -59,7 +59,7 @@ def blend(
     share = (cover / 255) * soft.astype(np.float32)
     share = share[..., None] if image.ndim == 3 else share
     mixed = image * (1 - share) + np.asarray(value, np.float32) * share
-    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(mixed), 0, 255), np.uint8)
 
 
 def sunglasses(image: Image, points: Points, rng: Rng) -> Image:

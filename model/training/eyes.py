@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import torch
 
-from host.common.arrays import F32Array, Image, Points
+from host.common.arrays import F32Array, F64Array, Image, Points
 from host.common.atomic import replacing
 from host.common.errors import UserError
 from host.face.crop import cut_square, square_around_landmarks, square_at
@@ -24,16 +24,16 @@ from host.face.image import read_image
 from host.face.landmarks import inter_ocular
 from model.data.registry import training_faces
 from model.faces import cover
-from model.faces.render import make_faces
+from model.faces.render import SIZE, make_faces
 
 HIDDEN = 16  #: units of the network
 SIDE = 144  #: side of the cut-outs on which things are drawn
 CONTEXT = 1.5  #: side of a cut-out over that of the landmarks' square
-SIDES = (80, 200)  #: of drawn faces, in pixels
-OFF = 0.05  #: standard deviation of a landmark's error over the inter-ocular distance
+OFF = 0.04  #: standard deviation of a landmark's error over the inter-ocular distance
 EPOCHS, BATCH, RATE, DECAY = 60, 256, 2e-3, 1e-3
 WORST = 0.04  #: share of "visible" eyes that are left out of the second round: true sunglasses
-MARGIN = 1.5  #: weight of a visible eye: calling one hidden is worse than the reverse
+MARGIN = 4.0  #: weight of a visible eye in the loss
+ODDS = 7 / 3  #: of being visible, by that loss, at which the network says one half
 
 Rng = np.random.Generator
 
@@ -55,8 +55,9 @@ def real_faces(roots: dict[str, Path], count: int) -> Iterator[tuple[Image, Poin
         for record in records[:: max(1, -(-len(records) // count))]:
             known = record.points[np.isfinite(record.points).all(axis=1)]
             true = square_around_landmarks(known)
-            middle = np.array([true.left, true.top]) + true.side / 2
-            square = square_at(*middle.tolist(), CONTEXT * true.side)
+            square = square_at(
+                true.left + true.side / 2, true.top + true.side / 2, CONTEXT * true.side
+            )
             cut = cut_square(read_image(record.image), square)
             yield (
                 cv2.resize(cut, (SIDE, SIDE), interpolation=cv2.INTER_AREA),
@@ -66,11 +67,9 @@ def real_faces(roots: dict[str, Path], count: int) -> Iterator[tuple[Image, Poin
 
 def drawn_faces(count: int, seed: int) -> Iterator[tuple[Image, Points]]:
     """Procedural faces with their landmarks."""
-    rng = np.random.default_rng(seed)
     for index in range(count):
-        face, side = make_faces(1, seed, index), int(rng.integers(*SIDES))
-        image = cv2.resize(face.images[0], (side, side), interpolation=cv2.INTER_CUBIC)
-        yield np.asarray(image, np.uint8), face.landmarks[0].astype(np.float64) * side
+        face = make_faces(1, seed, index)
+        yield face.images[0], face.landmarks[0].astype(np.float64) * SIZE
 
 
 def variants(image: Image, points: Points, rng: Rng) -> Iterator[tuple[Image, tuple[int, int]]]:
@@ -100,7 +99,7 @@ def collect_eyes(faces: Iterable[tuple[Image, Points]], seed: int) -> Eyes:
         unit = float(inter_ocular(points))
         for picture, visible in variants(image, points, rng):
             shift = rng.normal(0, OFF * unit, (1, 2)) + rng.normal(0, OFF * unit / 2, points.shape)
-            features = eye_features(_developed(picture, rng), points + shift)
+            features = eye_features(picture, points + shift)
             if features is not None:
                 rows.append(features)
                 labels.append(visible)
@@ -116,13 +115,21 @@ def fit_twice(eyes: Eyes, seed: int) -> Network:
     visible = eyes.visible > 0
     limit = np.quantile(score[visible], WORST)
     kept = ~visible | (score > limit)
-    second = fit(Eyes(eyes.features[kept], eyes.visible[kept]), seed)
-    return Network(*(part.detach().numpy() for part in second))
+    a, b, c, d = fit(Eyes(eyes.features[kept], eyes.visible[kept]), seed)
+    return Network(*(part.detach().numpy() for part in (a, b, c, d - np.log(ODDS))))
 
 
 def fit(eyes: Eyes, seed: int) -> list[torch.Tensor]:
-    """Parameters a, b, c, d of the network after EPOCHS passes."""
-    generator = torch.Generator().manual_seed(seed)
+    """Parameters a, b, c, d of the network after EPOCHS passes, on one thread: it is tiny."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return _fit(eyes, torch.Generator().manual_seed(seed))
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _fit(eyes: Eyes, generator: torch.Generator) -> list[torch.Tensor]:
     parameters = [
         torch.randn(FEATURES, HIDDEN, generator=generator) * FEATURES**-0.5,
         torch.zeros(HIDDEN),
@@ -160,23 +167,10 @@ def write_network(path: Path, network: Network) -> None:
         np.savez(file, **parts)
 
 
-def _developed(image: Image, rng: Rng) -> Image:
-    """The picture with another tone curve, noise, and often through JPEG."""
-    curve = 255 * (np.arange(256) / 255) ** np.exp(rng.normal(0, 0.3))
-    toned = cv2.LUT(image, curve.astype(np.uint8)).astype(np.float64)
-    noisy = toned + rng.normal(0, rng.uniform(0, 5), image.shape)
-    bytes_ = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
-    if rng.random() < 0.6:
-        return bytes_
-    quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 95))]
-    data = cv2.imencode(".jpg", bytes_, quality)[1]
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), np.uint8)
-
-
 def _dark(image: Image, light: float, rng: Rng) -> Image:
     """The picture at a share of its light, with a camera's noise."""
     dark = image * light + rng.normal(0, 1.5, image.shape)
-    return np.clip(np.rint(dark), 0, 255).astype(np.uint8)
+    return _bytes(dark)
 
 
 def _blurred(image: Image, points: Points, spread: float) -> Image:
@@ -189,4 +183,8 @@ def _haze(image: Image, rng: Rng) -> Image:
     """The picture with less contrast."""
     share = rng.uniform(0.3, 0.9)
     level = rng.uniform(40, 220)
-    return np.clip(np.rint(level + share * (image - level)), 0, 255).astype(np.uint8)
+    return _bytes(level + share * (image - level))
+
+
+def _bytes(levels: F64Array) -> Image:
+    return np.asarray(np.clip(np.rint(levels), 0, 255), np.uint8)
