@@ -48,7 +48,10 @@ ALLOWED = {
         "host.face", "model.network", "model.data", "model.training", "model.evaluation",
     ),
     "model.options": (),
-    "model.host_commands": ("host.common", "host.face", "host.backends", "model.training", "model.evaluation", "model.options"),
+    "model.host_commands": (
+        "host.common", "host.face", "host.backends", "model.training", "model.evaluation",
+        "model.options",
+    ),
     "model.__main__": (
         "host.common", "model.network", "model.faces", "model.data", "model.training",
         "model.export", "model.evaluation", "model.compare", "model.options",
