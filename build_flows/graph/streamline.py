@@ -35,6 +35,7 @@ from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
 from qonnx.transformation.quant_constant_folding import FoldTransposeIntoQuantInit
 
+from build_flows.graph.accept import accept
 from build_flows.graph.edit import (
     apply_all,
     bypass,
@@ -47,6 +48,7 @@ from build_flows.graph.edit import (
 )
 from build_flows.graph.layers import keep_layers
 from host.common.errors import UserError
+from hw.ops.layers import layer_of, set_layer
 from hw.ops.requant import quantise_affine
 
 OUTPUT_AFFINE = "landmark_affine"  #: metadata key: JSON {"scale": [...], "bias": [...]}
@@ -54,7 +56,9 @@ OUTPUT_AFFINE = "landmark_affine"  #: metadata key: JSON {"scale": [...], "bias"
 
 def streamline(model: ModelWrapper) -> ModelWrapper:
     """Integer graph of a cleaned QONNX model; UserError names a node that has no integer form."""
-    model = keep_layers(model.transform(SortGraph()), GemmToMatMul(), FoldTransposeIntoQuantInit())
+    accept(model)
+    model = apply_all(model.transform(SortGraph()), FlattenAsKernel(), BiasBehind())
+    model = keep_layers(model, GemmToMatMul(), FoldTransposeIntoQuantInit())
     model = apply_all(
         model,
         SplitQuantisers(),
@@ -94,7 +98,95 @@ def move_scales(model: ModelWrapper) -> ModelWrapper:
         reorder.MoveScalarMulPastMatMul(),
         reorder.MoveAddPastMul(),
         collapse.CollapseRepeatedMul(),
+        collapse.CollapseRepeatedAdd(),
     )
+
+
+class FlattenAsKernel(Transformation):
+    """A matrix product on a flattened map -> a convolution whose kernel is as large as the map."""
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        for flat in nodes_of(model, "Flatten", "Reshape"):
+            size = model.get_tensor_shape(flat.input[0])[1:]
+            if size[1:] in ([], [1, 1]):
+                continue
+            source = flat.input[0]
+            bypass(model, flat)
+            while is_a(quant := model.find_consumer(source), "Quant"):
+                source = quant.output[0]
+                model.set_tensor_shape(source, [1, *size])
+            for product in model.find_consumers(source):
+                self._replace(model, product, size)
+        return apply_all(model, SortGraph()), False
+
+    @staticmethod
+    def _replace(model: ModelWrapper, product: NodeProto, size: list[int]) -> None:
+        quant = model.find_producer(product.input[1])
+        weights = model.get_initializer(quant.input[0])
+        swapped = any(a.name == "transB" and a.i for a in product.attribute)
+        weights = weights if swapped else weights.T
+        model.set_initializer(quant.input[0], weights.reshape(-1, *size))
+        model.set_tensor_shape(quant.output[0], [len(weights), *size])
+        if (scale := model.get_initializer(quant.input[1])).size > 1:
+            model.set_initializer(quant.input[1], scale.reshape(-1, 1, 1, 1))
+        conv = helper.make_node(
+            "Conv", list(product.input), list(product.output), kernel_shape=size[1:],
+            strides=[1, 1], pads=[0] * 4, dilations=[1, 1], group=1,
+        )  # fmt: skip
+        set_layer(conv, layer_of(product))
+        model.graph.node.remove(product)
+        model.graph.node.append(conv)
+        flatten_behind(model, conv, len(weights))
+
+
+def flatten_behind(model: ModelWrapper, conv: NodeProto, channels: int) -> None:
+    """Let what follows ``conv``, a pixel, be a pixel too, and flatten it where a vector is read."""
+    node, name = conv, conv.output[0]
+    while True:
+        model.set_tensor_shape(name, [1, channels, 1, 1])
+        readers = model.find_consumers(name)
+        if len(readers) != 1 or not is_a(readers[0], "BatchNormalization", "Relu", "Quant"):
+            break
+        node, name = readers[0], readers[0].output[0]
+    pixel = model.make_new_valueinfo_name()
+    model.set_tensor_shape(pixel, [1, channels, 1, 1])
+    model.set_tensor_shape(name, [1, channels])
+    node.output[0] = pixel
+    model.graph.node.append(helper.make_node("Flatten", [pixel], [name], axis=1))
+
+
+class BiasBehind(Transformation):
+    """A bias as a constant: that of a convolution as an Add behind it."""
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        for node in nodes_of(model, "Conv", "Gemm"):
+            if len(node.input) < 3:
+                continue
+            bias = self._values(model, node)
+            if is_a(node, "Gemm"):
+                node.input[2] = constant(model, bias)
+            else:
+                del node.input[2]
+                insert_after(model, node, "Add", bias.reshape(1, -1, 1, 1))
+        return apply_all(model, SortGraph(), RemoveUnusedTensors()), False
+
+    @staticmethod
+    def _values(model: ModelWrapper, node: NodeProto) -> npt.NDArray[Any]:
+        """The bias in float32, with the values that its quantiser gives; that quantiser goes."""
+        name = node.input[2]
+        if (plain := model.get_initializer(name)) is not None:
+            return np.asarray(plain, np.float32)
+        quant = model.find_producer(name)
+        steps = model.get_initializer(quant.input[0]) if is_a(quant, "Quant") else None
+        scale = model.get_initializer(quant.input[1]) if is_a(quant, "Quant") else None
+        if steps is None or scale is None:
+            raise UserError(
+                f"{node.name} has a bias that is computed at run time; make it constant"
+            )
+        datatype = getCustomOp(quant).get_integer_datatype(model)
+        model.graph.node.remove(quant)
+        integers = np.clip(np.rint(steps / scale), datatype.min(), datatype.max())
+        return np.asarray(integers * scale, np.float32).ravel()
 
 
 class SplitQuantisers(Transformation):
@@ -209,6 +301,10 @@ class StripOutput(Transformation):
         affine = {"Mul": np.float64(1.0), "Add": np.float64(0.0)}
         sink = model.graph.output[0].name
         shape = model.get_tensor_shape(sink)
+        if is_a(flat := model.find_producer(sink), "Flatten"):  # of a pixel
+            model.graph.node.remove(flat)
+            model.find_producer(flat.input[0]).output[0] = sink
+            model.set_tensor_shape(sink, [*shape, 1, 1])
         for op_type in ("Add", "Mul"):
             node = model.find_producer(sink)
             if is_a(node, op_type):
@@ -216,7 +312,8 @@ class StripOutput(Transformation):
                 producer = model.find_producer(node.input[0])
                 model.graph.node.remove(node)
                 producer.output[0] = sink
-        scale, bias = (np.broadcast_to(affine[k], shape).ravel().tolist() for k in ("Mul", "Add"))
+        vectors = (affine[name].ravel() for name in ("Mul", "Add"))
+        scale, bias = (np.broadcast_to(vector, shape[-1:]).tolist() for vector in vectors)
         model.set_metadata_prop(OUTPUT_AFFINE, json.dumps({"scale": scale, "bias": bias}))
         return model, False
 
@@ -284,7 +381,7 @@ class ChannelsLast(Transformation):
         del graph.value_info[:]
         model.set_tensor_shape(source, [batch, height, width, channels])
         sink = graph.output[0].name
-        model.set_tensor_shape(sink, [batch, 1, 1, model.get_tensor_shape(sink)[-1]])
+        model.set_tensor_shape(sink, [batch, 1, 1, model.get_tensor_shape(sink)[1]])
         for name, datatype in datatypes.items():
             model.set_tensor_datatype(name, datatype)
         return model, False
