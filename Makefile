@@ -11,7 +11,7 @@ JOBS   ?=
 INDEX   = $(if $(filter cpu,$(TORCH)),--extra-index-url https://download.pytorch.org/whl/cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo build accelerator explore bitstream overlay-package bench report hls-sim hls-ip test test-slow coverage lint clean
+.PHONY: help setup demo build accelerator explore bitstream overlay-package bench report hls-sim hls-ip test test-slow coverage formal lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -71,10 +71,14 @@ test-slow: $(STAMP) ## the long simulations and trainings
 coverage: $(STAMP) ## lines that the tests reach, as a table
 	$(RUN) -m pytest --cov --cov-report=term:skip-covered -m 'not slow and not vivado and not board and not gpu'
 
-lint: $(STAMP) ## ruff and mypy
+formal: $(STAMP) ## proofs of the stream, credit and weight modules by yosys and z3, with their mutants
+	$(RUN) -m hw.formal
+
+lint: $(STAMP) ## Python by ruff and mypy; SystemVerilog by Verible and slang; C++ by clang-format
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	$(RUN) -m hw.lint
 
 clean: ## remove build products, keep the environment
 	rm -rf build

@@ -140,7 +140,7 @@ def _costs(model: ModelWrapper) -> Iterator[tuple[str, Resources]]:
     for memory in memories:
         yield memory.rtl_module, memory.resources()
     if memories:
-        yield weight_port.MODULE, weight_port.resources()
+        yield weight_port.KERNEL, weight_port.resources()
 
 
 def draw_face(accumulators: IntArray, affine: dict[str, Any], golden: Golden, path: Path) -> None:

@@ -31,6 +31,8 @@ from hw.synthesis.yosys import Unit, kernel_unit, synthesise, top_module
 from hw.units import units_of
 
 FILE = "synthesis.json"
+REPORTED = ("origin", "kernels", "over_max_levels", "widest_enables", "largest_fanouts")
+WIDEST = 10  #: enables and fan-outs that are listed
 MAX_LEVELS = 8  #: LUTs and carry chains between two registers of a kernel of ours
 
 
@@ -103,7 +105,7 @@ def by_kernel(out: Path) -> dict[str, Any] | None:
     for path in results(out):
         found = json.loads(path.read_text())
         if found["design"] == _design(out):
-            return {name: found[name] for name in ("origin", "kernels", "over_max_levels")}
+            return {name: found[name] for name in REPORTED}
     return None
 
 
@@ -138,8 +140,21 @@ def summary(units: list[Instance], counts: list[Count]) -> dict[str, Any]:
         "total": total,
         "kernels": kernels,
         "over_max_levels": offenders,
+        "widest_enables": _widest(units, counts, "widest_enable", "enable"),
+        "largest_fanouts": _widest(units, counts, "fanout", "reaches"),
         "instances": rows,
     }
+
+
+def _widest(
+    units: list[Instance], counts: list[Count], number: str, signal: str
+) -> list[dict[str, Any]]:
+    """The WIDEST instances by ``number`` of their count, largest first, with the signal."""
+    found = [
+        {"unit": instance.unit.name, number: getattr(count, number), "net": getattr(count, signal)}
+        for instance, count in zip(units, counts, strict=True)
+    ]
+    return sorted(found, key=lambda row: -row[number])[:WIDEST]
 
 
 def _empty() -> dict[str, Any]:

@@ -17,17 +17,26 @@ from typing import ClassVar, Protocol
 
 from host.common.arrays import IntArray
 from host.common.errors import UserError
+from hw.rtl_files import module_name
 
 SIGNALS = ("tdata", "tvalid", "tready")
 INT_BITS = 32  #: decimal literals of SystemVerilog are at least this wide, with sign
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
+class Symbol(str):
+    """A name that the parameter of a module gets, such as ``kl_pkg::RAM_BLOCK``; no string."""
+
+
+def ram_symbol(style: str) -> Symbol:
+    """The name in hw/rtl/kl_pkg.sv of a memory's style, "srl" for one."""
+    return Symbol(f"kl_pkg::RAM_{style.upper()}")
+
+
 class Module(Protocol):
     """What an operator says of its hardware; see :class:`hw.ops.base.KernelOp`."""
 
     rtl_module: ClassVar[str]
-    rtl_sources: ClassVar[tuple[str, ...]]
 
     def rtl_parameters(self) -> dict[str, int | str]:
         """Parameters, memory file names excepted."""
@@ -66,7 +75,7 @@ def instance(
     memories = op.rtl_memories(*constants)
     files = {parameter: f"{name}_{parameter.lower()}.hex" for parameter in memories}
     connections = others | _stream_connections(op, nets)
-    text = module_instance(op.rtl_module, name, parameters | files, connections)
+    text = module_instance(module_name(op.rtl_module), name, parameters | files, connections)
     for parameter, (bits, words) in memories.items():
         write_memory(folder / files[parameter], bits, words)
     return text
@@ -87,7 +96,9 @@ def declaration(net: str, width: int) -> str:
 
 
 def literal(value: int | str) -> str:
-    """``value`` as a SystemVerilog constant: a string in quotes, a long integer with its size."""
+    """``value`` as a constant: a name plain, a string in quotes, a long integer with its size."""
+    if isinstance(value, Symbol):
+        return value
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if -(1 << (INT_BITS - 1)) <= value < 1 << (INT_BITS - 1):

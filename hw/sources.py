@@ -12,18 +12,12 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from host.common.errors import UserError
 from hw.ops.unit import Unit
-
-RTL_FOLDER = Path(__file__).parent / "rtl"
+from hw.rtl_files import files_of
 
 
 def sources(units: Iterable[Unit]) -> list[Path]:
     """The files of hw/rtl that ``units`` need, each once, a module after those it instantiates."""
     return files_of(module for unit in units for module in unit.rtl_modules)
-
-
-def files_of(modules: Iterable[str]) -> list[Path]:
-    """Files of modules of hw/rtl, each once."""
-    return [RTL_FOLDER / f"{module}.sv" for module in dict.fromkeys(modules)]
 
 
 def write_rtl(

@@ -11,10 +11,11 @@ from qonnx.core.modelwrapper import ModelWrapper
 from build_flows.config import BuildConfig
 from hw.ops import weight_port
 from hw.ops.weight_stream import WeightStream
-from hw.sources import files_of, write_rtl
+from hw.rtl_files import files_of, module_name
+from hw.sources import write_rtl
 from hw.units import units_of
 
-SUPPORT = (*WeightStream.rtl_sources, *weight_port.SOURCES, WeightStream.rtl_module)
+SUPPORT = (weight_port.KERNEL, WeightStream.rtl_module)  #: kernels beside the nodes
 
 
 def generate(model: ModelWrapper, cfg: BuildConfig, folder: Path) -> ModelWrapper:
@@ -22,6 +23,6 @@ def generate(model: ModelWrapper, cfg: BuildConfig, folder: Path) -> ModelWrappe
     rtl = folder / "rtl"
     rtl.mkdir()
     write_rtl(units_of(model), rtl, model, cfg.part, 1000.0 / cfg.clk_mhz)
-    for file in files_of(SUPPORT):  # beside the nodes
+    for file in files_of(map(module_name, SUPPORT)):
         shutil.copyfile(file, rtl / file.name)
     return model

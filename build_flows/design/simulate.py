@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
-from build_flows.design.stitch import TOP, Design, Stream, net_of, source_files
+from build_flows.design.stitch import TOP, Design, Stream, net_of
 from build_flows.design.verify import Golden, compare
 from build_flows.graph.edit import streams_of
 from host.common.arrays import Images, IntArray
@@ -27,6 +27,7 @@ from host.common.errors import ToolError, UserError
 from hw.finn.environment import prepare_verilator
 from hw.ops.unit import Unit
 from hw.registers import HEADER
+from hw.rtl_files import source_files
 from hw.units import unit_of, units_of
 
 SIMULATOR = "simulator"

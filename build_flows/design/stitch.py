@@ -21,14 +21,14 @@ from host.common.arrays import IntArray
 from hw.axi_lite import signals
 from hw.generate import declaration, instance, module_instance
 from hw.ops.unit import Unit
-from hw.ops.weight_port import CHAIN_BITS, MODULE
+from hw.ops.weight_port import KERNEL
 from hw.ops.weight_stream import WeightStream
+from hw.rtl_files import module_name
 from hw.units import ends_of, units_of
 
 TOP = "accelerator"
-RESET = "units_rst_n"  #: of all units but the weight memories: they wait until the weights flow
+RESET_GROUP = 16  #: units behind a register of the reset tree; each has one of its own after it
 AXI_LITE = signals(WEIGHT_PORT.address_bits)  #: of the top, to weight_port
-SOURCES = (".sv", ".v")
 DISTRIBUTED_DEPTH = 64  #: words of a weight memory up to which look-up tables are the cheaper RAM
 
 
@@ -45,7 +45,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Memory:
-    """A weight memory on the chain, see hw/rtl/weight_port.sv."""
+    """A weight memory on the chain, see hw/rtl/kl_weight_port.sv."""
 
     name: str
     bits: int
@@ -95,12 +95,6 @@ def stitch(model: ModelWrapper, rtl: Path, design: Path) -> ModelWrapper:
     return model
 
 
-def source_files(folder: Path) -> list[Path]:
-    """Sources of a folder in the order in which tools need them: packages first."""
-    files = sorted(path for path in folder.iterdir() if path.suffix in SOURCES)
-    return sorted(files, key=lambda path: not path.stem.endswith("_pkg"))
-
-
 def net_of(tensor: str) -> str:
     """Net that carries a tensor."""
     return "n_" + re.sub(r"\W", "_", tensor)
@@ -114,6 +108,11 @@ def weights_net(unit: Unit) -> str:
 def memory_name(unit: Unit) -> str:
     """Name of the instance of the weight memory of a unit."""
     return f"{unit.name}_weights"
+
+
+def reset_of(unit: str) -> str:
+    """Reset of a unit that is no weight memory: it waits until the weights flow."""
+    return f"rst_n_{unit}"
 
 
 def _nets(model: ModelWrapper) -> dict[str, int]:
@@ -161,7 +160,8 @@ def _instance(model: ModelWrapper, unit: Unit, folder: Path) -> str:
     inputs = [net_of(tensor) for tensor in streams_of(model, node)]
     inputs += [weights_net(unit)] if unit.weights else []
     outputs = [net_of(tensor) for tensor in node.output]
-    return unit.instance(inputs, outputs, folder, inner_constants(model, unit), RESET)
+    reset, constants = reset_of(unit.name), inner_constants(model, unit)
+    return unit.instance(inputs, outputs, folder, constants, reset)
 
 
 def inner_constants(model: ModelWrapper, unit: Unit) -> list[IntArray]:
@@ -205,11 +205,24 @@ def _observation(ports: Design) -> str:
     return f"`ifdef VERILATOR\n{text}`endif\n"
 
 
-def _chain(memories: list[Memory]) -> tuple[str, str]:
+def _resets(units: list[str], source: str) -> str:
+    """A tree of two registers from ``source`` to each unit; synthesis must not join them again."""
+    groups = [units[i : i + RESET_GROUP] for i in range(0, len(units), RESET_GROUP)]
+    kept = '  (* keep = "true" *)\n  logic '
+    text = f"{kept}[{len(groups) - 1}:0] group_rst_n;\n"
+    text += f"{kept}{', '.join(map(reset_of, units))};\n  always_ff @(posedge clk) begin\n"
+    text += f"    group_rst_n <= {{{len(groups)}{{{source}}}}};\n"
+    for i, group in enumerate(groups):
+        text += "".join(f"    {reset_of(unit)} <= group_rst_n[{i}];\n" for unit in group)
+    return text + "  end\n"
+
+
+def _chain(memories: list[Memory], units: list[str]) -> tuple[str, str]:
     """Ports of the top for the weights, and what is behind them."""
     if not memories:
-        return "", f"  logic {RESET};\n  assign {RESET} = rst_n;\n"
-    declared = [f"  {s.direction:<6} wire logic {s.range}s_axil_{s.name},\n" for s in AXI_LITE]
+        names = [reset_of(unit) for unit in units]
+        return "", "".join(f"  logic {name};\n  assign {name} = rst_n;\n" for name in names)
+    declared = [f"  {_typed(s.direction)} {s.range}s_axil_{s.name},\n" for s in AXI_LITE]
     connections = {"clk": "clk", "rst_n": "rst_n"}
     connections |= {f"s_axil_{s.name}": f"s_axil_{s.name}" for s in AXI_LITE}
     connections |= {
@@ -217,18 +230,23 @@ def _chain(memories: list[Memory]) -> tuple[str, str]:
         "error": "weights_error",
     }  # fmt: skip
     nets = ", ".join(f"chain_{i}" for i in range(len(memories) + 1))
-    body = f"""  logic [{CHAIN_BITS - 1}:0] {nets};
-  logic running, {RESET};
-  always_ff @(posedge clk) {RESET} <= rst_n && running;
-"""
-    port = module_instance(MODULE, "weights_port", {"MEMORIES": len(memories)}, connections)
-    declared.append("  output wire logic weights_error,  // of weight_port\n")
+    body = f"""  kl_pkg::chain_t {nets};
+  logic running;
+{_resets(units, "rst_n && running")}"""
+    module, parameters = module_name(KERNEL), {"MEMORIES": len(memories)}
+    port = module_instance(module, "weights_port", parameters, connections)
+    declared.append("  output logic weights_error,  // of weight_port\n")
     return "".join(declared) + "\n", body + port
+
+
+def _typed(direction: str) -> str:
+    """A port of one bit: only inputs are nets."""
+    return "input  wire logic" if direction == "input" else "output logic"
 
 
 def _top(model: ModelWrapper, nets: dict[str, int], ports: Design, body: str) -> str:
     source, sink = net_of(model.graph.input[0].name), net_of(model.graph.output[0].name)
-    chain_ports, chain = _chain(ports.memories)
+    chain_ports, chain = _chain(ports.memories, [unit.name for unit in units_of(model)])
     out_bits = ports.output_lanes * ports.output_bits
     declarations = "".join(declaration(net, bits) for net, bits in nets.items())
     return f"""// SPDX-License-Identifier: Apache-2.0
@@ -241,10 +259,10 @@ module {TOP} (
 
 {chain_ports}  input  wire logic [{ports.input_bits - 1}:0] s_axis_tdata,
   input  wire logic s_axis_tvalid,
-  output wire logic s_axis_tready,
+  output logic s_axis_tready,
 
-  output wire logic [{out_bits - 1}:0] m_axis_tdata,
-  output wire logic m_axis_tvalid,
+  output logic [{out_bits - 1}:0] m_axis_tdata,
+  output logic m_axis_tvalid,
   input  wire logic m_axis_tready
 );
 

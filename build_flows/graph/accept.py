@@ -58,7 +58,7 @@ def _attribute(node: NodeProto, name: str, default: Any) -> Any:
 
 
 def _check_ends(model: ModelWrapper) -> None:
-    """One image in, one vector out."""
+    """One image in, one vector out, or the map of a grid head."""
     for kind, ends in (("inputs", model.graph.input), ("outputs", model.graph.output)):
         if len(ends) != 1:
             names = ", ".join(end.name for end in ends)
@@ -74,10 +74,10 @@ def _check_ends(model: ModelWrapper) -> None:
             "(1, channels, height, width)"
         )
     shape = model.get_tensor_shape(sink)
-    if len(shape) != 2:
+    if len(shape) not in (2, 4) or shape[0] != 1:
         raise UserError(
-            f"the output {sink} has the shape {shape}; it must be a vector (1, outputs): end with "
-            "AdaptiveAvgPool2d(1) and a QuantLinear"
+            f"the output {sink} has the shape {shape}; it must be a vector (1, outputs), or the "
+            "map of a grid head: end with AdaptiveAvgPool2d(1) and a QuantLinear"
         )
 
 

@@ -47,10 +47,13 @@ from build_flows.graph.edit import (
     nodes_of,
 )
 from build_flows.graph.layers import keep_layers
+from host.common.arrays import F64Array
 from host.common.errors import UserError
+from hw.ops.grid_peak import PARTS
 from hw.ops.layers import layer_of, set_layer
 from hw.ops.requant import quantise_affine
 
+WHOLE = 1e-6  #: most that a cell may differ from a whole number of steps
 OUTPUT_AFFINE = "landmark_affine"  #: metadata key: JSON {"scale": [...], "bias": [...]}
 
 
@@ -295,10 +298,13 @@ class StripInput(Transformation):
 
 
 class StripOutput(Transformation):
-    """Give accumulators: the last multiply and add become the metadata OUTPUT_AFFINE."""
+    """Give accumulators: the last multiply and add become the metadata OUTPUT_AFFINE.
+
+    A map as output is that of a grid head; a GridPeak makes places of it.
+    """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
-        affine = {"Mul": np.float64(1.0), "Add": np.float64(0.0)}
+        affine = {"Mul": np.ones(1), "Add": np.zeros(1)}
         sink = model.graph.output[0].name
         shape = model.get_tensor_shape(sink)
         if is_a(flat := model.find_producer(sink), "Flatten"):  # of a pixel
@@ -312,10 +318,51 @@ class StripOutput(Transformation):
                 producer = model.find_producer(node.input[0])
                 model.graph.node.remove(node)
                 producer.output[0] = sink
-        vectors = (affine[name].ravel() for name in ("Mul", "Add"))
-        scale, bias = (np.broadcast_to(vector, shape[-1:]).tolist() for vector in vectors)
-        model.set_metadata_prop(OUTPUT_AFFINE, json.dumps({"scale": scale, "bias": bias}))
+        scale, bias = affine["Mul"], affine["Add"]
+        if len(shape) == 4:
+            scale, bias = self._peak(model, shape, scale, bias)
+            shape = model.get_tensor_shape(sink)
+        values = {"scale": scale, "bias": bias}
+        text = {k: np.broadcast_to(v.ravel(), shape[-1:]).tolist() for k, v in values.items()}
+        model.set_metadata_prop(OUTPUT_AFFINE, json.dumps(text))
         return model, False
+
+    @staticmethod
+    def _peak(
+        model: ModelWrapper, shape: list[int], scale: F64Array, bias: F64Array
+    ) -> tuple[F64Array, F64Array]:
+        """Put a GridPeak behind the last map; scale and bias of its places, in crops."""
+        sink = model.graph.output[0].name
+        batch, channels, rows, columns = shape
+        if channels % PARTS:
+            raise UserError(
+                f"the output is a map of {channels} channels; a grid head has {PARTS} for each "
+                "landmark: score, x, y"
+            )
+        per_channel = (np.broadcast_to(v, (1, channels, 1, 1)) for v in (scale, bias))
+        scale, bias = (v.reshape(-1, PARTS)[:, 1:] for v in per_channel)
+        steps = np.rint(1 / scale)
+        if np.abs(steps * scale - 1).max() > WHOLE:
+            raise UserError(
+                "a cell of the output map is no whole number of steps of its offsets; export the "
+                "network with `python -m model export`"
+            )
+        cells = model.make_new_valueinfo_name()
+        model.set_tensor_shape(cells, shape)
+        model.find_producer(sink).output[0] = cells
+        model.set_tensor_shape(sink, [batch, steps.size])
+        node = kernel_node(
+            "GridPeak",
+            [cells, constant(model, steps)],
+            [sink],
+            NumChannels=channels,
+            numInputVectors=[batch, rows, columns],
+            inputDataType="INT32",  # narrowed when the layer in front of it is mapped
+            stepBits=int(steps.max()).bit_length(),
+        )
+        model.graph.node.append(node)
+        sides = np.array([columns, rows])
+        return (1 / (steps * sides)).ravel(), ((bias + 0.5) / sides).ravel()
 
 
 class FormRequants(Transformation):

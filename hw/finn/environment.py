@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 from host.common.errors import UserError
 
@@ -49,6 +50,14 @@ def prepare_verilator(object_cache: str | None = None) -> None:
     cache = "ccache" if shutil.which("ccache") else object_cache
     if cache is not None:
         os.environ.setdefault("OBJCACHE", cache)
+
+
+def finn_rtl(module: str) -> Path:
+    """The file of a module of FINN's dense unit; FINN is not imported. UserError without FINN."""
+    package = importlib.util.find_spec("finn")
+    if package is None or not package.submodule_search_locations:
+        raise UserError("the Python package finn-plus is missing; pip install finn-plus")
+    return Path(package.submodule_search_locations[0]) / "finn-rtllib" / "mvu" / f"{module}.sv"
 
 
 def find_vivado() -> str | None:

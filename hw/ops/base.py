@@ -25,8 +25,10 @@ from host.common.arrays import IntArray
 from host.common.errors import UserError
 from hw import generate
 from hw.ops.unit import ANY_STYLE, Sizes, Stream, Unit
+from hw.rtl_files import module_name
 
 RAM_STYLE = ("s", False, "auto", set(ANY_STYLE))  # of weights
+OUTPUT_BITS = 32  #: results leave the accelerator in words the host reads without unpacking
 EXACT_FLOAT32 = 1 << 24  # FINN's executor carries integers in float32
 
 
@@ -36,8 +38,7 @@ class KernelOp(Unit, CustomOp):
     The methods that begin with ``get_`` are those by which FINN's transformations know an operator.
     """
 
-    rtl_module: ClassVar[str]  #: module name = file name in hw/rtl
-    rtl_sources: ClassVar[tuple[str, ...]] = ()  #: further modules in hw/rtl it instantiates
+    rtl_module: ClassVar[str]  #: name of the kernel; ``hw.rtl_files.module_name`` has its module
     stream_inputs: ClassVar[int] = 1  #: leading ONNX inputs that are streams
     replaces: ClassVar[str] = ""  #: operator of the integer graph whose place it takes
     takes_weights: ClassVar[bool] = False  #: whether the last of them are weights, on a memory
@@ -268,7 +269,7 @@ class KernelOp(Unit, CustomOp):
 
     @property
     def rtl_modules(self) -> tuple[str, ...]:
-        return (*self.rtl_sources, self.rtl_module)
+        return (module_name(self.rtl_module),)
 
     # -- execution -----------------------------------------------------------------------------
 

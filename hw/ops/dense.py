@@ -19,7 +19,7 @@ from qonnx.custom_op.registry import getCustomOp
 
 from host.common.arrays import IntArray
 from host.common.errors import UserError
-from hw.ops.base import RAM_STYLE, KernelOp, check_weight_type, divisors
+from hw.ops.base import OUTPUT_BITS, RAM_STYLE, KernelOp, check_weight_type, divisors
 from hw.ops.fifo import lut_memory_luts
 from hw.ops.unit import Resources, Sizes, Table
 from hw.ops.weight_stream import mvau_weight_lanes, weight_table
@@ -27,7 +27,6 @@ from hw.ops.widths import sum_of_products
 
 MAX_BITS = 8  #: of an input and of a weight: four products fit 18 bits with sign
 MAX_ACC_BITS = 48
-OUTPUT_BITS = 32  #: accumulators leave the accelerator in words the host reads without unpacking
 SPACING = 18  #: bits between the pixels in a DSP
 CHAIN = 4  #: most products summed inside the DSPs
 

@@ -39,7 +39,6 @@ class Depthwise(KernelOp):
 
     replaces = "VVAU"
     rtl_module = cpp_kernel = "depthwise"
-    rtl_sources = ("fifo", "output_fifo")
     stream_inputs = 2
     takes_weights = True
     rigid = True

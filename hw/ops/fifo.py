@@ -11,6 +11,7 @@ from qonnx.core.datatype import BaseDataType
 
 from host.common.arrays import IntArray
 from host.common.errors import UserError
+from hw.generate import ram_symbol
 from hw.ops.base import KernelOp
 from hw.ops.unit import Resources
 
@@ -77,7 +78,8 @@ class Fifo(KernelOp):
 
     def rtl_parameters(self) -> dict[str, int | str]:
         self.check_folding()
-        return {"WIDTH": self.get_instream_width(), "DEPTH": self.depth, "STYLE": self.style}
+        width, style = self.get_instream_width(), ram_symbol(self.style)
+        return {"WIDTH": width, "DEPTH": self.depth, "STYLE": style}
 
     def get_output_datatype(self, ind: int = 0) -> BaseDataType:
         return self.get_input_datatype()

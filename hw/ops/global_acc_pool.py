@@ -19,7 +19,6 @@ class GlobalAccPool(KernelOp):
 
     replaces = "ReduceSum"
     rtl_module = cpp_kernel = "global_acc_pool"
-    rtl_sources = ("stream_fork",)
 
     @classmethod
     def inputs_for(cls, node: NodeProto) -> list[str]:

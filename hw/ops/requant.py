@@ -83,7 +83,6 @@ class Requant(KernelOp):
 
     replaces = "Requant"  # of the integer graph, whose widths are not known yet
     rtl_module = cpp_kernel = "requant"
-    rtl_sources = ("fifo", "output_fifo")
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         return super().get_nodeattr_types() | {

@@ -23,7 +23,6 @@ class StreamAdd(KernelOp):
 
     replaces = "Add"
     rtl_module = cpp_kernel = "stream_add"
-    rtl_sources = ("stream_fork",)
     stream_inputs = 2
     joins = True
 

@@ -25,7 +25,6 @@ class StreamConcat(KernelOp):
 
     replaces = "Concat"
     rtl_module = cpp_kernel = "stream_concat"
-    rtl_sources = ("stream_fork",)
     joins = True
     cpp_outputs_first = True
 

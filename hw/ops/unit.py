@@ -279,7 +279,7 @@ class Unit(ABC):
 
     @property
     def rtl_modules(self) -> tuple[str, ...]:
-        """Modules of hw/rtl in it, one after those that it instantiates."""
+        """Modules of hw/rtl in it; ``hw.rtl_files.files_of`` knows what they instantiate."""
         return ()
 
     def generated_rtl(

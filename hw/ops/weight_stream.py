@@ -19,6 +19,7 @@ from host.board.registers import MAX_DEPTH, MAX_MEMORIES, SLICE_BITS
 from host.board.weights import slices_per_word
 from host.common.arrays import IntArray
 from host.common.errors import UserError
+from hw.generate import ram_symbol
 from hw.ops.base import KernelOp, pack
 from hw.ops.cost import output_fifo_cost, rom_luts
 from hw.ops.fifo import ULTRA_SHAPE, lut_memory_luts, memory_cost
@@ -40,7 +41,6 @@ class WeightStream(KernelOp):
     """
 
     rtl_module = "weight_stream"
-    rtl_sources = ("fifo", "output_fifo")
     stream_inputs = 0
 
     def get_nodeattr_types(self) -> dict[str, Any]:
@@ -127,7 +127,7 @@ class WeightStream(KernelOp):
         parameters: dict[str, int | str] = {
             "WIDTH": self.width,
             "DEPTH": self.depth,
-            "RAM_STYLE": self._ram_style(),
+            "RAM_STYLE": ram_symbol(self._ram_style()),
             "READ_REGS": self.read_registers,
         }
         if self.chain_index != NO_CHAIN:
@@ -174,7 +174,7 @@ class WeightStream(KernelOp):
         if chained:
             slices = slices_per_word(width)
             lut += 52 + address + 42 * (ceil(slices / 3) - 1)  # 32 and the 42 choose a read slice
-            ff += CHAIN_BITS + (width if slices == 1 else SLICE_BITS * slices) + address + 4
+            ff += 2 * CHAIN_BITS + (width if slices == 1 else SLICE_BITS * slices) + address + 4
         registers = self.read_registers
         if registers:
             fifo = output_fifo_cost(width)

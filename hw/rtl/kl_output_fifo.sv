@@ -10,31 +10,33 @@
 // `room` is a register: nothing passes from m_axis_tready to the pipeline within a cycle.
 `default_nettype none
 
-module output_fifo #(
+module kl_output_fifo
+  import kl_pkg::*;
+#(
   parameter int unsigned WIDTH = 8,  // bits of a word
   parameter int unsigned DEPTH = 16  // places, 2..32: one shift-register LUT a bit
 ) (
-  input  wire logic             clk,
-  input  wire logic             rst_n,
+  input wire logic clk,
+  input wire logic rst_n,
 
-  output logic                  room,       // a place is free
-  input  wire logic             claim,      // a place is taken; only while room
-  input  wire logic             push,       // the word of the oldest claim not yet pushed
+  output logic                  room,      // a place is free
+  input  wire logic             claim,     // a place is taken; only while room
+  input  wire logic             push,      // the word of the oldest claim not yet pushed
   input  wire logic [WIDTH-1:0] push_data,
 
-  output logic [WIDTH-1:0]      m_axis_tdata,
+  output logic      [WIDTH-1:0] m_axis_tdata,
   output logic                  m_axis_tvalid,
   input  wire logic             m_axis_tready
 );
 
   if (DEPTH < 2 || DEPTH > 32) begin : g_illegal_depth
-    $fatal(1, "output_fifo: DEPTH=%0d is not in 2..32", DEPTH);
+    $fatal(1, "kl_output_fifo: DEPTH=%0d is not in 2..32", DEPTH);
   end
 
   localparam int unsigned COUNT_WIDTH = $clog2(DEPTH + 1);
 
   logic [COUNT_WIDTH-1:0] free, free_next;  // 0..DEPTH places not claimed
-  logic                   accepted;         // by the fifo; always
+  logic accepted;  // by the fifo; always
 
   assign free_next = free - COUNT_WIDTH'(claim) + COUNT_WIDTH'(m_axis_tvalid && m_axis_tready);
 
@@ -48,10 +50,10 @@ module output_fifo #(
     end
   end
 
-  fifo #(
+  kl_fifo #(
     .WIDTH(WIDTH),
     .DEPTH(DEPTH),
-    .STYLE("srl")
+    .STYLE(RAM_SRL)
   ) u_fifo (
     .clk          (clk),
     .rst_n        (rst_n),
@@ -64,12 +66,15 @@ module output_fifo #(
   );
 
 `ifndef SYNTHESIS
+  a_range :
+  assert property (@(posedge clk) disable iff (!rst_n) free <= COUNT_WIDTH'(DEPTH))
+  else $error("%m: %0d of DEPTH=%0d places are free", free, DEPTH);
   a_claim :
   assert property (@(posedge clk) disable iff (!rst_n) claim |-> room)
-  else $error("output_fifo: claim without room");
+  else $error("%m: claim without room");
   a_push :
   assert property (@(posedge clk) disable iff (!rst_n) push |-> accepted)
-  else $error("output_fifo: push into a full fifo");
+  else $error("%m: push into a full fifo");
 `endif
 
 endmodule

@@ -3,7 +3,7 @@
 // FINN's dense unit for the DSP48E2 with our weight memory, ports as those of our kernels.
 `default_nettype none
 
-module mvau_bench #(
+module kl_mvau_bench #(
   parameter int unsigned MW         = 4,
   parameter int unsigned MH         = 4,
   parameter int unsigned PE         = 1,
@@ -14,28 +14,28 @@ module mvau_bench #(
   parameter bit          NARROW     = 1,
   parameter              FILE       = ""
 ) (
-  input  wire logic                      clk,
-  input  wire logic                      rst_n,
+  input wire logic clk,
+  input wire logic rst_n,
 
   input  wire logic [SIMD*ACT_WIDTH-1:0] s_axis_tdata,
   input  wire logic                      s_axis_tvalid,
   output logic                           s_axis_tready,
 
-  output logic [PE*ACC_WIDTH-1:0]        m_axis_tdata,
-  output logic                           m_axis_tvalid,
-  input  wire logic                      m_axis_tready
+  output logic      [PE*ACC_WIDTH-1:0] m_axis_tdata,
+  output logic                         m_axis_tvalid,
+  input  wire logic                    m_axis_tready
 );
 
-  localparam int unsigned IN_BYTES  = (SIMD * ACT_WIDTH + 7) / 8;
+  localparam int unsigned IN_BYTES = (SIMD * ACT_WIDTH + 7) / 8;
   localparam int unsigned OUT_BYTES = (PE * ACC_WIDTH + 7) / 8;
 
-  logic [PE*SIMD*8-1:0]   weight_tdata;
-  logic                   weight_tvalid, weight_tready;
+  logic [PE*SIMD*8-1:0] weight_tdata;
+  logic weight_tvalid, weight_tready;
   logic [8*OUT_BYTES-1:0] out_tdata;
 
   assign m_axis_tdata = out_tdata[PE*ACC_WIDTH-1:0];
 
-  weight_stream #(
+  kl_weight_stream #(
     .WIDTH(PE * SIMD * 8),
     .DEPTH(MW / SIMD * MH / PE),
     .FILE (FILE)
