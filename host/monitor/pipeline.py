@@ -357,8 +357,9 @@ class Pipeline:
                     self._measurer.recalibrate()
                 with timed(times, "measures"):
                     measures = self._measurer.update(
-                        frame.time_s, track.landmarks, frame.stale_s, track.eyes_visible
-                    )
+                        frame.time_s, track.landmarks, frame.stale_s, track.eyes_visible,
+                        track.wrong_way,
+                    )  # fmt: skip
                     state = self._machine.update(measures)
                 self.frames += 1
                 self.faces += track.landmarks is not None
