@@ -14,13 +14,14 @@ from typing import TextIO
 from host.backends import Backend
 from host.common.errors import UserError
 from host.face.detect.choice import open_detector
+from host.face.eyes import eyes_visible
 from host.face.image import READ_SUFFIXES
 from host.monitor.capture import Paced, Source
 from host.monitor.dashboard import Dashboard
 from host.monitor.hooks import CommandHook, GpioHook, HookSink
 from host.monitor.notices import Notices
 from host.monitor.pipeline import Outcome, Pipeline, Sink
-from host.monitor.profile import read_profile, write_profile
+from host.monitor.profile import Profile, read_profile, write_profile
 from host.monitor.seat import ANYWHERE, parse_seat
 from host.monitor.session import SessionReport
 from host.monitor.sinks.lines import JsonSink, clock
@@ -47,18 +48,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="serve a web page; beyond the loopback with a token")  # fmt: skip
     add("--report", type=Path, metavar="FILE", help="HTML page about the run")
     add("--thresholds", type=Path, metavar="FILE", help="JSON with other limits than the defaults")
-    add(
-        "--seat",
-        metavar="WHERE",
-        help="where the driver's face is: left, right or fractions of "
-        "the picture: left,top,width,height",
-    )
-    add(
-        "--profile",
-        type=Path,
-        metavar="FILE",
-        help="what was learnt about the driver: read if it is there, written at the end",
-    )
+    add("--profile", type=Path, metavar="FILE",
+        help="what is known of the driver: read if it is there, written at the end")  # fmt: skip
+    add("--seat", metavar="WHERE",
+        help="where the driver's face is: left, right or fractions of the picture: "
+        "left,top,width,height")  # fmt: skip
     add("--alarm", metavar="COMMAND", help="started at each alarm, with the state in DRIVER_STATE")
     add("--gpio", type=Path, metavar="FILE", help="value file of a GPIO or LED: 1 during alarms")
     add("--mqtt", metavar="[mqtts://][USER@]HOST[:PORT][/TOPIC]",
@@ -150,7 +144,7 @@ def monitor(options: argparse.Namespace, backend: Backend) -> None:
         search.close()
         raise
     try:
-        tracker = Tracker(backend, search, options.equalise, seat)
+        tracker = Tracker(backend, search, options.equalise, seat, eyes_visible)
         pipeline = Pipeline(source, tracker, sinks, limits, options.seconds, notices, profile)
         for sink in sinks:
             if isinstance(sink, Dashboard):
@@ -159,11 +153,16 @@ def monitor(options: argparse.Namespace, backend: Backend) -> None:
         try:
             outcome = pipeline.run()
         finally:
-            if options.profile is not None and pipeline.profile is not None:
-                write_profile(options.profile, pipeline.profile)
+            keep_profile(options.profile, pipeline.judge.profile)
     finally:
         search.close()
     report(outcome, sys.stderr if options.json == STDOUT else sys.stdout)
+
+
+def keep_profile(path: Path | None, profile: Profile | None) -> None:
+    """Write what was learnt of the driver, if anything was, where --profile says."""
+    if path is not None and profile is not None:
+        write_profile(path, profile)
 
 
 def run_facts(options: argparse.Namespace, backend: Backend) -> dict[str, object]:

@@ -18,8 +18,9 @@ REACH, LIKE = 1.0, 1.8
 """A face is at the driver's place within so many sides of its square, and when the squares' sides
 differ less than so many times."""
 
-STEADY_S = 1.0
-"""A face that was followed for this long is the driver's."""
+MOVE_S = 3.0
+"""Time constant with which the driver's place follows the face, so that it stays where it was while
+landmarks slide over whatever hides the face."""
 
 
 class Seat(NamedTuple):
@@ -67,25 +68,32 @@ def parse_seat(text: str) -> Seat:
     return Seat(*values)
 
 
+class Place(NamedTuple):
+    """Middle and side of a face's square, in pixels."""
+
+    x: float
+    y: float
+    side: float
+
+
 class DriverPlace:
     """Chooses the driver's face among those of a picture."""
 
     def __init__(self, seat: Seat = ANYWHERE) -> None:
         self._seat = seat
-        self._square: Transform | None = None
+        self._place: Place | None = None
         self._last_s = -math.inf
-        self._since_s = math.inf
 
     def follow(self, square: Transform, time_s: float) -> None:
         """The driver's face is there."""
-        self._since_s = min(self._since_s, time_s)
-        if self._square is None or time_s - self._since_s >= STEADY_S:
-            self._square = square
+        now = _place(square)
+        if self._place is None or time_s - self._last_s >= KEEP_S:
+            self._place = now
+        else:
+            share = min(1.0, max(0.0, time_s - self._last_s) / MOVE_S)
+            pairs = zip(self._place, now, strict=True)
+            self._place = Place(*(old + share * (new - old) for old, new in pairs))
         self._last_s = time_s
-
-    def lose(self) -> None:
-        """The face is not followed any more."""
-        self._since_s = math.inf
 
     def choose(self, faces: Sequence[Face], size: tuple[int, int], time_s: float) -> Face | None:
         """The face to follow; None when no face can be the driver's.
@@ -96,21 +104,24 @@ class DriverPlace:
             time_s: time of the picture.
         """
         seated = [face for face in faces if self._seat.holds(face.box, size)]
-        place = self._square
+        place = self._place
         if place is not None and time_s - self._last_s < KEEP_S:
             near = [face for face in seated if _at(place, face.box)]
             return min(near, key=lambda face: _distance(place, face.box), default=None)
         return seated[0] if seated else None
 
 
-def _distance(place: Transform, box: Box) -> float:
+def _place(square: Transform) -> Place:
+    half = square.side / 2
+    return Place(square.left + half, square.top + half, square.side)
+
+
+def _distance(place: Place, box: Box) -> float:
     """Between the middles, in sides of the place."""
-    square = square_around_box(box)
-    x = square.left + square.side / 2 - place.left - place.side / 2
-    y = square.top + square.side / 2 - place.top - place.side / 2
-    return math.hypot(x, y) / place.side
+    other = _place(square_around_box(box))
+    return math.hypot(other.x - place.x, other.y - place.y) / place.side
 
 
-def _at(place: Transform, box: Box) -> bool:
-    ratio = square_around_box(box).side / place.side
+def _at(place: Place, box: Box) -> bool:
+    ratio = _place(square_around_box(box)).side / place.side
     return _distance(place, box) < REACH and 1 / LIKE < ratio < LIKE

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import math
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -22,6 +20,7 @@ import numpy as np
 from host.backends.base import Backend
 from host.common.arrays import F32Array, Image, Points
 from host.common.errors import UserError
+from host.common.timing import timed
 from host.face.crop import (
     Transform,
     crop_square,
@@ -51,6 +50,10 @@ SMALL = (28, 28)
 
 SEARCH_S = 0.25
 """Time between two searches while there is no face."""
+
+GROWS, MOVES = 1.25, 0.4
+"""From frame to frame a face's square grows or shrinks by less, and moves by less of its side;
+landmarks that do more have slid onto something else."""
 
 WRONG_WAY = math.radians(60)
 """The network is for faces that are turned by less than this in the picture."""
@@ -191,7 +194,7 @@ class Tracker:
         """
         self._backend, self._search, self._equalise = backend, search, equalise
         self._place, self._visibility = DriverPlace(seat), visibility
-        self._wrong_way = False
+        self._wrong_way = self._steady = False
         self._filter = OneEuro(CUTOFF_HZ, BETA)
         self._square: Transform | None = None
         self._likeness: F32Array | None = None
@@ -280,27 +283,32 @@ class Tracker:
         if not (np.isfinite(landmarks).all() and inside and eyes >= MIN_EYES):
             self._lose()
             return None
-        self._square = square_around_landmarks(landmarks)
+        square = square_around_landmarks(landmarks)
+        if self._square is not None and self._steady and _jumps(self._square, square):
+            self._lose()
+            return None
+        self._square, self._steady = square, True
         self._place.follow(self._square, frame.time_s)
         return self._filter.smooth(landmarks, frame.time_s, eyes)
 
     def _lose(self) -> None:
         self._square = self._likeness = None
+        self._steady = False
         self._asked_s = -np.inf
         self._misses = 0
-        self._place.lose()
         self._filter.reset()
+
+
+def _jumps(before: Transform, after: Transform) -> bool:
+    """True for squares of neighbouring frames that no head could have moved between."""
+    half, half_after = before.side / 2, after.side / 2
+    right = after.left + half_after - before.left - half
+    down = after.top + half_after - before.top - half
+    ratio = after.side / before.side
+    return math.hypot(right, down) > MOVES * before.side or not 1 / GROWS < ratio < GROWS
 
 
 def _same_face(square: Transform, box: Box) -> bool:
     """True if the box's middle lies in the inner half of the square."""
     middle = np.array([box.x + box.width / 2, box.y + box.height / 2])
     return bool((np.abs(square.to_crop(middle) - 0.5) < 0.3).all())
-
-
-@contextmanager
-def timed(times_ms: dict[str, float], name: str) -> Iterator[None]:
-    """Add the wall time of the block to ``times_ms[name]``."""
-    begin = time.perf_counter()
-    yield
-    times_ms[name] = times_ms.get(name, 0.0) + (time.perf_counter() - begin) * 1e3

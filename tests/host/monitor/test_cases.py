@@ -11,6 +11,7 @@ import pytest
 
 from host.backends import MONITOR_MODEL, open_backend
 from host.face.detect.choice import open_detector
+from host.face.eyes import eyes_visible
 from host.monitor.pipeline import Pipeline
 from host.monitor.seat import ANYWHERE, parse_seat
 from host.monitor.sources import open_source
@@ -54,7 +55,8 @@ def watch(name, backend, seat=ANYWHERE):
         None if seen.track.landmarks is None else seen.track.landmarks.mean(axis=0),
         seen.measures,
     ))  # fmt: skip
-    tracker = Tracker(backend, DirectSearch(open_detector(quick=True)), seat=seat)
+    search = DirectSearch(open_detector(quick=True))
+    tracker = Tracker(backend, search, seat=seat, visibility=eyes_visible)
     Pipeline(EveryThird(open_source(str(CASES / name))), tracker, [sink]).run()
     return rows
 
