@@ -14,6 +14,7 @@ from typing import TextIO
 from host.backends import Backend
 from host.common.errors import UserError
 from host.face.detect.choice import open_detector
+from host.face.eyes import eyes_visible
 from host.face.image import READ_SUFFIXES
 from host.monitor.capture import Paced, Source
 from host.monitor.dashboard import Dashboard
@@ -21,6 +22,7 @@ from host.monitor.hooks import CommandHook, GpioHook, HookSink
 from host.monitor.notices import Notices
 from host.monitor.pipeline import Outcome, Pipeline, Sink
 from host.monitor.profile import Profile, read_profile, write_profile
+from host.monitor.seat import ANYWHERE, parse_seat
 from host.monitor.session import SessionReport
 from host.monitor.sinks.lines import JsonSink, clock
 from host.monitor.sinks.mqtt import MqttSink, parse_broker
@@ -48,6 +50,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--thresholds", type=Path, metavar="FILE", help="JSON with other limits than the defaults")
     add("--profile", type=Path, metavar="FILE",
         help="what is known of the driver: read if it is there, written at the end")  # fmt: skip
+    add("--seat", metavar="WHERE",
+        help="where the driver's face is: left, right or fractions of the picture: "
+        "left,top,width,height")  # fmt: skip
     add("--alarm", metavar="COMMAND", help="started at each alarm, with the state in DRIVER_STATE")
     add("--gpio", type=Path, metavar="FILE", help="value file of a GPIO or LED: 1 during alarms")
     add("--mqtt", metavar="[mqtts://][USER@]HOST[:PORT][/TOPIC]",
@@ -57,7 +62,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 MOVING = ("seconds", "fps", "size", "give_up", "window", "dashboard", "report", "thresholds",
-          "profile", "alarm", "gpio", "mqtt", "mqtt_password", "mqtt_ca")  # fmt: skip
+          "seat", "profile", "alarm", "gpio", "mqtt", "mqtt_password", "mqtt_ca")  # fmt: skip
 """Options that a picture has no use for."""
 
 
@@ -124,6 +129,7 @@ def monitor(options: argparse.Namespace, backend: Backend) -> None:
     check_outputs(options)
     notices = Notices()
     limits = read_thresholds(options.thresholds) if options.thresholds else Thresholds()
+    seat = ANYWHERE if options.seat is None else parse_seat(options.seat)
     known = options.profile is not None and options.profile.exists()
     profile = read_profile(options.profile) if known else None
     finder = open_detector(options.detector, quick=True)
@@ -138,7 +144,7 @@ def monitor(options: argparse.Namespace, backend: Backend) -> None:
         search.close()
         raise
     try:
-        tracker = Tracker(backend, search, options.equalise)
+        tracker = Tracker(backend, search, options.equalise, seat, eyes_visible)
         pipeline = Pipeline(source, tracker, sinks, limits, options.seconds, notices, profile)
         for sink in sinks:
             if isinstance(sink, Dashboard):

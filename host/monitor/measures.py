@@ -176,7 +176,7 @@ class Measurer:
         self._before = self._lowest = 1.0
         self._slept = False
         self._down_since: float | None = None
-        for lasting in (self._away, self._hidden, self._tilted, self._uncalibrated):
+        for lasting in (self._away, self._hidden, self._uncalibrated):
             lasting.update(0.0, False)
         self._mouth.renew()
 
@@ -186,6 +186,7 @@ class Measurer:
         landmarks: Points | None,
         no_picture_s: float = 0.0,
         eyes_visible: tuple[float, float] | None = None,
+        wrong_way: bool = False,
     ) -> Measures:
         """Measure one frame.
 
@@ -195,14 +196,16 @@ class Measurer:
             no_picture_s: how long there has been no new picture, if this is none.
             eyes_visible: how sure it is, 0 to 1, that the eye on the picture's left and the one on
                 its right are seen; None when nobody has looked.
+            wrong_way: there is a face, but the wrong way up, so that it has no landmarks.
         """
         step = 0.0 if self._last_s is None else max(0.0, time_s - self._last_s)
         self._last_s = time_s
         self._no_picture_s = no_picture_s
-        self._no_face.update(time_s, no_picture_s == 0 and landmarks is None)
+        self._no_face.update(time_s, no_picture_s == 0 and landmarks is None and not wrong_way)
         if step > PAUSE_S or landmarks is None or no_picture_s > 0:
             self._forget()
         if landmarks is None or no_picture_s > 0:
+            self._tilted.update(time_s, wrong_way)
             return self._sum_up(time_s)
         self._meet(time_s, step)
         return self._face(time_s, min(step, LONGEST_STEP_S), landmarks, eyes_visible)

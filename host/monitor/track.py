@@ -8,7 +8,9 @@ when the detector does not find it there several times in a row.
 
 from __future__ import annotations
 
+import math
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -28,6 +30,7 @@ from host.face.crop import (
 from host.face.detect.faces import Box, Detector, Face
 from host.face.landmarks import inter_ocular
 from host.monitor.capture import Frame
+from host.monitor.seat import ANYWHERE, DriverPlace, Seat
 from host.monitor.smooth import OneEuro
 
 RECHECK_S = 2.0
@@ -47,6 +50,13 @@ SMALL = (28, 28)
 
 SEARCH_S = 0.25
 """Time between two searches while there is no face."""
+
+GROWS, MOVES = 1.25, 0.4
+"""From frame to frame a face's square grows or shrinks by less, and moves by less of its side;
+landmarks that do more have slid onto something else."""
+
+WRONG_WAY = math.radians(60)
+"""The network is for faces that are turned by less than this in the picture."""
 
 MIN_EYES = 8.0
 """Least distance of the outer eye corners, in pixels of the picture."""
@@ -151,15 +161,40 @@ class Track:
     eyes_visible: tuple[float, float] | None = None
     """How sure it is, 0 to 1, that the eye on the picture's left and the one on its right are seen;
     None when nobody has looked."""
+    wrong_way: bool = False
+    """The detector has found a face, but it is the wrong way up."""
     times_ms: dict[str, float] = field(default_factory=dict)
-    """Time by stage: detect (when it was asked or waited for), crop, landmarks, track."""
+    """Time by stage: detect (when it was asked or waited for), crop, landmarks, track, eyes."""
+
+
+Visibility = Callable[[Image, Points], Sequence[float]]
+"""How sure it is, 0 to 1, that the eye on the picture's left and the one on its right are seen, of
+a picture (H, W, 3) and landmarks (98, 2) in its pixels."""
 
 
 class Tracker:
-    """Follows the largest face until it is lost."""
+    """Follows the driver's face until it is lost, and waits for it where it was."""
 
-    def __init__(self, backend: Backend, search: Search, equalise: bool = False) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        search: Search,
+        equalise: bool = False,
+        seat: Seat = ANYWHERE,
+        visibility: Visibility | None = None,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            backend: gives landmarks of crops.
+            search: the detector at work.
+            equalise: spread the grey levels of crops.
+            seat: where the driver's face is looked for.
+            visibility: tells whether eyes can be judged; without it nobody looks.
+        """
         self._backend, self._search, self._equalise = backend, search, equalise
+        self._place, self._visibility = DriverPlace(seat), visibility
+        self._wrong_way = self._steady = False
         self._filter = OneEuro(CUTOFF_HZ, BETA)
         self._square: Transform | None = None
         self._likeness: F32Array | None = None
@@ -177,7 +212,7 @@ class Tracker:
             self._listen(frame)
         new = self._likeness is None
         if self._square is None:
-            return Track(landmarks=None, times_ms=times)
+            return Track(landmarks=None, wrong_way=self._wrong_way, times_ms=times)
         square = self._square
         try:
             with timed(times, "crop"):
@@ -192,7 +227,14 @@ class Tracker:
             fractions = self._backend.infer(crop[np.newaxis])[0]
         with timed(times, "track"):
             landmarks = self._follow(square.to_image(fractions), frame)
-        return Track(landmarks=landmarks, square=square, new=new, times_ms=times)
+        visible = None
+        if landmarks is not None and self._visibility is not None:
+            with timed(times, "eyes"):
+                left, right = self._visibility(frame.image, landmarks)
+            visible = float(left), float(right)
+        return Track(
+            landmarks=landmarks, square=square, new=new, eyes_visible=visible, times_ms=times
+        )
 
     def _listen(self, frame: Frame) -> None:
         """Ask the detector when it is time to, and take what it has found."""
@@ -204,15 +246,21 @@ class Tracker:
         if faces is None:
             return
         if self._square is None:
-            if faces:
-                self._square = square_around_box(faces[0].box)
-                self._misses = 0
+            self._meet(faces, frame)
         elif any(_same_face(self._square, face.box) for face in faces):
             self._misses = 0
         else:
             self._misses += 1
             if self._misses >= MISSES:
                 self._lose()
+
+    def _meet(self, faces: Sequence[Face], frame: Frame) -> None:
+        """Begin to follow the driver's face if it is among these."""
+        height, width = frame.image.shape[:2]
+        found = self._place.choose(faces, (width, height), frame.time_s)
+        self._wrong_way = found is not None and abs(found.roll or 0.0) > WRONG_WAY
+        if found is not None and not self._wrong_way:
+            self._square, self._misses = square_around_box(found.box), 0
 
     def _looks_alike(self, crop: Image) -> bool:
         """Compare with the mean of the last crops, and add this one to it."""
@@ -235,14 +283,29 @@ class Tracker:
         if not (np.isfinite(landmarks).all() and inside and eyes >= MIN_EYES):
             self._lose()
             return None
-        self._square = square_around_landmarks(landmarks)
+        square = square_around_landmarks(landmarks)
+        if self._square is not None and self._steady and _jumps(self._square, square):
+            self._lose()
+            return None
+        self._square, self._steady = square, True
+        self._place.follow(self._square, frame.time_s)
         return self._filter.smooth(landmarks, frame.time_s, eyes)
 
     def _lose(self) -> None:
         self._square = self._likeness = None
+        self._steady = False
         self._asked_s = -np.inf
         self._misses = 0
         self._filter.reset()
+
+
+def _jumps(before: Transform, after: Transform) -> bool:
+    """True for squares of neighbouring frames that no head could have moved between."""
+    half, half_after = before.side / 2, after.side / 2
+    right = after.left + half_after - before.left - half
+    down = after.top + half_after - before.top - half
+    ratio = after.side / before.side
+    return math.hypot(right, down) > MOVES * before.side or not 1 / GROWS < ratio < GROWS
 
 
 def _same_face(square: Transform, box: Box) -> bool:

@@ -7,9 +7,11 @@ from host.backends.base import Backend
 from host.common.arrays import Image
 from host.common.errors import UserError
 from host.face.detect.faces import Detector
+from host.face.eyes import eyes_visible
 from host.monitor.capture import Frame
 from host.monitor.judge import Judge, Observation
 from host.monitor.profile import Profile
+from host.monitor.seat import ANYWHERE, Seat
 from host.monitor.thresholds import Thresholds
 from host.monitor.track import DirectSearch, Tracker
 
@@ -24,6 +26,7 @@ class Monitor:
         thresholds: Thresholds | None = None,
         equalise: bool = False,
         profile: Profile | None = None,
+        seat: Seat = ANYWHERE,
     ) -> None:
         """Begin with a driver who is not known.
 
@@ -33,8 +36,10 @@ class Monitor:
             thresholds: what decides; the defaults without.
             equalise: histogram equalisation of the crops.
             profile: what is known of the driver who is expected.
+            seat: where the driver's face is looked for.
         """
-        self._tracker = Tracker(backend, DirectSearch(detector), equalise)
+        search = DirectSearch(detector)
+        self._tracker = Tracker(backend, search, equalise, seat, eyes_visible)
         self._judge = Judge(Thresholds() if thresholds is None else thresholds, profile)
         self._number = 0
         self._time_s = float("-inf")

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the driver monitor's measures are worth on real faces with a network's landmarks.
+
+Truth comes from 300-W's 68 points: an eye's aspect ratio is the mean of two heights over the width,
+a mouth's that of three. Faces in between count for nothing. Pictures of one person are told by
+names that differ in what follows the last underscore (YouTube Faces).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from host.backends.base import Backend
+from host.common.arrays import BoolArray, F64Array, Points
+from host.common.errors import UserError
+from host.face.crop import crop_square, square_around_landmarks
+from host.face.landmarks import INNER_LIPS, inter_ocular
+from host.face.pose import head_pose
+from host.monitor.eyes import Eyes, aspect_ratio, eye_ratios, straightened, visible_sides
+from host.monitor.measures import Measurer
+from host.monitor.thresholds import Thresholds
+from model.data.records import Record, read_picture
+from model.data.scheme68 import NUM_68
+
+EYES_68 = ((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47))
+INNER_LIPS_68 = (60, 61, 62, 63, 64, 65, 66, 67)
+
+SHUT, OPEN = 0.12, 0.20
+"""True aspect ratios below which both eyes are shut, and above which both are open."""
+
+WIDE, NOT_WIDE = 0.6, 0.4
+"""True aspect ratios of a wide open mouth, and of one that is not."""
+
+CROPS = 3
+"""A face is cropped this often, each time around the landmarks found before."""
+
+HELD_S, RATE = 5.0, 15.0
+"""Each picture of a clip is held for so long, at so many frames a second."""
+
+CLIPS = 60
+"""So many clips are made at most."""
+
+NOISE = 0.004
+"""Scatter of a point from frame to frame in inter-ocular distances; ``scatter`` measures it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """Faces with true points and what a network found."""
+
+    landmarks: Points
+    """(N, 98, 2) in pixels of the pictures."""
+    eyes: F64Array
+    """True aspect ratios of the eyes, (N, 2)."""
+    mouth: F64Array
+    """True aspect ratio of the inner lips, (N,)."""
+    people: tuple[str, ...]
+    """Whose face, of N."""
+
+    @property
+    def shut(self) -> BoolArray:
+        """Faces whose eyes are both shut, (N,)."""
+        return np.asarray((self.eyes < SHUT).all(axis=1))
+
+    @property
+    def open(self) -> BoolArray:
+        """Faces whose eyes are both open, (N,)."""
+        return np.asarray((self.eyes > OPEN).all(axis=1))
+
+
+def find(records: Sequence[Record], backend: Backend, report: Callable[[int], None]) -> Found:
+    """Let a backend find the landmarks of faces with 68 points; UserError for others."""
+    found = []
+    for number, record in enumerate(records):
+        if len(record.points) != NUM_68:
+            raise UserError(f"{record.image} has no 68 points; give folders of 300-W or ytf")
+        picture = read_picture(record.image)
+        points = record.points
+        for _ in range(CROPS):
+            square = square_around_landmarks(points)
+            crop = crop_square(picture, square, backend.input_size)
+            points = square.to_image(backend.infer(crop[np.newaxis])[0])
+        found.append(points)
+        report(number + 1)
+    return compare(np.stack(found), records)
+
+
+def compare(landmarks: Points, records: Sequence[Record]) -> Found:
+    """Put found landmarks (N, 98, 2) beside the truth of N records with 68 points."""
+    true = np.stack([record.points for record in records])
+    return Found(
+        landmarks=landmarks,
+        eyes=np.array([[_eye_68(points[list(eye)]) for eye in EYES_68] for points in true]),
+        mouth=np.array([aspect_ratio(points[list(INNER_LIPS_68)]) for points in true]),
+        people=tuple(record.image.stem.rpartition("_")[0] for record in records),
+    )
+
+
+def _eye_68(p: Points) -> float:
+    heights = np.hypot(*(p[1:3] - p[5:3:-1]).T)
+    return float(heights.mean() / np.hypot(*(p[3] - p[0])))
+
+
+# -- figures ---------------------------------------------------------------------------------------
+
+
+def figures(found: Found, limits: Thresholds, seed: int = 0) -> dict[str, float]:
+    """Shares from 0 to 1 and numbers of faces, by name."""
+    closed_alone, closed_own = judged_alone(found, limits), judged_as_own(found, limits)
+    known = np.isfinite(closed_own)
+    wide, not_wide = found.mouth >= WIDE, found.mouth < NOT_WIDE
+    yawning = mouth_ratios(found) > limits.yawn_mar
+    calibrated = list(calibrations(found, limits, seed))
+    return {
+        "open faces": int(found.open.sum()),
+        "shut faces": int(found.shut.sum()),
+        "open counted as shut before calibration": _share(closed_alone, found.open),
+        "shut found before calibration": _share(closed_alone, found.shut),
+        "open faces of known people": int((found.open & known).sum()),
+        "shut faces of known people": int((found.shut & known).sum()),
+        "open counted as shut": _share(closed_own, found.open & known),
+        "shut found": _share(closed_own, found.shut & known),
+        "wide mouths": int(wide.sum()),
+        "wide mouths found": _share(yawning, wide),
+        "other mouths counted as wide": _share(yawning, not_wide),
+        "clips of two pictures": len(calibrated),
+        "clips calibrated within 10 s": float(np.mean(calibrated)) if calibrated else math.nan,
+    }
+
+
+def _share(values: F64Array | BoolArray, of: BoolArray) -> float:
+    return float(np.mean(values[of])) if of.any() else math.nan
+
+
+def mouth_ratios(found: Found) -> F64Array:
+    """Aspect ratios of the inner lips as found, (N,)."""
+    return np.array([aspect_ratio(points[[*INNER_LIPS]]) for points in found.landmarks])
+
+
+def _pose(landmarks: Points, limits: Thresholds) -> tuple[float, float]:
+    """Yaw and pitch in degrees as the monitor takes them; 0 where none fits."""
+    square = square_around_landmarks(landmarks)
+    yaw, pitch, _ = np.degrees(head_pose(square.to_crop(landmarks)))
+    if math.isnan(yaw):
+        return 0.0, 0.0
+    return float(yaw), float(pitch) * limits.pitch_gain
+
+
+def _level(landmarks: Points, limits: Thresholds) -> tuple[tuple[float, float], tuple[bool, bool]]:
+    yaw, pitch = _pose(landmarks, limits)
+    ratios = straightened(eye_ratios(landmarks), yaw, pitch)
+    return ratios, visible_sides(None, yaw, limits)
+
+
+def judged_alone(found: Found, limits: Thresholds) -> F64Array:
+    """1 where the eyes count as closed before any calibration, else 0, (N,)."""
+    eyes = Eyes()
+    return np.array([_closed(eyes, points, limits) for points in found.landmarks])
+
+
+def judged_as_own(found: Found, limits: Thresholds) -> F64Array:
+    """1 where the eyes count as closed for their owner, else 0, (N,).
+
+    nan for people with fewer than four pictures, or whose eyes do not calibrate on them.
+    """
+    closed = np.full(len(found.landmarks), np.nan)
+    for _, numbers in _by_person(found):
+        if len(numbers) < 4:
+            continue
+        eyes = Eyes()
+        for _ in range(3):
+            for number in numbers:
+                eyes.learn(*_level(found.landmarks[number], limits), 0.5, limits)
+        if eyes.calibrated:
+            closed[numbers] = [_closed(eyes, found.landmarks[n], limits) for n in numbers]
+    return closed
+
+
+def _closed(eyes: Eyes, points: Points, limits: Thresholds) -> float:
+    opening = eyes.judge(*_level(points, limits), limits).judged
+    return float(opening is not None and opening < limits.closed_below)
+
+
+def _by_person(found: Found) -> Iterator[tuple[str, list[int]]]:
+    numbers: dict[str, list[int]] = defaultdict(list)
+    for number, name in enumerate(found.people):
+        numbers[name].append(number)
+    yield from numbers.items()
+
+
+def calibrations(found: Found, limits: Thresholds, seed: int) -> Iterator[bool]:
+    """For each person with two pictures with open eyes: whether a clip of them calibrates.
+
+    Each picture is held for HELD_S seconds; points scatter as a camera's noise makes them.
+    """
+    rng = np.random.default_rng(seed)
+    opened = [[n for n in numbers if found.open[n]] for _, numbers in _by_person(found)]
+    several = [numbers for numbers in opened if len(numbers) >= 2]
+    for place in rng.permutation(len(several))[:CLIPS]:
+        numbers = several[place]
+        pair = rng.choice(numbers, 2, replace=False)
+        measurer, calibrated = Measurer(limits), False
+        for frame in range(round(2 * HELD_S * RATE)):
+            points = found.landmarks[pair[int(frame >= HELD_S * RATE)]]
+            noise = rng.normal(0, NOISE * float(inter_ocular(points)), points.shape)
+            calibrated |= measurer.update(frame / RATE, points + noise).calibrated
+        yield calibrated
