@@ -3,7 +3,7 @@
 
 A story is a row of scenes. Landmarks are made from them at any frame rate with the errors that the
 network was measured to have, and go through the tracker's filter, the measures and the states.
-``python -m tests.host.monitor.stories --out FILE`` writes the table of docs/stories.md.
+``python -m tests.host.monitor.stories --out FILE`` writes them as a table.
 """
 
 from __future__ import annotations
