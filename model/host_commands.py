@@ -94,3 +94,27 @@ def evaluate_eyes(roots: dict[str, Path], files: tuple[str, ...], count: int) ->
         click.echo(measure_eyes(collect_samples(roots, count), backend, networks))
     finally:
         backend.close()
+
+
+@click.command()
+@click.option("--data", "folder", required=True, metavar="FOLDER",
+              type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="Pictures with 68 points beside them, such as ytf/test.")  # fmt: skip
+@click.option("--model", type=click.Path(dir_okay=False, path_type=Path),
+              help="ONNX file; default: what watches a driver.")  # fmt: skip
+def evaluate_driver(folder: Path, model: Path | None) -> None:
+    """Measure on real faces how well closed eyes, wide mouths and calibration are judged."""
+    from host.backends import MONITOR_MODEL, open_backend
+    from host.monitor.thresholds import Thresholds
+    from model.data.ibug import read_folders
+    from model.evaluation.driver import figures, find
+
+    listing = read_folders([folder], folder.name).checked()
+    backend = open_backend("cpu", model or MONITOR_MODEL)
+    try:
+        found = find(listing.records, backend, lambda done: None)
+    finally:
+        backend.close()
+    for name, value in figures(found, Thresholds()).items():
+        shown = f"{value}" if isinstance(value, int) else f"{100 * value:.1f} %"
+        click.echo(f"{name}: {shown}")

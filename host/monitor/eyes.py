@@ -53,8 +53,7 @@ FAR_EYE_DEG = 35.0
 DOWN, UP, TURNED, SIDE = 0.53, 0.10, 0.13, 0.088
 """Fall of the logarithm of the aspect ratio at 30 degrees of pitch down and up (with the square of
 the angle), rise at 30 degrees of yaw (square), and rise of the farther eye (linear). Measured on
-open eyes with pfld_1x_fp32.onnx: 2,934 video frames, differences within people
-(``python -m model driver``)."""
+open eyes with pfld_1x_fp32.onnx: 2,934 video frames, differences within people."""
 
 LEARN_S = 0.2
 """The usual opening is found anew after so much more time."""

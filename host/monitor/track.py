@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from host.backends.base import Backend
-from host.common.arrays import F32Array, Image, Points
+from host.common.arrays import F32Array, F64Array, Image, Points
 from host.common.errors import UserError
 from host.common.timing import timed
 from host.face.crop import (
@@ -167,7 +167,7 @@ class Track:
     """Time by stage: detect (when it was asked or waited for), crop, landmarks, track, eyes."""
 
 
-Visibility = Callable[[Image, Points], Sequence[float]]
+Visibility = Callable[[Image, Points], F64Array]
 """How sure it is, 0 to 1, that the eye on the picture's left and the one on its right are seen, of
 a picture (H, W, 3) and landmarks (98, 2) in its pixels."""
 
