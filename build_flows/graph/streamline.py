@@ -137,24 +137,24 @@ class FlattenAsKernel(Transformation):
             strides=[1, 1], pads=[0] * 4, dilations=[1, 1], group=1,
         )  # fmt: skip
         set_layer(conv, layer_of(product))
+        product_name = product.output[0]
         model.graph.node.remove(product)
         model.graph.node.append(conv)
-        flatten_behind(model, conv, len(weights))
+        flatten_behind(model, product_name, len(weights))
 
 
-def flatten_behind(model: ModelWrapper, conv: NodeProto, channels: int) -> None:
-    """Let what follows ``conv``, a pixel, be a pixel too, and flatten it where a vector is read."""
-    node, name = conv, conv.output[0]
+def flatten_behind(model: ModelWrapper, name: str, channels: int) -> None:
+    """Let what follows the tensor ``name``, a pixel, be one too; flatten where a vector is read."""
     while True:
         model.set_tensor_shape(name, [1, channels, 1, 1])
         readers = model.find_consumers(name)
         if len(readers) != 1 or not is_a(readers[0], "BatchNormalization", "Relu", "Quant"):
             break
-        node, name = readers[0], readers[0].output[0]
+        name = readers[0].output[0]
     pixel = model.make_new_valueinfo_name()
     model.set_tensor_shape(pixel, [1, channels, 1, 1])
     model.set_tensor_shape(name, [1, channels])
-    node.output[0] = pixel
+    model.find_producer(name).output[0] = pixel
     model.graph.node.append(helper.make_node("Flatten", [pixel], [name], axis=1))
 
 
