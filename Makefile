@@ -63,13 +63,13 @@ report: $(STAMP) ## all machines in build/bench and simulated builds compared: b
 	  $(addprefix --build ,$(wildcard build/kv260_1x/report.json build/kv260_025x/report.json))
 
 test: $(STAMP) lint ## everything that needs no vendor tool, 25 minutes on 2 cores; JOBS=2: two at a time
-	$(RUN) -m pytest $(if $(JOBS),-n $(JOBS) --dist loadfile) -m 'not slow and not vivado and not board and not gpu'
+	$(RUN) -m pytest $(if $(JOBS),-n $(JOBS) --dist loadfile) -m 'not slow'
 
 test-slow: $(STAMP) ## the long simulations and trainings
 	$(RUN) -m pytest -m slow
 
 coverage: $(STAMP) ## lines that the tests reach, as a table
-	$(RUN) -m pytest --cov --cov-report=term:skip-covered -m 'not slow and not vivado and not board and not gpu'
+	$(RUN) -m pytest --cov --cov-report=term:skip-covered -m 'not slow'
 
 formal: $(STAMP) ## proofs of the stream, credit and weight modules by yosys and z3, with their mutants
 	$(RUN) -m hw.formal

@@ -22,8 +22,12 @@ from build_flows.design.verify import Golden
 from build_flows.explore.budget import RESOURCES, SHELL, budget_of
 from build_flows.flow import Job
 from build_flows.graph.streamline import OUTPUT_AFFINE
+from host.board.settings import FILE as SETTINGS
+from host.board.settings import FORMAT
+from host.common.accumulators import landmarks_of
 from host.common.arrays import IntArray
 from host.common.atomic import write_bytes, write_image
+from host.common.json_file import read_object, write_json
 from host.common.provenance import provenance
 from host.face.crop import PORTRAIT_SQUARE, crop_square
 from host.face.draw import draw_landmarks, side_by_side
@@ -33,13 +37,13 @@ from hw.ops import weight_port
 from hw.ops.unit import Resources
 from hw.units import ends_of, units_of
 
-PRODUCTS = ("report.json", "face.png", "settings.json", "activity.csv", "activity.png")
+PRODUCTS = ("report.json", "face.png", SETTINGS, "activity.csv", "activity.png")
 
 
 def write_report(model: ModelWrapper, job: Job, simulated: Path) -> None:
     """Write the products into the step's folder from the results in ``simulated``."""
     cfg, golden, folder = job.cfg, job.golden, job.folder
-    timing = json.loads((simulated / "timing.json").read_text())
+    timing = read_object(simulated / "timing.json")
     flows = [Flow(*flow) for flow in timing.pop("flows")]
     cycles, kernels = timing["cycles_per_frame"], resources(model)
     found = np.load(simulated / "full_rate.npy")
@@ -58,13 +62,13 @@ def write_report(model: ModelWrapper, job: Job, simulated: Path) -> None:
         **multiplications(model, cycles),
         "resources": kernels,
         "budget": budget(kernels, cfg.part),
-        "fifos": json.loads((job.of("size") / FIFO_TABLE).read_text()),
+        "fifos": read_object(job.of("size") / FIFO_TABLE),
         "synthesis": synthesise.by_kernel(job.out),
         **provenance(),
     }
-    (folder / "report.json").write_text(json.dumps(report, indent=1))
+    write_json(folder / "report.json", report)
     settings = host_settings(model, cfg) | {"simulator": f"{simulated.name}/{SIMULATOR}"}
-    (folder / "settings.json").write_text(json.dumps(settings, indent=1))
+    write_json(folder / SETTINGS, settings)
     rows = activities(model, Design.read(job.of("stitch") / "design").streams, flows, cycles)
     write_table(rows, folder / "activity.csv")
     computing = {unit.name for unit in units_of(model) if not unit.passes_on}
@@ -92,7 +96,7 @@ def host_settings(model: ModelWrapper, cfg: BuildConfig) -> dict[str, Any]:
     affine = json.loads(model.get_metadata_prop(OUTPUT_AFFINE))
     first, last = ends_of(model)
     return {
-        "format": 1,
+        "format": FORMAT,
         "config": cfg.name,
         "input": {
             "shape": model.get_tensor_shape(model.graph.input[0].name)[1:],
@@ -148,7 +152,8 @@ def draw_face(accumulators: IntArray, affine: dict[str, Any], golden: Golden, pa
 
     Networks with other than 98 landmarks have no picture.
     """
-    fractions = (accumulators * affine["scale"] + affine["bias"]).reshape(-1, 2)
+    scale, bias = (np.asarray(affine[name]) for name in ("scale", "bias"))
+    fractions = landmarks_of(accumulators[np.newaxis], scale, bias)[0]
     if len(fractions) != COUNT:
         return
     image, caption = golden.images[0], "landmarks of the simulated accelerator"

@@ -21,7 +21,7 @@ from build_flows.config import BuildConfig
 from build_flows.design.stitch import inner_constants, weight_memories
 from build_flows.explore.budget import RESOURCES
 from build_flows.flow import hash_of
-from host.common.atomic import write_text
+from host.common.json_file import write_json
 from host.common.provenance import provenance
 from hw.ops import unit as hardware
 from hw.ops.unit import Resources
@@ -91,7 +91,7 @@ def synthesise_design(
     counts = synthesise([i.unit for i in units], out / "cache", done)
     origin = {"config": cfg.as_dict(), **provenance()}
     result = {"design": _design(out), **origin, **summary(units, counts)}
-    write_text(out / FILE, json.dumps(result, indent=1))
+    write_json(out / FILE, result)
     return result
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from host.common.errors import FAILURES, UserError
+from model.host_commands import evaluate_detector, evaluate_eyes, train_eyes
+from model.options import read_roots
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -50,21 +53,6 @@ def faces(sheet: Path, count: int, seed: int, points: bool) -> None:
         raise UserError(f"{sheet} cannot be written; name a file such as sheet.png")
 
 
-def read_roots(
-    ctx: click.Context, option: click.Parameter, values: tuple[str, ...]
-) -> dict[str, Path]:
-    """Folders of the option --data SOURCE=FOLDER."""
-    roots = {}
-    for value in values:
-        source, equals, folder = value.partition("=")
-        if not equals or not Path(folder).is_dir():
-            raise click.BadParameter(
-                f"{value!r} is not SOURCE=FOLDER with an existing folder", ctx, option
-            )
-        roots[source] = Path(folder)
-    return roots
-
-
 DATA = click.option(
     "--data",
     "roots",
@@ -89,8 +77,12 @@ CACHE = click.option(
 @click.option("--out", type=FOLDER, help="Folder of the results [default: train/CONFIG].")
 @DATA
 @CACHE
+@click.option("--data-pack", "packed", type=FILE, help="One file of `pack`, instead of --data.")
 @click.option("--init", type=FILE, help="FP32 checkpoint to start from.")
+@click.option("--partly", is_flag=True, help="It may be of another network; take what fits.")
 @click.option("--resume", is_flag=True, help="Go on from last.pt in the results' folder.")
+@click.option("--minutes", type=float, help="Time to train, instead of epochs.")
+@click.option("--pause", type=float, help="Minutes of this call; --resume goes on exactly.")
 @click.option("--faces", "count", type=int, help="Procedural faces, instead of the config's.")
 @click.option("--epochs", type=int, help="Passes over them, instead of the config's.")
 @click.option("--batch", type=int, help="Faces a step, instead of the config's.")
@@ -100,8 +92,12 @@ def train(
     out: Path | None,
     roots: dict[str, Path],
     cache: Path,
+    packed: Path | None,
     init: Path | None,
+    partly: bool,
     resume: bool,
+    minutes: float | None,
+    pause: float | None,
     count: int | None,
     epochs: int | None,
     batch: int | None,
@@ -112,14 +108,61 @@ def train(
     Several processes or GPUs: torchrun --nproc-per-node N -m model train ...
     """
     from model.training.config import find_config
-    from model.training.train import run_training
+    from model.training.train import Source, Start, run_training
 
     config = find_config(name, faces=count, epochs=epochs, batch=batch, seed=seed)
-    result = run_training(config, out or Path("train") / name, cache, resume, roots, init)
+    begin = Start(resume=resume, init=init, partly=partly, minutes=minutes, pause=pause)
+    source = Source(roots=roots, cache=cache, packed=packed)
+    result = run_training(config, out or Path("train") / name, source, begin).metrics
     click.echo(
         f"measured faces: NME {result.nme:.2f} %  FR@10 {result.failure_rate:.1f} %  "
         f"AUC@10 {result.auc:.1f} %"
     )
+
+
+@main.command()
+@click.option("--config", "name", default="equal", show_default=True, help="Of each network.")
+@click.option("--out", type=FOLDER, default=Path("train/equal"), show_default=True, help="Results.")
+@DATA
+@CACHE
+@click.option("--data-pack", "packed", type=FILE, help="One file of `pack`, instead of --data.")
+@click.option("--views", type=int, help="Faces that each network sees, instead of the config's.")
+@click.option("--pause", type=float, help="Minutes a network in this call; call again to go on.")
+def equal(
+    name: str,
+    out: Path,
+    roots: dict[str, Path],
+    cache: Path,
+    packed: Path | None,
+    views: int | None,
+    pause: float | None,
+) -> None:
+    """Train the four networks of the switches alike, and print their table."""
+    from model.compare import compare_networks
+    from model.training.config import find_config
+    from model.training.train import Source
+
+    source = Source(roots=roots, cache=cache, packed=packed)
+    config = find_config(name, views=views)
+    click.echo(compare_networks(config, source, out, pause, partial(click.echo, err=True)))
+
+
+@main.command()
+@click.option("--config", "name", default="eyes", show_default=True, help="Whose mix is packed.")
+@click.option("--out", type=FILE, required=True, help="File to write, NAME.npz.")
+@DATA
+@CACHE
+def pack(name: str, out: Path, roots: dict[str, Path], cache: Path) -> None:
+    """Write all faces of a training to one file of at most 60 MB, for train --data-pack."""
+    from model.data.mixture import load_mixture
+    from model.data.pack import write_pack
+    from model.training.config import find_config
+
+    mixture, held = load_mixture(find_config(name), roots, cache)
+    quality = write_pack(mixture, held, out)
+    count = sum(len(crops) for crops in mixture.parts) + len(held)
+    size = out.stat().st_size / 1e6
+    click.echo(f"{out}: {count} faces, {size:.1f} MB, JPEG quality {quality}")
 
 
 @main.command()
@@ -167,6 +210,7 @@ def quantising(weights: str, config: str) -> Callable[[Command], Command]:
 @quantising("FP32 checkpoint of the training.", config="best")
 @click.option("--count", default=512, show_default=True, help="Images to calibrate on.")
 @click.option("--percentile", default=99.99, show_default=True, help="Activations kept in range.")
+@click.option("--equalise", is_flag=True, help="Bring channels to like ranges first.")
 def ptq(
     weights: Path,
     out: Path,
@@ -176,6 +220,7 @@ def ptq(
     cache: Path,
     count: int,
     percentile: float,
+    equalise: bool,
 ) -> None:
     """Quantise a trained network without further training.
 
@@ -194,7 +239,7 @@ def ptq(
     else:
         pictures, _ = labelled_images(images, network.image_size, count, CALIBRATION_SEED)
         given = as_input(pictures)
-    save_twin(post_train(network, given, percentile), out)
+    save_twin(post_train(network, given, percentile, equalise), out)
     click.echo(f"{out}: INT8, calibrated on {len(given)} images")
 
 
@@ -224,14 +269,12 @@ def qat(
 
     With --data the NME of faces that are held back is printed before and after.
     """
-    from torch.nn.functional import l1_loss
-
     from model.data.labelled import TUNING_SEED, labelled_images
     from model.data.mixture import load_mixture
     from model.network.checkpoint import load_twin, save_twin
     from model.training.config import find_config
     from model.training.ptq import Length, Tuner, random_batches
-    from model.training.qat import face_batches, face_loss, run_tuner
+    from model.training.qat import face_batches, face_loss, plain_loss, run_tuner
     from model.training.train import measure_crops
 
     twin, last = load_twin(weights), out.with_name(out.name + ".last")
@@ -248,7 +291,7 @@ def qat(
         batches, loss = face_batches(config, mixture, batch, size, seed), face_loss(config, size)
     else:
         data = labelled_images(images, size, count, TUNING_SEED)
-        batches, loss = random_batches(*data, batch, seed), l1_loss
+        batches, loss = random_batches(*data, batch, seed), plain_loss
     run_tuner(tuner, batches, loss, last)
     save_twin(twin, out)
     if held is not None:
@@ -288,6 +331,49 @@ def export(
     golden = np.concatenate([portrait(twin.image_size)[None], others])
     export_files(twin, out, golden, packed)
     click.echo(f"{out}: exported with {len(others) + 1} golden images")
+
+
+@main.command()
+@click.option("--weights", type=FILE, required=True, help="FP32 checkpoint with stem=conv.")
+@click.option("--out", type=FILE, required=True, help="Checkpoint to write.")
+@click.option("--config", "name", default="eyes", show_default=True, help="Whose mix is seen.")
+@DATA
+@CACHE
+@click.option("--steps", type=click.IntRange(1), default=260, show_default=True, help="Batches.")
+@click.option("--batch", type=click.IntRange(2), default=16, show_default=True, help="Faces each.")
+def restem(
+    weights: Path,
+    out: Path,
+    name: str,
+    roots: dict[str, Path],
+    cache: Path,
+    steps: int,
+    batch: int,
+) -> None:
+    """Give a network a depthwise stem whose maps are those of its full one, as far as they can."""
+    from model.data.mixture import endless, load_mixture
+    from model.network.checkpoint import load_network, save
+    from model.training.config import find_config
+    from model.training.restem import restem as fit
+
+    config, network = find_config(name), load_network(weights)
+    mixture, _ = load_mixture(config, roots, cache)
+    batches = endless(mixture, batch, network.image_size, config.seed, config.augmentation)
+    left: list[float] = []
+    fitted = fit(network, batches, steps, lambda step, value: left.append(value))
+    save({"config": fitted.config(), "state_dict": fitted.state_dict()}, out)
+    click.echo(f"{out}: {left[-1]:.0%} of the variance of the old maps is not explained")
+
+
+@main.command()
+@click.option("--weights", type=FILE, required=True, help="FP32 checkpoint of the training.")
+@click.option("--out", type=FILE, required=True, help="Checkpoint to write.")
+def shrink(weights: Path, out: Path) -> None:
+    """Write an FP32 checkpoint in half the bytes, its filters in float16."""
+    from model.network.checkpoint import load_network, save_small
+
+    save_small(load_network(weights), out)
+    click.echo(f"{out}: {out.stat().st_size / 1e6:.2f} MB")
 
 
 @main.command()
@@ -337,7 +423,13 @@ def average(weights: Path, second: Path, share: float, out: Path) -> None:
     metavar="BUILD",
     help="Build folder whose C++ must give the same integers on every face.",
 )
-@click.option("--detector", is_flag=False, flag_value="blazeface", metavar="[NAME]", help=DETECTED)
+@click.option(
+    "--detector",
+    is_flag=False,
+    flag_value="blazeface",
+    metavar="[NAME]",
+    help=f"{DETECTED} Photographs are measured with it unless this is none.",
+)
 @click.option("--errors", type=FILE, help="CSV to write the error of each face to.")
 @click.option("--picture", type=FILE, help="PNG to write, faces with true and found points.")
 @click.option("--crops", type=FILE, help="Npz to write the measured faces to, for host/bench.py.")
@@ -366,6 +458,7 @@ def evaluate(
     All figures are in percent; NME is divided by the distance of the outer eye corners, accuracy
     is 100 - NME.
     """
+    from model.data.registry import PROCEDURAL
     from model.evaluation.evaluate import (
         collect_faces,
         compare,
@@ -381,7 +474,9 @@ def evaluate(
     predictor = open_predictor(weights, arithmetic)
     faces = collect_faces(dataset, root, rows, predictor.size, images, count)
     others = [open_anchor(anchor)] if anchor else []
-    result = evaluate_all(predictor, others, faces, detector)
+    if detector is None and dataset != PROCEDURAL:
+        detector = "blazeface"
+    result = evaluate_all(predictor, others, faces, None if detector == "none" else detector)
     if twin:
         result["compared"] = compare(predictor, open_predictor(twin), faces)
     if csim:
@@ -410,6 +505,7 @@ def print_figures(result: dict[str, Any], indent: str = "") -> None:
         f"FR@10 {result['fr10']:.1f} %  AUC@10 {result['auc10']:.1f} %  "
         f"accuracy (100 - NME) {result['accuracy']:.2f} %"
     )
+    print_detail(result, indent + "  ")
     parts = {**result.get("subsets", {}), "detected boxes": result.get("detected")}
     for key, value in parts.items():
         if value:
@@ -422,6 +518,23 @@ def print_figures(result: dict[str, Any], indent: str = "") -> None:
         print_figures(other, indent)
         mean, worst = other["difference"], other["largest"]
         click.echo(f"NME differs by {mean:.4f} points, on the worst face by {worst:.4f}")
+
+
+def print_detail(result: dict[str, Any], indent: str) -> None:
+    """Lines of the errors by region and yaw, and of the eyelids, where they are known."""
+    if regions := result.get("regions"):
+        click.echo(indent + "  ".join(f"{name} {nme:.2f}" for name, nme in regions.items()))
+    if turns := result.get("yaw"):
+        cells = [f"{name} {part['nme']:.2f} ({part['faces']})" for name, part in turns.items()]
+        click.echo(f"{indent}yaw in degrees: {'  '.join(cells)}")
+    if lids := result.get("eyelids"):
+        line = f"eyelids: slope {lids['slope']:.2f}  correlation {lids['correlation']:.2f}"
+        if "auc" in lids:
+            low, high = lids.get("interval", (lids["auc"],) * 2)
+            line += (
+                f"  AUC of {lids['closed']} closed eyes {lids['auc']:.3f} ({low:.3f}-{high:.3f})"
+            )
+        click.echo(indent + line)
 
 
 @main.command()
@@ -471,6 +584,9 @@ def report(
     found = detected_crops(faces, size, detector) if detector else None
     click.echo(write_report(opened, faces, out, found))
 
+
+for command in (evaluate_detector, evaluate_eyes, train_eyes):
+    main.add_command(command)
 
 if __name__ == "__main__":
     main(prog_name="python -m model")

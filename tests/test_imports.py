@@ -41,11 +41,21 @@ ALLOWED = {
     "model.training": ("host.common", "host.face", "model.network", "model.faces", "model.data"),
     "model.export": ("host.common", "hw.ops", "model.network"),
     "model.evaluation": (
-        "host.common", "host.face", "host.backends", "model.network", "model.data", "model.export",
+        "host.common", "host.face", "host.backends", "model.network", "model.faces", "model.data",
+        "model.export",
+    ),
+    "model.compare": (
+        "host.face", "model.network", "model.data", "model.training", "model.evaluation",
+    ),
+    "model.options": (),
+    "model.host_commands": (
+        "host.common", "host.face", "host.backends", "model.training", "model.evaluation",
+        "model.options",
     ),
     "model.__main__": (
         "host.common", "model.network", "model.faces", "model.data", "model.training",
-        "model.export", "model.evaluation",
+        "model.export", "model.evaluation", "model.compare", "model.options",
+        "model.host_commands",
     ),
     "build_flows.config": ("host.common",),
     "build_flows.graph": ("host.common", "hw.ops", "hw.units"),
@@ -74,15 +84,16 @@ ALLOWED = {
         "build_flows.design", "build_flows.flow", "build_flows.explore",
     ),
     "build_flows.report": (
-        "host.common", "host.face", "hw.ops", "hw.units", "build_flows.config", "build_flows.graph",
-        "build_flows.design", "build_flows.flow", "build_flows.explore", "build_flows.synthesise",
+        "host.common", "host.board", "host.face", "hw.ops", "hw.units", "build_flows.config",
+        "build_flows.graph", "build_flows.design", "build_flows.flow", "build_flows.explore",
+        "build_flows.synthesise",
     ),
     "build_flows.steps": (
-        "host.common", "hw.ops", "build_flows.graph", "build_flows.design", "build_flows.flow",
-        "build_flows.cpp", "build_flows.synthesise", "build_flows.report",
+        "host.common", "host.board", "hw.ops", "build_flows.graph", "build_flows.design",
+        "build_flows.flow", "build_flows.cpp", "build_flows.synthesise", "build_flows.report",
     ),
     "build_flows.build": (
-        "host.common", "host.backends", "build_flows.config", "build_flows.design",
+        "host.common", "host.board", "host.backends", "build_flows.config", "build_flows.design",
         "build_flows.flow", "build_flows.explore", "build_flows.board", "build_flows.cpp",
         "build_flows.synthesise", "build_flows.report", "build_flows.steps",
     ),

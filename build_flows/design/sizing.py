@@ -12,7 +12,6 @@ each FIFO becomes as deep as it was full.
 from __future__ import annotations
 
 import copy
-import json
 import re
 import shutil
 from collections.abc import Mapping
@@ -23,11 +22,13 @@ from qonnx.transformation.general import GiveReadableTensorNames, GiveUniqueNode
 
 from build_flows.config import BuildConfig
 from build_flows.design.generate import generate
-from build_flows.design.simulate import LOG, PRELOAD, provide_simulator
+from build_flows.design.simulate import LOG, provide_simulator
 from build_flows.design.stitch import stitch
 from build_flows.design.verify import Golden, compare
 from build_flows.graph.edit import apply_all, branch_before, kernel_node
 from build_flows.graph.layers import name_layers
+from host.board.simulation import PRELOAD
+from host.common.json_file import write_json
 from hw.ops.fifo import MIN_DEPTH
 from hw.ops.unit import Stream
 from hw.units import unit_of, units_of
@@ -48,7 +49,7 @@ def size_fifos(
     whole_frames = {name: _frame_words(model, name) for name in streams}
     peaks, cycles = _measure(with_fifos(model, whole_frames), cfg, golden, folder, cache)
     record = {"cycles_per_frame": cycles, "peaks": peaks}
-    (folder / TABLE).write_text(json.dumps(record, indent=1))
+    write_json(folder / TABLE, record)
     return with_fifos(model, {name: n for name, n in peaks.items() if n >= MIN_DEPTH})
 
 

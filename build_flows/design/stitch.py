@@ -18,6 +18,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from build_flows.graph.edit import constants_of, streams_of
 from host.board.registers import WEIGHT_PORT
 from host.common.arrays import IntArray
+from host.common.json_file import write_json
 from hw.axi_lite import signals
 from hw.generate import declaration, instance, module_instance
 from hw.ops.unit import Unit
@@ -91,7 +92,7 @@ def stitch(model: ModelWrapper, rtl: Path, design: Path) -> ModelWrapper:
     text += [_instance(model, unit, design) for unit in units_of(model)]
     ports = _ports(model, [_memory(memory) for memory, _ in memories.values()])
     (design / f"{TOP}.sv").write_text(_top(model, nets, ports, "".join(text)))
-    (design / "design.json").write_text(json.dumps(asdict(ports), indent=1))
+    write_json(design / "design.json", asdict(ports))
     return model
 
 

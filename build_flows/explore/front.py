@@ -30,6 +30,7 @@ from build_flows.explore.solve import (
 from build_flows.graph.folding import Table
 from host.common.atomic import replacing, write_text
 from host.common.errors import UserError
+from host.common.json_file import write_json
 from host.common.provenance import provenance
 from host.common.tables import to_csv, to_markdown
 
@@ -197,7 +198,7 @@ def write_front(points: list[Point], bound: int, explorer: Explorer, folder: Pat
         "points": rows,
         **provenance(),
     }
-    write_text(folder / "front.json", json.dumps(record, indent=1))
+    write_json(folder / "front.json", record)
     plot_front(rows, folder / "front.png")
 
 

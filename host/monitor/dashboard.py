@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import socket
 import threading
@@ -16,8 +15,8 @@ from pathlib import Path
 
 import cv2
 
-from host.common.atomic import write_text
 from host.common.errors import UserError
+from host.common.json_file import write_json
 from host.monitor.explain import MEANINGS, describe
 from host.monitor.judge import STATE_COLOURS, Observation
 from host.monitor.pipeline import Pipeline
@@ -184,5 +183,4 @@ class Dashboard:
         """Write the thresholds of now into the file that was named at the start."""
         if self._file is None:
             raise UserError("no file to save to; start with --thresholds FILE, or download them")
-        limits = asdict(self._running().judge.thresholds)
-        write_text(self._file, json.dumps(limits, indent=2) + "\n")
+        write_json(self._file, asdict(self._running().judge.thresholds))

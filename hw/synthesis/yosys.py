@@ -25,8 +25,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from host.common.arrays import IntArray
-from host.common.atomic import write_text
 from host.common.errors import ToolError, UserError
+from host.common.json_file import write_json
 from hw.generate import instance
 from hw.ops.base import KernelOp
 from hw.ops.weight_port import CHAIN_BITS
@@ -215,7 +215,7 @@ def _read_cache(folder: Path | None) -> dict[str, Count]:
 def _write_cache(folder: Path, known: Mapping[str, Count]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     entries = {key: asdict(count) for key, count in known.items()}
-    write_text(_cache_file(folder), json.dumps(entries, indent=1))
+    write_json(_cache_file(folder), entries)
 
 
 def _run(units: Sequence[Unit]) -> list[Count]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Crops of a data set's faces on disk: decoded once, read through a memory map ever after.
 
-A crop shows COVER times the longer side of the landmarks' box, a third more than the network sees,
-so that augmentation can turn and shift the face without leaving the picture.
+A crop shows COVER times the longer side of the landmarks' box, so that augmentation, which zooms
+times shifts to 2.0 times, sees the picture to its edges as the host's detector does.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from model.data.records import ATTRIBUTES, Listing, Record, read_picture
 from model.data.registry import as_98
 from model.faces.render import Faces
 
-SIDE = 176  #: pixels of a crop
-COVER = 1.6  #: side of a crop over the longer side of the landmarks' box
-FORMAT = 1  #: counts up when the content of the files changes
+SIDE = 240  #: pixels of a crop
+COVER = 2.2  #: side of a crop over the longer side of the landmarks' box
+FORMAT = 2  #: counts up when the content of the files changes
 INSIDE = 0.5  #: share of a face's points that must lie in the picture
 
 
@@ -49,6 +49,8 @@ class Crops:
     """(N, 6), see ATTRIBUTES."""
     weights: F32Array
     """(N,), weight in the loss."""
+    lids: F32Array
+    """(N,), weight of the eyelids' term."""
     framed: bool = False
     """Whether the whole crop is what the network sees; else its square follows from the points."""
 
@@ -65,6 +67,7 @@ class Crops:
             self.pose[chosen],
             self.attributes[chosen],
             self.weights[chosen],
+            self.lids[chosen],
             framed=self.framed,
         )
 
@@ -79,6 +82,7 @@ def from_procedural(faces: Faces) -> Crops:
         np.ones((count, COUNT), bool),
         faces.pose,
         np.zeros((count, len(ATTRIBUTES)), bool),
+        np.ones(count, np.float32),
         np.ones(count, np.float32),
         framed=True,
     )
@@ -120,7 +124,8 @@ def cached_crops(
         _write(listing, images, labels, report)
     with np.load(labels) as content:
         listing.problems.extend(json.loads(str(content["problems"])))
-        arrays = [content[n] for n in ("landmarks", "mask", "pose", "attributes", "weights")]
+        names = ("landmarks", "mask", "pose", "attributes", "weights", "lids")
+        arrays = [content[name] for name in names]
     return Crops(listing.name, np.load(images, mmap_mode="r"), *arrays)
 
 
@@ -131,7 +136,7 @@ def _key(listing: Listing) -> str:
         stat = record.image.stat() if record.image.is_file() else None
         digest.update(f"{record.image.name}{stat and (stat.st_size, stat.st_mtime_ns)}".encode())
         digest.update(record.points.tobytes())
-        digest.update(repr((record.attributes, record.weight)).encode())
+        digest.update(repr((record.attributes, record.weight, record.lids)).encode())
     return digest.hexdigest()[:12]
 
 
@@ -161,5 +166,6 @@ def _write(listing: Listing, images: Path, labels: Path, report: Callable[[int],
             pose=np.stack([head_pose(p) for p in marks]).astype(np.float32),
             attributes=np.array([r.attributes for r in kept], bool),
             weights=np.array([r.weight for r in kept], np.float32),
+            lids=np.array([r.lids for r in kept], np.float32),
             problems=json.dumps(problems),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +17,39 @@ from host.common.arrays import IntArray
 from host.common.errors import UserError
 from model.data.augment import Batch, augment, join, view
 from model.data.crops import Crops, cached_crops, from_procedural
+from model.data.lids import CLOSED, openings
 from model.data.registry import PROCEDURAL, TRAINING, training_faces
 from model.faces.cache import make_chunks, read_chunks
 from model.faces.render import Faces
 
+TURNED = np.pi / 4  #: radians of yaw beyond which a face is turned
 HELD_OUT_SEED = 1_000_000  #: added to the seed for the faces that are only measured
+
+
+@dataclass(frozen=True, kw_only=True)
+class Balance:
+    """How often an epoch shows faces that are rare; a face of two kinds comes as the rarer one."""
+
+    closed: int = 1
+    """Faces with both eyes closed."""
+    winking: int = 1
+    """Faces with one eye closed."""
+    turned: int = 1
+    """Faces turned by more than 45 degrees to a side."""
+
+    def __post_init__(self) -> None:
+        for name in ("closed", "winking", "turned"):
+            if not 1 <= getattr(self, name) <= 100:
+                raise UserError(f"{name}={getattr(self, name)} is out of range; use 1 to 100")
+
+    def times(self, crops: Crops) -> IntArray:
+        """How often each face comes, (N,)."""
+        known = np.where(crops.mask[..., None], crops.landmarks, np.nan)
+        closed = openings(known) < CLOSED
+        turned = np.abs(np.nan_to_num(crops.pose[:, 0])) > TURNED
+        times = np.where(turned, self.turned, 1)
+        times = np.maximum(times, np.where(closed.all(1), self.closed, 1))
+        return np.maximum(times, np.where(closed[:, 0] != closed[:, 1], self.winking, 1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +58,8 @@ class MixConfig:
 
     mix: tuple[tuple[str, float], ...] = ((PROCEDURAL, 1.0),)
     """Sources of faces, each with the number of times that an epoch goes through it."""
+    balance: Balance = field(default_factory=Balance)
+    """How often faces that are rare come again."""
     faces: int = 20_000
     """Procedural faces to train on, where they are in the mix."""
     held_out: int = 500
@@ -65,6 +95,10 @@ class Mixture:
 
     parts: tuple[Crops, ...]
     repeats: tuple[float, ...]
+    balance: Balance = Balance()
+    """How often faces that are rare come again."""
+    resident: dict[int, Batch] = field(default_factory=dict, compare=False)
+    """Parts in the memory of a GPU, pictures as bytes, from their first use on."""
 
     def order(self, seed: int, epoch: int) -> IntArray:
         """Random order of an epoch: rows (part, face). A fraction of a repeat is a random part."""
@@ -74,6 +108,7 @@ class Mixture:
             whole, rest = int(repeats), round((repeats - int(repeats)) * len(crops))
             chosen = np.tile(np.arange(len(crops)), whole)
             chosen = np.concatenate([chosen, rng.permutation(len(crops))[:rest]])
+            chosen = np.repeat(chosen, self.balance.times(crops)[chosen])
             rows.append(np.stack([np.full(len(chosen), number), chosen], 1))
         return rng.permutation(np.concatenate(rows))
 
@@ -85,15 +120,32 @@ class Mixture:
     def batch(
         self, rows: IntArray, size: int, generator: torch.Generator, strength: float
     ) -> Batch:
-        """The faces of ``rows``, changed at random unless ``strength`` is 0; sorted by part."""
+        """The faces of ``rows``, changed at random unless ``strength`` is 0; sorted by part.
+
+        All happens on the device of the generator; a GPU keeps the crops in its memory.
+        """
         batches = []
-        for number, crops in enumerate(self.parts):
-            chosen = rows[rows[:, 0] == number, 1]
-            if len(chosen):
-                raw = as_batch(crops, chosen)
+        for framed in (False, True):
+            raw = [
+                self._raw(number, rows[rows[:, 0] == number, 1], generator.device)
+                for number in np.unique(rows[:, 0])
+                if self.parts[number].framed == framed
+            ]
+            if raw:
                 change = augment if strength else _plain
-                batches.append(change(raw, crops.framed, size, generator, strength))
+                batches.append(change(join(raw), framed, size, generator, strength))
         return join(batches)
+
+    def _raw(self, number: int, chosen: IntArray, device: torch.device) -> Batch:
+        """Faces of a part as they are."""
+        crops = self.parts[number]
+        if device.type == "cpu":
+            return as_batch(crops, chosen)
+        if number not in self.resident:
+            whole = as_tensors(crops, np.arange(len(crops)))
+            self.resident[number] = whole.to(device)
+        index = torch.from_numpy(chosen).to(device, non_blocking=True)
+        return in_range(self.resident[number].part(index))
 
     def mean_shape(self) -> torch.Tensor:
         """Mean of the landmarks as the network sees them, (98, 2)."""
@@ -145,14 +197,25 @@ def _plain(
 
 def as_batch(crops: Crops, chosen: IntArray) -> Batch:
     """Faces of ``crops`` as they are, pictures (B, 1, S, S) in 0..1."""
+    return in_range(as_tensors(crops, chosen))
+
+
+def in_range(batch: Batch) -> Batch:
+    """The same with its pictures, bytes, as fractions."""
+    return replace(batch, images=batch.images.float() / 255)
+
+
+def as_tensors(crops: Crops, chosen: IntArray) -> Batch:
+    """Faces of ``crops`` with pictures (B, 1, S, S) of bytes."""
     part = crops.part(chosen)
     return Batch(
-        torch.from_numpy(np.array(part.images)).float()[:, None] / 255,
+        torch.from_numpy(np.array(part.images))[:, None],
         torch.from_numpy(part.landmarks),
         torch.from_numpy(part.mask),
         torch.from_numpy(part.pose),
         torch.from_numpy(part.attributes),
         torch.from_numpy(part.weights),
+        torch.from_numpy(part.lids),
     )
 
 
@@ -194,7 +257,7 @@ def collect(
         held = procedural(config.held_out, seed, config.threads, cache, progress)
     elif held is None:
         parts[0], held = hold_back(parts[0], config.held_back or 8)
-    return Mixture(tuple(parts), tuple(repeats)), held
+    return Mixture(tuple(parts), tuple(repeats), config.balance), held
 
 
 def check_roots(config: MixConfig, roots: Mapping[str, Path]) -> None:

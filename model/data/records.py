@@ -32,6 +32,8 @@ class Record:
     """One flag for each of ATTRIBUTES; all False where the data set has none."""
     weight: float = 1.0
     """Weight in the training's loss, 0..1; below 1 for pseudo points of large spread."""
+    lids: float = 1.0
+    """Weight of the eyelids' term, 0..1; below 1 where the lids are pseudo points."""
 
     def __post_init__(self) -> None:
         known = int(np.isfinite(self.points).all(1).sum())

@@ -8,6 +8,7 @@ Training sources and the folder that each needs:
     wider98       faces with 98 pseudo points (list_98pt_pseudo.txt)
     300w          300-W's training folders; pseudo points fill in what 68 points do not tell
     ytf           video frames with 68 points, one a person
+    aflw          AFLW's data base: 21 points, of which 16 have a partner, only where visible
     procedural    drawn faces, no folder
 
 Measured are wflw (its test list), 300w (helen/testset and lfpw/testset, "common") and ytf (test).
@@ -24,10 +25,12 @@ from pathlib import Path
 import numpy as np
 
 from host.common.errors import UserError
-from model.data import ibug, wflw
+from host.face.landmarks import LEFT_EYE, RIGHT_EYE
+from model.data import aflw, ibug, lids, wflw
 from model.data.records import Listing, Record
 from model.data.scheme68 import NUM_68, PARTNERS, to_98
 
+EYES = [*LEFT_EYE, *RIGHT_EYE]
 TEST_FOLDERS = {"testset", "test"}  #: names of folders whose pictures are only measured
 COMMON = (Path("helen", "testset"), Path("lfpw", "testset"))
 
@@ -46,16 +49,23 @@ def _wflw(part: str) -> Reader:
 
 
 def _wider98(root: Path) -> Listing:
-    return wflw.read_list(root / wflw.PSEUDO_LIST, root / "images", "wider98")
+    listing = wflw.read_list(root / wflw.PSEUDO_LIST, root / "images", "wider98")
+    return Listing(listing.name, [*map(settled, listing.records)], listing.problems)
+
+
+def settled(record: Record) -> Record:
+    """A face of pseudo points with its eyelids corrected, see :mod:`model.data.lids`."""
+    return replace(record, points=lids.corrected(record.points), lids=lids.PSEUDO_LIDS)
 
 
 def _training_300w(root: Path) -> Listing:
     folders = [root / "helen" / "trainset", root / "lfpw" / "trainset", root / "afw"]
-    return _complete(ibug.read_folders(folders, "300w"), root)
+    return _complete(ibug.read_folders(folders, "300w"), root, merge)
 
 
 def _training_ytf(root: Path) -> Listing:
-    return one_a_person(_complete(ibug.read_folders([root / "training"], "ytf"), root))
+    frames = ibug.read_folders([root / "training"], "ytf")
+    return one_a_person(_complete(frames, root, merge_tracked))
 
 
 TRAINING: dict[str, Reader] = {
@@ -64,6 +74,7 @@ TRAINING: dict[str, Reader] = {
     "wider98": _wider98,
     "300w": _training_300w,
     "ytf": _training_ytf,
+    "aflw": aflw.read_faces,
 }
 """Sources of real faces for training; a procedural one is made by model.training.train."""
 
@@ -93,7 +104,9 @@ def without_measured_faces(listing: Listing, root: Path) -> Listing:
     return Listing(listing.name, kept, listing.problems)
 
 
-def _complete(listing: Listing, root: Path) -> Listing:
+def _complete(
+    listing: Listing, root: Path, merge: Callable[[Record, Record | None], Record]
+) -> Listing:
     """Turn 68 points into 98; a list of pseudo points below ``root`` fills in the others."""
     path = root / wflw.PSEUDO_LIST
     pseudo: dict[Path, Record] = {}
@@ -108,13 +121,24 @@ def merge(true: Record, pseudo: Record | None) -> Record:
 
     Points without a partner come from ``pseudo``. Those with one are the mean of both, because the
     correction for the annotators' habits is one for all faces and pseudo points know each face.
+    Eyes are as far open as the true points say.
     """
     points = to_98(true.points[None])[0]
     if pseudo is None:
         return replace(true, points=points)
     merged = pseudo.points.copy()
     merged[PARTNERS] = (merged[PARTNERS] + points[PARTNERS]) / 2
-    return replace(true, points=merged, weight=pseudo.weight)
+    return replace(true, points=lids.opened_as(merged, true.points), weight=pseudo.weight)
+
+
+def merge_tracked(true: Record, pseudo: Record | None) -> Record:
+    """The same for frames of a tracker, whose lids are worse than the corrected pseudo points'."""
+    merged = merge(true, pseudo)
+    if pseudo is None:
+        return replace(merged, lids=lids.PSEUDO_LIDS)
+    points = merged.points.copy()
+    points[EYES] = lids.corrected(pseudo.points)[EYES]
+    return replace(merged, points=points, lids=lids.PSEUDO_LIDS)
 
 
 def one_a_person(listing: Listing) -> Listing:

@@ -28,6 +28,7 @@ from model.data.labelled import EVALUATION_SEED, labelled_images
 from model.data.records import ATTRIBUTES, Listing, Record, read_picture
 from model.data.registry import PROCEDURAL, as_98, is_68, measured_faces
 from model.data.scheme68 import OUTER_CORNERS_68, to_68
+from model.evaluation import detail
 from model.evaluation.predictors import Predictor
 from model.export.integer import integer_network
 
@@ -137,10 +138,24 @@ def cross_check(weights: Path, build: Path, faces: Faces) -> int:
 
 def errors_of(predictor: Predictor, faces: Faces, images: Images | None = None) -> F64Array:
     """NME of each face (N,) in percent. images: other crops of them, for example corrupted."""
+    return point_errors(place(predictor, faces, images), faces.records)
+
+
+def place(predictor: Predictor, faces: Faces, images: Images | None = None) -> Points:
+    """Predicted landmarks (N, 98, 2) in pixels of the pictures."""
     found = predictor.run(faces.stack if images is None else images)
     pairs = zip(found, faces.squares, strict=True)
-    placed = np.stack([square.to_image(marks) for marks, square in pairs])
-    return point_errors(placed, faces.records)
+    return np.stack([square.to_image(marks) for marks, square in pairs])
+
+
+def detail_of(placed: Points, errors: F64Array, faces: Faces) -> dict[str, object]:
+    """Errors by region and by yaw, and how the eyelids follow."""
+    parts = {
+        "regions": detail.by_region(placed, faces.records),
+        "yaw": detail.by_yaw(errors, detail.yaw_degrees(faces.landmarks)),
+        "eyelids": detail.eyelids(placed, faces.records),
+    }
+    return {name: part for name, part in parts.items() if part}
 
 
 def point_errors(placed: Points, records: list[Record]) -> F64Array:
@@ -157,8 +172,9 @@ def point_errors(placed: Points, records: list[Record]) -> F64Array:
 
 
 def figures(errors: F64Array) -> dict[str, float]:
-    """nme, fr10, auc10 and accuracy in percent, and the number of faces."""
-    return {**as_keys(summarise(errors)), "faces": len(errors)}
+    """nme, fr10, auc10, accuracy and the median in percent, and the number of faces."""
+    median = round(float(np.median(errors)), ROUND)
+    return {**as_keys(summarise(errors)), "median": median, "faces": len(errors)}
 
 
 def as_keys(metrics: Metrics) -> dict[str, float]:
@@ -244,12 +260,16 @@ def evaluate(
     predictor: Predictor, faces: Faces, detected: Faces | None = None
 ) -> dict[str, object]:
     """Figures of one network as a JSON object."""
-    errors = errors_of(predictor, faces)
+    placed = place(predictor, faces)
+    errors = point_errors(placed, faces.records)
     result: dict[str, object] = {"arithmetic": predictor.kind, **figures(errors)}
+    result |= detail_of(placed, errors, faces)
     if parts := subsets(errors, faces.records):
         result["subsets"] = parts
     if detected is not None and len(detected):
-        result["detected"] = figures(errors_of(predictor, detected))
+        placed = place(predictor, detected)
+        errors = point_errors(placed, detected.records)
+        result["detected"] = {**figures(errors), **detail_of(placed, errors, detected)}
     result["left_out"] = len(faces.problems)
     return result
 

@@ -27,11 +27,14 @@ from model.export.integer import (
     Flatten,
     IntegerNetwork,
     Multiply,
+    Peak,
     Requantise,
     Step,
     SumPixels,
     integer_network,
 )
+from model.export.peak import peak_nodes
+from model.network.grid import CELL
 
 
 class _Writer:
@@ -91,10 +94,19 @@ class _Writer:
             self.emit("Flatten", [step.source], step.output, axis=1)
         elif isinstance(step, Concatenate):
             self.emit("Concat", list(step.sources), step.output, axis=1)
+        elif isinstance(step, Peak):
+            self.peak(step)
         elif isinstance(step, Multiply):
             weights = self.weights(step.weights.T)
             last = step.output == self.network.accumulators  # in the file named as the landmarks
             self.emit("MatMul", [step.source, weights], "accumulators" if last else step.output)
+
+    def peak(self, step: Peak) -> None:
+        """The best cells; sums stay below 2**24, so that float32 holds them."""
+        side = self.network.image_shape[0] // CELL
+        nodes, constants = peak_nodes(step.source, "accumulators", step.steps, side)
+        self.nodes += nodes
+        self.constants += constants
 
     def weights(self, values: I8Array) -> str:
         """INT8 in the file, float32 in the graph."""

@@ -20,10 +20,12 @@ from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from torch import Tensor
 
+from host.common.accumulators import landmarks_of
 from host.common.arrays import Accumulators, F32Array, F64Array, I8Array, Images, IntArray, Points
 from host.common.errors import UserError
 from hw.ops.requant import RequantParams, quantise_affine
 from model.export.qonnx import QuantInfo, attribute, constant, describe, load_qonnx, quant_info
+from model.network.grid import PARTS
 
 EXACT_FLOAT32 = 1 << 24  #: integers up to here are exact in float32
 SAME = 1e-5  #: relative difference up to which two scales count as one
@@ -154,7 +156,37 @@ class Multiply:
         return (tensors[self.source].double() @ weights.T).long()
 
 
-Step = Convolve | Requantise | Add | SumPixels | Flatten | Concatenate | Multiply
+@dataclass(frozen=True)
+class Peak:
+    """``output`` (N, 2 P) = places of the best cells of ``source`` (N, 3 P, H, W).
+
+    The channels are those of model.network.grid. steps: (P, 2), accumulators a cell in x and y. A
+    place is the column or row of the best cell times ``steps`` plus its offset. The best cell has
+    the largest score; of several the first in raster order.
+    """
+
+    source: str
+    output: str
+    steps: npt.NDArray[np.int64]
+
+    def words(self, cells: Tensor) -> Tensor:
+        """What the kernel grid_peak gives of a map: number of the best cell, x, y (N, P, 3)."""
+        parts = cells.reshape(len(cells), -1, PARTS, cells.shape[2] * cells.shape[3])
+        # numpy's argmax promises the first of several
+        best = torch.from_numpy(parts[:, :, 0].numpy().argmax(2))[:, :, None]
+        offsets = parts[:, :, 1:].gather(3, best[..., None].expand(-1, -1, 2, -1))[..., 0]
+        return torch.cat([best, offsets], 2)
+
+    def run(self, tensors: Tensors) -> Tensor:
+        """Places x0, y0, x1, y1, ... (N, 2 P)."""
+        cells = tensors[self.source]
+        words = self.words(cells)
+        best, columns = words[:, :, :1], cells.shape[3]
+        corners = torch.cat([best % columns, best // columns], 2)
+        return (corners * torch.from_numpy(self.steps) + words[:, :, 1:]).flatten(1)
+
+
+Step = Convolve | Requantise | Add | SumPixels | Flatten | Concatenate | Multiply | Peak
 
 
 @dataclass(frozen=True)
@@ -179,8 +211,7 @@ class IntegerNetwork:
 
     def landmarks(self, accumulators: npt.NDArray[np.integer]) -> F64Array:
         """Fractions of the crop (N, points, 2) of accumulators (N, 2 * points)."""
-        values = accumulators * self.out_scale + self.out_bias
-        return values.reshape(len(values), -1, 2)
+        return landmarks_of(accumulators, self.out_scale, self.out_bias)
 
     def run(self, images: Images, keep: Collection[str] = (), batch: int = 8) -> Result:
         """Evaluate ``images`` uint8 (N, H, W); tensors named in ``keep`` come back as int64 NCHW.
@@ -261,6 +292,9 @@ class _Tracer:
                 self.values[node.output[0]] = value
         shape = self.model.get_tensor_shape(graph.input[0].name)
         result = self.value(graph.output[0].name)
+        cells = self.model.get_tensor_shape(graph.output[0].name)
+        if len(cells) == 4:
+            result = self.peak(result, cells)
         out_scale, out_bias = np.broadcast_arrays(result.multiplier, result.offset)
         return IntegerNetwork(
             self.image, (shape[2], shape[3]), tuple(self.steps), result.tensor, out_scale, out_bias
@@ -327,14 +361,35 @@ class _Tracer:
         source, (weights, scale) = self.integer(node.input[0], node), self.weight(node)
         strides, pads = attribute(node, "strides"), attribute(node, "pads")
         groups = attribute(node, "group", 1)
-        if len(node.input) > 2 or len({*strides}) > 1 or len({*pads}) > 1:
+        last = node.output[0] == self.model.graph.output[0].name
+        if (len(node.input) > 2 and not last) or len({*strides}) > 1 or len({*pads}) > 1:
             raise UserError(f"{describe(node)}: needs no bias, one stride and one padding")
         if groups not in (1, len(weights)):
             raise UserError(f"{describe(node)}: {groups} groups; use 1 or {len(weights)}")
         self.steps.append(
             Convolve(source.tensor, node.output[0], weights, strides[0], pads[0], groups)
         )
-        return _Affine(node.output[0], source.multiplier * scale, np.zeros(len(weights)))
+        bias = np.zeros(len(weights))
+        if len(node.input) > 2:
+            bias = constant(self.model, node, 2, "bias")
+        return _Affine(node.output[0], source.multiplier * scale, bias)
+
+    def peak(self, cells: _Affine, shape: list[int]) -> _Affine:
+        """Places of the best cells in the last map, with what makes fractions of the crop of them.
+
+        The bias of a score is the same in all cells, no place hangs on it.
+        """
+        scale, bias = (v.reshape(-1, PARTS)[:, 1:] for v in (cells.multiplier, cells.offset))
+        steps = np.rint(1 / scale)
+        if np.abs(steps * scale - 1).max() > SAME:
+            raise UserError(
+                f"{cells.tensor}: a cell is no whole number of steps of its offsets; make the file "
+                "with `python -m model export`"
+            )
+        sides = np.array([shape[3], shape[2]])
+        output = f"{cells.tensor}_peak"
+        self.steps.append(Peak(cells.tensor, output, steps.astype(np.int64)))
+        return _Affine(output, (1 / (steps * sides)).ravel(), ((bias + 0.5) / sides).ravel())
 
     def batch_norm(self, node: NodeProto) -> _Affine:
         value = self.value(node.input[0])

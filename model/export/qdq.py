@@ -23,7 +23,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 from host.common.arrays import F64Array
 from host.common.atomic import replacing
 from model.export.integer import batch_norm_affine
+from model.export.peak import peak_nodes
 from model.export.qonnx import attribute, constant, load_qonnx, quant_info
+from model.network.grid import PARTS
 
 BIAS_LIMIT = 2.0**30  #: INT32 biases stay below, with room for the accumulator
 
@@ -48,13 +50,30 @@ class _Writer:
         graph = self.source.graph
         for node in graph.node:
             self.handlers.get(node.op_type, self.copy)(node)
-        entries = []
-        for info in (graph.input[0], graph.output[0]):
-            shape = ["N", *self.source.get_tensor_shape(info.name)[1:]]
-            entries.append(helper.make_tensor_value_info(info.name, TensorProto.FLOAT, shape))
+        image, result = (
+            (info.name, ["N", *self.source.get_tensor_shape(info.name)[1:]])
+            for info in (graph.input[0], graph.output[0])
+        )
+        if len(result[1]) == 4:
+            result = self.peak(*result)
+        entries = [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+            for name, shape in (image, result)
+        ]
         result = helper.make_graph(self.nodes, "qdq", entries[:1], entries[1:], self.constants)
         opset = helper.make_opsetid("", 17)
         return helper.make_model(result, opset_imports=[opset], ir_version=8)
+
+    def peak(self, cells: str, shape: list[int | str]) -> tuple[str, list[int | str]]:
+        """The landmarks of the last map of the grid head: their name and shape."""
+        points, side = int(shape[1]) // PARTS, int(shape[2])
+        nodes, constants = peak_nodes(cells, "places", np.ones((points, 2)), side)
+        self.nodes += nodes
+        self.constants += constants
+        middle = self.constant("middle", np.array(0.5, np.float32))
+        moved = self.emit("Add", ["places", middle], "moved")
+        sides = self.constant("sides", np.array(side, np.float32))
+        return self.emit("Div", [moved, sides], "landmarks"), ["N", 2 * points]
 
     # -- pieces ------------------------------------------------------------------------------------
 
@@ -113,6 +132,9 @@ class _Writer:
         self.emit("DequantizeLinear", [stepped, *grid], name)
 
     def conv(self, node: NodeProto) -> None:
+        if node.output[0] == self.source.graph.output[0].name:
+            self.gemm(node)  # the grid head: no normalisation behind it, but a bias
+            return
         norm = self.source.find_consumers(node.output[0])[0]
         gain, offset = batch_norm_affine(self.source, norm)
         step, scale = self.scale_of(node.input[0]), self.scale_of(node.input[1]) * gain
@@ -139,7 +161,8 @@ class _Writer:
                 f"{name}_bias", constant(self.source, node, 2, "bias").astype(np.float32)
             ),
         ]
-        self.emit("Gemm", inputs, name, transB=1)
+        kept = {a.name: attribute(node, a.name) for a in node.attribute}
+        self.emit(node.op_type, inputs, name, **kept)
 
 
 def write_qdq(source: Path, path: Path) -> None:

@@ -14,6 +14,7 @@ import hashlib
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,21 +29,27 @@ from host.common.errors import UserError
 from hw.ops.layers import record_layers, recorded_layers
 from hw.ops.requant import BIAS_FRACTION, SCALE_BITS, quantise_affine
 from model.export.exact import write_exact
-from model.export.integer import batch_norm_affine, integer_network, pool_pixels
+from model.export.integer import Peak, batch_norm_affine, integer_network, pool_pixels
 from model.export.packing import pack
 from model.export.qdq import write_qdq
 from model.export.qonnx import describe, quant_info
+from model.network.grid import PARTS
 from model.network.pfld import PFLD
 
-INPUT, OUTPUT = "image", "landmarks"
+INPUT, OUTPUT, CELLS = "image", "landmarks", "cells"
 EPSILON = np.float32(1e-5)
 UNIT_VARIANCE = np.float32(1) - EPSILON  #: sqrt(UNIT_VARIANCE + EPSILON) is 1 in float32
 OPSET = 17
 
 
 def to_qonnx(twin: PFLD) -> ModelWrapper:
-    """QONNX graph of ``twin``: "image" float (1, 1, S, S) = byte / 255 -> "landmarks" (1, 196)."""
+    """QONNX graph of ``twin``: "image" float (1, 1, S, S) = byte / 255 -> "landmarks" (1, 196).
+
+    With the head grid the graph ends with the map "cells" (1, 294, S / 8, S / 8); the integer
+    network, the files for onnxruntime and the hardware find the best cells in it.
+    """
     twin.eval()
+    twin.undecided = True
     image = torch.zeros(1, 1, twin.image_size, twin.image_size)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "raw.onnx")
@@ -51,8 +58,10 @@ def to_qonnx(twin: PFLD) -> ModelWrapper:
         layers = recorded_layers(model)  # the clean-up gives nodes other names
         model = cleanup_model(model)
     record_layers(model, layers)
+    twin.undecided = False
     model.rename_tensor(model.graph.input[0].name, INPUT)
-    model.rename_tensor(model.graph.output[0].name, OUTPUT)
+    output = CELLS if twin.head_kind == "grid" else OUTPUT
+    model.rename_tensor(model.graph.output[0].name, output)
     return model
 
 
@@ -92,6 +101,9 @@ def snap(model: ModelWrapper) -> ModelWrapper:
     for node in model.graph.node:
         if node.op_type == "BatchNormalization":
             _snap_norm(model, node)
+    last = model.find_producer(model.graph.output[0].name)
+    if last.op_type == "Conv":
+        _snap_cells(model, last)
     return model
 
 
@@ -202,6 +214,24 @@ def _snap_norm(model: ModelWrapper, node: NodeProto) -> None:
             attr.f = float(EPSILON)
 
 
+def _snap_cells(model: ModelWrapper, node: NodeProto) -> None:
+    """Give the offsets of the grid head scales of which a cell is a whole number of steps.
+
+    A place is then ``column * steps + accumulator``, an integer, as the hardware gives it.
+    """
+    step, scale = _scale(model, node.input[0], node), _scale(model, node.input[1], node)
+    quantiser = model.find_producer(node.input[1])
+    integers = np.rint(
+        model.get_initializer(quantiser.input[0]) / quant_info(model, quantiser).scale
+    )
+    whole = np.rint(1 / (step * scale))
+    offsets = np.arange(len(scale)) % PARTS != 0
+    snapped = np.where(offsets, 1 / (step * np.maximum(whole, 1)), scale).astype(np.float32)
+    shaped = snapped.reshape(-1, 1, 1, 1)
+    model.set_initializer(quantiser.input[1], shaped)
+    model.set_initializer(quantiser.input[0], integers.astype(np.float32) * shaped)
+
+
 # -- files -----------------------------------------------------------------------------------------
 
 
@@ -229,10 +259,16 @@ def write_golden(model: Path, images: Images, path: Path) -> None:
     """Write the integer network's answers for ``images`` uint8 (N, S, S) to an npz ``path``.
 
     Keys: images, accumulators int32 (N, 196), out_scale and out_bias float64 (196,), landmarks
-    float64 (N, 98, 2) in fractions of the crop, model_sha256 of the file ``model``.
+    float64 (N, 98, 2) in fractions of the crop, model_sha256 of the file ``model``. With the head
+    grid also words int32 (N, 98, 3), what the kernel grid_peak gives, and steps (98, 2).
     """
     network = integer_network(model)
-    result = network.run(images)
+    peaks = [step for step in network.steps if isinstance(step, Peak)]
+    result = network.run(images, keep=[peak.source for peak in peaks])
+    extra: dict[str, Any] = {}
+    for peak in peaks:
+        words = peak.words(torch.from_numpy(result.tensors[peak.source]))
+        extra = {"words": words.numpy().astype(np.int32), "steps": peak.steps}
     with replacing(path) as partial, partial.open("wb") as file:
         np.savez_compressed(
             file,
@@ -242,4 +278,5 @@ def write_golden(model: Path, images: Images, path: Path) -> None:
             out_bias=network.out_bias,
             landmarks=result.landmarks,
             model_sha256=hashlib.sha256(model.read_bytes()).hexdigest(),
+            **extra,
         )

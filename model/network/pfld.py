@@ -14,10 +14,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import conv2d
 
 from host.common.errors import UserError
+from model.network import grid
 
 S3_CHOICES = ("conv7x7", "conv1x1")
+STEM_CHOICES = ("conv", "depthwise")
+HEAD_CHOICES = ("fc", "grid")
 STRIDE = 16  #: an image pixel of the last feature map is STRIDE input pixels wide
 
 
@@ -29,11 +33,15 @@ class Stage:
     channels: int
     repeats: int
     stride: int
+    kernel: int = 3
+    """Side of the depthwise filters."""
 
 
 STEM = (64, 64)  #: channels of the two leading 3x3 convolutions; the first has stride 2
 STAGES_28 = (Stage(2, 64, 1, 2), Stage(2, 64, 4, 1))
 STAGES_14 = (Stage(2, 128, 1, 2), Stage(4, 128, 5, 1), Stage(2, 128, 1, 1), Stage(2, 16, 1, 1))
+GRID_STAGES_14 = (*STAGES_14[:2], Stage(2, 128, 1, 1, kernel=7))
+"""Of ``head = grid``: without the narrow last row; wide filters let each cell see all others."""
 S2_CHANNELS = 32
 S3_CHANNELS = {"conv7x7": 128, "conv1x1": 64}
 POSE_CHANNELS = ((128, 2), (128, 1), (32, 2))  #: channels and stride of the auxiliary 3x3 layers
@@ -65,6 +73,10 @@ class Layers:
         """Matrix product with bias."""
         return nn.Linear(inputs, outputs)
 
+    def cells(self, inputs: int, outputs: int) -> nn.Module:
+        """1x1 convolution with bias, the grid head."""
+        return nn.Conv2d(inputs, outputs, 1)
+
 
 class ConvNorm(nn.Module):
     """Convolution, batch normalisation, activation: (B, inputs, H, W) -> (B, outputs, H', W')."""
@@ -89,11 +101,25 @@ class ConvNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Activation of the normalised convolution (B, outputs, H', W')."""
+        if self.training and not self.norm.training and type(self.conv) is nn.Conv2d:
+            return self.act(self._folded(x))
         return self.act(self.norm(self.conv(x)))
+
+    def _folded(self, x: Tensor) -> Tensor:
+        """The same for frozen statistics, as one convolution: a fifth less time in training."""
+        conv, norm = self.conv, self.norm
+        gain = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+        weight, bias = conv.weight * gain[:, None, None, None], norm.bias - norm.running_mean * gain
+        if conv.groups == 1 or conv.stride == (1, 1) or x.is_cuda:
+            return conv2d(x, weight, bias, conv.stride, conv.padding, 1, conv.groups)
+        # on CPUs the gradient of a strided depthwise convolution costs more than that of a full one
+        full = conv2d(x, weight, bias, 1, conv.padding, 1, conv.groups)
+        rows, columns = conv.stride
+        return full[:, :, ::rows, ::columns].contiguous(memory_format=torch.channels_last)
 
 
 class Bottleneck(nn.Module):
-    """Inverted residual: 1x1 expansion, 3x3 depthwise, linear 1x1 projection, add where it fits.
+    """Inverted residual: 1x1 expansion, depthwise, linear 1x1 projection, add where it fits.
 
     ``source`` is the activation module that made the input. With a residual add the projection goes
     through the same module, so that both operands of the add have one scale. ``end`` is the module
@@ -108,6 +134,7 @@ class Bottleneck(nn.Module):
         stride: int,
         expansion: int,
         source: nn.Module,
+        kernel: int = 3,
     ) -> None:
         super().__init__()
         self.residual = stride == 1 and inputs == outputs
@@ -115,7 +142,7 @@ class Bottleneck(nn.Module):
         linear = source if self.residual else layers.linear()
         self.expand = ConvNorm(layers, inputs, hidden, 1, act=layers.relu())
         self.depthwise = ConvNorm(
-            layers, hidden, hidden, 3, stride, act=layers.relu(), groups=hidden
+            layers, hidden, hidden, kernel, stride, act=layers.relu(), groups=hidden
         )
         self.project = ConvNorm(layers, hidden, outputs, 1, act=linear)
         self.end = layers.linear() if self.residual else linear
@@ -153,14 +180,18 @@ class PoseBranch(nn.Module):
 class PFLD(nn.Module):
     """Landmark network: grey image (B, 1, S, S) in 0..1 -> landmarks (B, 2 * num_landmarks).
 
-    Landmarks are x0, y0, x1, y1, ... as fractions of the crop. In training mode the result is the
-    pair (landmarks, pose) with pose (B, 3) = yaw, pitch, roll, unless ``pose_branch`` is False.
+    Landmarks are x0, y0, x1, y1, ... as fractions of the crop. In training mode the head ``grid``
+    gives its cells (B, 3 * num_landmarks, S / 8, S / 8) instead, see :mod:`model.grid`, and where
+    there is a pose branch the result is a pair with pose (B, 3) = yaw, pitch, roll.
 
     width: multiplier of every channel count, 0.125 .. 4; a layer has at least 8 channels.
     num_landmarks: points, at least 1.
-    s3: "conv7x7" (valid convolution to a 1x1 map at image size 112) or "conv1x1".
+    s3: "conv7x7" (valid convolution to a 1x1 map at image size 112) or "conv1x1"; of head "fc".
     image_size: side S in pixels, a multiple of 16; at least 112 for "conv7x7".
+    stem: second layer, "conv" (full 3x3, the paper's Table II) or "depthwise" (PFLD's original).
+    head: "fc" (pooled maps and a matrix, the paper's) or "grid" (scores and offsets of cells).
     layers: building blocks; default floating point.
+    undecided, an attribute: let the head grid give its cells outside of training too.
     Raises UserError for arguments outside these ranges.
     """
 
@@ -171,38 +202,52 @@ class PFLD(nn.Module):
         s3: str = "conv7x7",
         image_size: int = 112,
         *,
+        stem: str = "conv",
+        head: str = "fc",
         layers: Layers | None = None,
         pose_branch: bool = True,
     ) -> None:
         super().__init__()
-        check_arguments(width, num_landmarks, s3, image_size)
+        check_arguments(width, num_landmarks, s3, image_size, stem, head)
         self.width, self.num_landmarks, self.s3_kind, self.image_size = (
             width,
             num_landmarks,
             s3,
             image_size,
         )
+        self.stem_kind, self.head_kind = stem, head
+        self.undecided = False
         layers = layers or Layers()
         wide = self.channels
         self.image = layers.image()
-        stem = [wide(v) for v in STEM]
+        first, second = (wide(v) for v in STEM)
+        groups = first if stem == "depthwise" else 1
         self.stem = nn.Sequential(
-            ConvNorm(layers, 1, stem[0], 3, 2, act=layers.relu()),
-            ConvNorm(layers, stem[0], stem[1], 3, act=layers.relu()),
+            ConvNorm(layers, 1, first, 3, 2, act=layers.relu()),
+            ConvNorm(layers, first, second, 3, act=layers.relu(), groups=groups),
         )
-        self.stages_28, end = self._stages(layers, STAGES_28, stem[1], self.stem[1].act)
-        self.stages_14, _ = self._stages(layers, STAGES_14, wide(STAGES_28[-1].channels), end)
+        self.stages_28, end = self._stages(layers, STAGES_28, second, self.stem[1].act)
+        stages = GRID_STAGES_14 if head == "grid" else STAGES_14
+        self.stages_14, _ = self._stages(layers, stages, wide(STAGES_28[-1].channels), end)
+        if head == "grid":
+            self.cells = layers.cells(wide(stages[-1].channels), 3 * num_landmarks)
+        else:
+            self._pooled_head(layers, s3)
+        self.pose = None
+        if pose_branch:
+            widths = [wide(v) for v, _ in POSE_CHANNELS]
+            self.pose = PoseBranch(wide(STAGES_28[-1].channels), widths)
+
+    def _pooled_head(self, layers: Layers, s3: str) -> None:
+        """Layers behind the 14x14 map that average over three maps and multiply."""
+        wide = self.channels
         sizes = [wide(v) for v in (STAGES_14[-1].channels, S2_CHANNELS, S3_CHANNELS[s3])]
         kernel = 7 if s3 == "conv7x7" else 1
         self.s2 = ConvNorm(layers, sizes[0], sizes[1], 3, 2, act=layers.relu())
         self.s3 = ConvNorm(layers, sizes[1], sizes[2], kernel, act=layers.relu(), padding=0)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.pooled = layers.linear()
-        self.fc = layers.fully_connected(sum(sizes), 2 * num_landmarks)
-        self.pose = None
-        if pose_branch:
-            widths = [wide(v) for v, _ in POSE_CHANNELS]
-            self.pose = PoseBranch(wide(STAGES_28[-1].channels), widths)
+        self.fc = layers.fully_connected(sum(sizes), 2 * self.num_landmarks)
 
     def channels(self, full: int) -> int:
         """Channels of a layer that has ``full`` of them at width 1."""
@@ -217,22 +262,30 @@ class PFLD(nn.Module):
             outputs = self.channels(stage.channels)
             for repeat in range(stage.repeats):
                 stride = stage.stride if repeat == 0 else 1
-                block = Bottleneck(layers, inputs, outputs, stride, stage.expansion, source)
+                block = Bottleneck(
+                    layers, inputs, outputs, stride, stage.expansion, source, stage.kernel
+                )
                 blocks.append(block)
                 inputs, source = outputs, block.end
         return nn.Sequential(*blocks), source
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """Landmarks, in training mode with the head's angles; see the class."""
+        """Landmarks, in training mode cells and the head's angles; see the class."""
         middle = self.stages_28(self.stem(self.image(image)))
-        s1 = self.stages_14(middle)
+        result = self._head(self.stages_14(middle))
+        if self.training and self.pose is not None:
+            return result, self.pose(middle)
+        return result
+
+    def _head(self, s1: Tensor) -> Tensor:
+        """Landmarks of the last map at stride 8; cells in training mode with head grid."""
+        if self.head_kind == "grid":
+            cells = self.cells(s1)
+            return cells if self.training or self.undecided else grid.decode(cells)
         s2 = self.s2(s1)
         s3 = self.s3(s2)
         vectors = [self.pooled(torch.flatten(self.pool(s), 1)) for s in (s1, s2, s3)]
-        landmarks = self.fc(torch.cat(vectors, 1))
-        if self.training and self.pose is not None:
-            return landmarks, self.pose(middle)
-        return landmarks
+        return self.fc(torch.cat(vectors, 1))
 
     def config(self) -> dict[str, Any]:
         """Arguments that build this network again: ``PFLD(**config)``."""
@@ -241,20 +294,26 @@ class PFLD(nn.Module):
             "num_landmarks": self.num_landmarks,
             "s3": self.s3_kind,
             "image_size": self.image_size,
+            "stem": self.stem_kind,
+            "head": self.head_kind,
         }
 
 
-def check_arguments(width: float, num_landmarks: int, s3: str, image_size: int) -> None:
+def check_arguments(
+    width: float, num_landmarks: int, s3: str, image_size: int, stem: str, head: str
+) -> None:
     """Raise UserError unless the arguments describe a network that can be built."""
     if not 0.125 <= width <= 4:
         raise UserError(f"width={width} is not supported; use a multiplier from 0.125 to 4")
     if num_landmarks < 1:
         raise UserError(f"num_landmarks={num_landmarks}: the network needs at least 1 landmark")
-    if s3 not in S3_CHOICES:
-        raise UserError(f"s3={s3!r} is unknown; use one of {', '.join(S3_CHOICES)}")
+    choices = {"s3": (s3, S3_CHOICES), "stem": (stem, STEM_CHOICES), "head": (head, HEAD_CHOICES)}
+    for name, (value, allowed) in choices.items():
+        if value not in allowed:
+            raise UserError(f"{name}={value!r} is unknown; use one of {', '.join(allowed)}")
     if image_size < STRIDE or image_size % STRIDE:
         raise UserError(f"image_size={image_size} is not a positive multiple of {STRIDE}")
-    if s3 == "conv7x7" and image_size < 7 * STRIDE:
+    if head == "fc" and s3 == "conv7x7" and image_size < 7 * STRIDE:
         raise UserError(
             f"image_size={image_size} leaves less than 7x7 for s3=conv7x7; use at least "
             f"{7 * STRIDE} or s3=conv1x1"

@@ -86,6 +86,10 @@ class QuantLayers(Layers):
         """Matrix product with INT8 weights and a floating-point bias."""
         return QuantLinear(inputs, outputs, bias=True, weight_quant=Int8WeightPerChannelFloat)
 
+    def cells(self, inputs: int, outputs: int) -> nn.Module:
+        """1x1 convolution with INT8 weights and a floating-point bias, which the host adds."""
+        return QuantConv2d(inputs, outputs, 1, bias=True, weight_quant=Int8WeightPerChannelFloat)
+
 
 def build_twin(config: Mapping[str, Any]) -> PFLD:
     """INT8 twin, without pose branch, of the network ``PFLD(**config)``; thresholds are all 1."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from host.common.errors import UserError
-from model.data.mixture import MixConfig
+from model.data.mixture import Balance, MixConfig
 from model.data.registry import PROCEDURAL
+from model.network.pfld import HEAD_CHOICES, STEM_CHOICES
 from model.training.losses import LOSSES
 
 OPTIMISERS = ("adamw", "adam")
@@ -23,8 +24,14 @@ class TrainConfig(MixConfig):
     """Multiplier of the network's channels."""
     s3: str = "conv7x7"
     """Reading of the last convolution, see PFLD."""
+    stem: str = "conv"
+    """Second layer: conv, or depthwise."""
+    head: str = "fc"
+    """What gives the landmarks: fc, or grid with a mixture over cells as its loss."""
     epochs: int = 40
     """Passes over the mix."""
+    views: int = 0
+    """Faces to show in all, instead of ``epochs``; 0 for none."""
     batch: int = 128
     """Faces a step over all processes, at least 2 a process."""
     rate: float = 3e-3
@@ -41,6 +48,8 @@ class TrainConfig(MixConfig):
     """Decay of the weights' moving average, which is what is measured and shipped."""
     loss: str = "wing"
     """Of a point: wing, adaptive_wing or squared."""
+    answer_weight: float = 0.1
+    """With head grid: weight of the points' loss of the best cells beside that of the mixture."""
     lid_weight: float = 0.0
     """Weight of a term for the openings of the eyes."""
     pose_weight: float = 1.0
@@ -58,6 +67,10 @@ class TrainConfig(MixConfig):
     frozen: bool = False
     """Train with the running statistics of the batch normalisations, as the network is used. After
     a short training they differ from those of batches so much that rare poses go astray."""
+    live: int = 0
+    """Steps at the beginning in which ``frozen`` does not hold yet: for layers that are new."""
+    bfloat16: bool = False
+    """Also on a CPU, where that has instructions for it; a GPU always computes in bfloat16."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -68,7 +81,16 @@ class TrainConfig(MixConfig):
 
     def _check_least(self) -> None:
         least = {"faces": 2, "held_out": 1, "epochs": 1, "batch": 2, "threads": 1, "seed": 0}
-        least |= {"held_back": 0, "pose_weight": 0, "lid_weight": 0, "augmentation": 0, "decay": 0}
+        least |= {
+            "live": 0,
+            "views": 0,
+            "held_back": 0,
+            "pose_weight": 0,
+            "answer_weight": 0,
+            "lid_weight": 0,
+            "augmentation": 0,
+            "decay": 0,
+        }
         for name, value in least.items():
             if getattr(self, name) < value:
                 raise UserError(f"{name}={getattr(self, name)} is too small; use {value} or more")
@@ -81,7 +103,13 @@ class TrainConfig(MixConfig):
                 raise UserError(f"{name}={getattr(self, name)} is outside of 0 <= {name} < 1")
 
     def _check_choices(self) -> None:
-        choices = {"loss": LOSSES, "optimiser": OPTIMISERS, "schedule": SCHEDULES}
+        choices = {
+            "loss": LOSSES,
+            "optimiser": OPTIMISERS,
+            "schedule": SCHEDULES,
+            "stem": STEM_CHOICES,
+            "head": HEAD_CHOICES,
+        }
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 value = getattr(self, name)
@@ -95,6 +123,27 @@ class TrainConfig(MixConfig):
 
 REAL = (("wflw", 3.0), ("wflw_partial", 1.5), ("wider98", 1.0), ("300w", 1.0), ("ytf", 0.4))
 
+EYES = TrainConfig(
+    stem="depthwise",
+    head="grid",
+    mix=(("wflw", 3.0), ("wflw_partial", 1.5), ("wider98", 1.0), ("300w", 1.0), ("ytf", 0.4)),
+    balance=Balance(closed=6, winking=10, turned=4),
+    epochs=1_000,
+    batch=16,
+    rate=7e-4,
+    warm_up=0.0002,
+    schedule="constant",
+    decay=1e-3,
+    average=0.999,
+    lid_weight=0.3,
+    pose_weight=0.0,
+    size_weights=True,
+    frozen=True,
+    live=400,
+    bfloat16=True,
+    threads=1,
+)
+
 CONFIGS = {
     "best": TrainConfig(
         mix=REAL,
@@ -107,6 +156,18 @@ CONFIGS = {
         pose_weight=0.0,
         size_weights=True,
         calm=0.2,
+    ),
+    "eyes": EYES,
+    "eyes_finish": replace(EYES, rate=3e-4, warm_up=0.02, schedule="cosine", live=0, epochs=10),
+    "equal": replace(
+        EYES,
+        width=0.5,
+        batch=64,
+        views=300_000,
+        rate=2e-3,
+        warm_up=0.05,
+        schedule="cosine",
+        frozen=False,
     ),
     "paper": TrainConfig(
         mix=(("wflw", 1.0),),
@@ -148,8 +209,9 @@ CONFIGS = {
     "pfld_1x": TrainConfig(faces=100_000, epochs=60, rate=2e-3),
     "smoke": TrainConfig(width=0.125, faces=256, held_out=32, epochs=4, batch=32),
 }
-"""Named configurations of ``python -m model train``: best and paper train on real faces, finish
-goes on from the weights of best, the others use procedural faces; quick is the default."""
+"""Named configurations of ``python -m model train``. On real faces: eyes trains the product's
+network, eyes_finish goes on from its weights, equal compares networks, best and finish trained the
+one before, paper is the reference's. The others use procedural faces; quick is the default."""
 
 
 def find_config(name: str, **changes: Any) -> TrainConfig:

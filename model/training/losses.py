@@ -11,6 +11,7 @@ from torch import Tensor
 
 from host.common.errors import UserError
 from host.face.landmarks import LOWER_LIDS, UPPER_LIDS
+from model.network.grid import decode, mixture_terms
 
 if TYPE_CHECKING:
     from model.data.augment import Batch
@@ -68,8 +69,13 @@ def point_loss(kind: str, predicted: Tensor, true: Tensor, mask: Tensor, size: i
         terms = squared(distance)
     else:
         raise UserError(f"loss {kind!r} is unknown; use one of {', '.join(LOSSES)}")
+    return known_mean(terms.mean(2), mask)
+
+
+def known_mean(terms: Tensor, mask: Tensor) -> Tensor:
+    """Mean (B,) of the terms (B, P) where the mask (B, P) is set; 0 where it never is."""
     known = mask.to(terms.dtype)
-    return (terms.mean(2) * known).sum(1) / known.sum(1).clamp_min(1)
+    return (terms * known).sum(1) / known.sum(1).clamp_min(1)
 
 
 def lid_loss(predicted: Tensor, true: Tensor, mask: Tensor, size: int) -> Tensor:
@@ -78,10 +84,10 @@ def lid_loss(predicted: Tensor, true: Tensor, mask: Tensor, size: int) -> Tensor
     Whether an eye is shut hangs on differences of points that are small beside the points' errors.
     Landmarks (B, 98, 2) are fractions, mask (B, 98) bool; a face without a known pair has loss 0.
     """
-    known = (mask[:, UPPER_LIDS] & mask[:, LOWER_LIDS]).to(predicted.dtype)
+    known = mask[:, UPPER_LIDS] & mask[:, LOWER_LIDS]
     opened = [points[:, UPPER_LIDS] - points[:, LOWER_LIDS] for points in (predicted, true)]
     terms = wing((opened[0] - opened[1]).abs() * size).mean(2)
-    return (terms * known).sum(1) / known.sum(1).clamp_min(1)
+    return known_mean(terms, known)
 
 
 def angle_error(predicted: Tensor, true: Tensor) -> Tensor:
@@ -113,14 +119,23 @@ def size_weights(landmarks: Tensor, mask: Tensor, usual: float = 0.5) -> Tensor:
 
 
 def face_losses(config: TrainConfig, found: Tensor, faces: Batch, size: int) -> Tensor:
-    """Weighted loss of each face (B,): landmarks ``found`` (B, 98, 2) against those of ``faces``.
+    """Weighted loss of each face (B,): the network's answer ``found`` against ``faces``.
 
-    Takes the kind of loss, the lids' term and the weighting by size from ``config``. size: pixels
-    of the crop.
+    found: in training mode, landmarks (B, 196) or cells (B, 294, h, w) of the grid head, whose loss
+    is that of the mixture and, weighted, that of the best cells' answers. The kind of loss, the
+    lids' term and the weighting by size are those of ``config``. size: pixels of the crop.
     """
-    terms = point_loss(config.loss, found, faces.landmarks, faces.mask, size)
+    if found.ndim == 4:
+        points = decode(found).view(len(found), -1, 2)
+        terms = point_loss(config.loss, points, faces.landmarks, faces.mask, size)
+        terms = config.answer_weight * terms
+        terms = terms + known_mean(mixture_terms(found, faces.landmarks, size), faces.mask)
+    else:
+        points = found.view(len(found), -1, 2)
+        terms = point_loss(config.loss, points, faces.landmarks, faces.mask, size)
     if config.lid_weight:
-        terms = terms + config.lid_weight * lid_loss(found, faces.landmarks, faces.mask, size)
+        lids = lid_loss(points, faces.landmarks, faces.mask, size) * faces.lids
+        terms = terms + config.lid_weight * lids
     terms = terms * faces.weights
     if config.size_weights:
         terms = terms * size_weights(faces.landmarks, faces.mask)

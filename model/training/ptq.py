@@ -8,6 +8,7 @@ labelled images.
 
 from __future__ import annotations
 
+import copy
 import math
 import pickle
 import time
@@ -34,18 +35,39 @@ Target = TypeVar("Target")
 # -- post-training ---------------------------------------------------------------------------------
 
 
-def post_train(network: PFLD, images: Tensor, percentile: float = PERCENTILE) -> PFLD:
+def post_train(
+    network: PFLD, images: Tensor, percentile: float = PERCENTILE, equalise: bool = False
+) -> PFLD:
     """Calibrated and bias-corrected INT8 twin of an FP32 ``network``.
 
-    images: calibration set (N, 1, S, S), bytes over 255; a few hundred are enough.
+    images: calibration set (N, 1, S, S), bytes over 255; a few hundred are enough. equalise: first
+    bring the channels of neighbouring layers to like ranges, see :func:`equalised`.
     """
     network.eval()
+    if equalise:
+        network = equalised(network)
     twin = build_twin(network.config())
     twin.eval()
     load_float(twin, network.state_dict())
     calibrate(twin, network, images, percentile)
     correct_bias(twin, network, images)
     return twin
+
+
+def equalised(network: PFLD) -> PFLD:
+    """A copy that computes the same, with like ranges in the channels of neighbouring layers.
+
+    Nagel et al., "Data-free quantization through weight equalization and bias correction", ICCV
+    2019, as Brevitas has it.
+    """
+    from brevitas.graph.equalize import EqualizeGraph
+
+    copied = copy.deepcopy(network)
+    copied.eval()
+    copied.undecided = True  # the search for the best cells is no part of the graph
+    EqualizeGraph(iterations=20).apply(torch.fx.symbolic_trace(copied))
+    copied.undecided = False
+    return copied
 
 
 @torch.no_grad()

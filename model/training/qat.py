@@ -9,11 +9,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
+from torch.nn.functional import l1_loss
 
 from model.data.augment import Batch
 from model.data.labelled import TUNING_SEED
 from model.data.mixture import Mixture, endless
 from model.network.checkpoint import save
+from model.network.grid import CELL, mixture_terms
 from model.training.config import TrainConfig
 from model.training.losses import face_losses
 from model.training.ptq import Target, Tuner
@@ -33,9 +35,16 @@ def face_loss(config: TrainConfig, size: int) -> Callable[[Tensor, Batch], Tenso
     """The configuration's loss of points, as a function of landmarks (B, 196) and faces."""
 
     def loss(found: Tensor, faces: Batch) -> Tensor:
-        return face_losses(config, found.view(len(found), -1, 2), faces, size).mean()
+        return face_losses(config, found, faces, size).mean()
 
     return loss
+
+
+def plain_loss(found: Tensor, true: Tensor) -> Tensor:
+    """Loss without a configuration: of landmarks or cells against landmarks (B, 2 P), fractions."""
+    if found.ndim == 4:
+        return mixture_terms(found, true.view(len(true), -1, 2), CELL * found.shape[3]).mean()
+    return l1_loss(found, true)
 
 
 def run_tuner(

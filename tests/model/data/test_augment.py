@@ -31,6 +31,7 @@ def batch_of(landmarks, images=None, size=112):
         torch.zeros(count, 3),
         torch.zeros(count, 6, dtype=torch.bool),
         torch.ones(count),
+        torch.ones(count),
     )
 
 

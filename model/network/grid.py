@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The grid head: for each landmark and each cell of the last map a score and an offset.
+
+A cell is 8x8 input pixels. Channel 3 * i of the map is the score of landmark i, 3 * i + 1 and
+3 * i + 2 are its offsets in x and y from the middle of the cell, in cells. The landmark lies where
+the cell of the largest score says, the first one in raster order where several have it. The scores
+of a landmark share one channel, so that integer accumulators have the same largest one.
+
+Training takes the cells as a mixture (Jacobs et al., "Adaptive mixtures of local experts", 1991):
+each is right with the softmax of its score, and its point scatters around its answer.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+CELL = 8  #: input pixels of a cell's side
+PARTS = 3  #: channels of a landmark: score, x, y
+SCATTER = 2.0  #: pixels, scale of the Laplace distribution around a cell's answer
+
+
+def split(cells: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores (B, P, H * W) and answers (B, P, H * W, 2), fractions, of cells (B, 3 P, H, W)."""
+    batch, channels, height, width = cells.shape
+    parts = cells.reshape(batch, channels // PARTS, PARTS, height * width)
+    unit = torch.tensor([width, height], dtype=cells.dtype, device=cells.device)
+    return parts[:, :, 0], (parts[:, :, 1:].transpose(2, 3) + middles(cells)) / unit
+
+
+def middles(cells: Tensor) -> Tensor:
+    """Middle of each cell (H * W, 2), x and y, in cells."""
+    height, width = cells.shape[2:]
+    rows = torch.arange(height, dtype=cells.dtype, device=cells.device) + 0.5
+    columns = torch.arange(width, dtype=cells.dtype, device=cells.device) + 0.5
+    y, x = torch.meshgrid(rows, columns, indexing="ij")
+    return torch.stack([x, y], 2).reshape(-1, 2)
+
+
+def decode(cells: Tensor) -> Tensor:
+    """Landmarks (B, 2 P), fractions of the crop, of cells (B, 3 P, H, W)."""
+    scores, answers = split(cells)
+    best = scores.argmax(2)[:, :, None, None].expand(-1, -1, 1, 2)
+    return answers.gather(2, best).flatten(1)
+
+
+def expected(cells: Tensor) -> Tensor:
+    """Mean of the cells' answers by their probability (B, P, 2): decode with a gradient."""
+    scores, answers = split(cells)
+    return (scores.softmax(2)[..., None] * answers).sum(2)
+
+
+def mixture_terms(cells: Tensor, true: Tensor, size: int) -> Tensor:
+    """Negative logarithm of the likelihood of each point (B, P), up to a constant.
+
+    cells: (B, 3 P, H, W); true: (B, P, 2), fractions; size: pixels of the crop.
+    """
+    scores, answers = split(cells)
+    distance = (answers - true[:, :, None]).abs().sum(3) * (size / SCATTER)
+    return -(scores.log_softmax(2) - distance).logsumexp(2)

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The best cells in integers: by hand, as ONNX nodes, and behind a whole network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from onnx import TensorProto, helper
+
+from host.common.errors import UserError
+from model.export.integer import Peak, integer_network
+from model.export.peak import peak_nodes
+from model.export.qonnx import load_qonnx
+from model.export.snap import CELLS, export_files
+from model.network import grid
+from model.training.ptq import post_train
+from tests.model.samples import as_tensor, random_network, smooth_images
+
+STEPS = np.array([[1000, 900], [70, 80]])
+
+
+def cells() -> torch.Tensor:
+    """Map (1, 6, 3, 3): point 0 in row 2, column 1; three cells of point 1 are equally good."""
+    found = torch.zeros(1, 6, 3, 3, dtype=torch.int64)
+    found[0, 0] = -5
+    found[0, 0, 2, 1] = -4
+    found[0, 1, 2, 1], found[0, 2, 2, 1] = 33, -44
+    found[0, 3, 0, 2] = found[0, 3, 1, 0] = found[0, 3, 2, 2] = 9
+    found[0, 4, 0, 2], found[0, 5, 0, 2] = 7, 8
+    return found
+
+
+def test_places_by_hand() -> None:
+    found = Peak("cells", "places", STEPS).run({"cells": cells()})
+    assert found.tolist() == [[1000 + 33, 2 * 900 - 44, 2 * 70 + 7, 8]]
+
+
+def test_nodes_find_the_same_places() -> None:
+    rng = np.random.default_rng(0)
+    maps = torch.from_numpy(rng.integers(-3, 4, (50, 6, 4, 4)) * 1000)  # many equal scores
+    nodes, constants = peak_nodes("cells", "places", STEPS, 4)
+    entries = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in (("cells", ["N", 6, 4, 4]), ("places", ["N", 4]))
+    ]
+    graph = helper.make_graph(nodes, "peak", entries[:1], entries[1:], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=[
+        "CPUExecutionProvider"
+    ])  # fmt: skip
+    (found,) = session.run(None, {"cells": maps.float().numpy()})
+    np.testing.assert_array_equal(found, Peak("cells", "places", STEPS).run({"cells": maps}))
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Packed QONNX file of a narrow network with the grid head, and the files beside it."""
+    path = tmp_path_factory.mktemp("grid") / "grid.onnx"
+    network = random_network(width=0.125, stem="depthwise", head="grid", pose_branch=False)
+    twin = post_train(network, as_tensor(smooth_images(16, 112, 0)))
+    export_files(twin, path, smooth_images(2, 112, 1), packed=True)
+    return path
+
+
+def test_file_ends_with_the_cells(exported: Path) -> None:
+    model = load_qonnx(exported)
+    (output,) = model.graph.output
+    assert output.name == CELLS
+    assert model.get_tensor_shape(CELLS) == [1, 294, 14, 14]
+    assert "ArgMax" not in {node.op_type for node in model.graph.node}
+
+
+def test_accumulators_are_places_with_one_scale_each(exported: Path) -> None:
+    network = integer_network(exported)
+    images = smooth_images(4, 112, 2)
+    found = network.run(images, keep=[CELLS])
+    assert found.accumulators.shape == (4, 196)
+    (peak,) = [step for step in network.steps if isinstance(step, Peak)]
+    assert peak.steps.min() > 100, "a cell is many steps"
+    # the same through floating point: scores and offsets of the map, decoded as in training
+    maps = found.tensors[CELLS].astype(np.float64)
+    scale = np.ones(294)
+    scale[1::3], scale[2::3] = 1 / peak.steps[:, 0], 1 / peak.steps[:, 1]
+    bias = np.zeros(294)
+    bias.reshape(98, 3)[:, 1:] = network.out_bias.reshape(98, 2) * 14 - 0.5
+    floats = torch.from_numpy(maps * scale[:, None, None] + bias[:, None, None])
+    decoded = grid.decode(floats).view(4, 98, 2)
+    np.testing.assert_allclose(found.landmarks, decoded.numpy(), atol=1e-12)
+
+
+def test_golden_file_holds_the_words_of_the_kernel(exported: Path) -> None:
+    with np.load(exported.with_name("grid_golden.npz")) as golden:
+        words, steps, places = golden["words"], golden["steps"], golden["accumulators"]
+    assert words.shape == (2, 98, 3)
+    corners = np.stack([words[..., 0] % 14, words[..., 0] // 14], 2)
+    np.testing.assert_array_equal((corners * steps + words[..., 1:]).reshape(2, -1), places)
+
+
+def test_exact_file_equals_the_integers(exported: Path) -> None:
+    images = smooth_images(4, 112, 2)
+    expected = integer_network(exported).run(images).landmarks
+    for name, most in (("exact", 1e-6), ("qdq", 1.0)):
+        session = onnxruntime.InferenceSession(
+            str(exported.with_name(f"grid_{name}.onnx")), providers=["CPUExecutionProvider"]
+        )
+        (found,) = session.run(None, {"image": as_tensor(images).numpy()})
+        assert found.shape == (4, 196)
+        near = np.abs(found.reshape(4, 98, 2) - expected).max(2) < most
+        assert near.mean() > 0.9
+        assert near.all() or name == "qdq"
+
+
+def test_cells_that_are_no_whole_number_of_steps(exported: Path) -> None:
+    model = load_qonnx(exported)
+    last = model.find_producer(CELLS)
+    quantiser = model.find_producer(last.input[1])
+    scale = model.get_initializer(quantiser.input[1])
+    model.set_initializer(quantiser.input[1], scale * np.float32(1.0001))
+    with pytest.raises(UserError, match="a cell is no whole number of steps of its offsets"):
+        integer_network(model)

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of the four networks: equally many views each, in pieces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from model.__main__ import main
+from model.training import config as configs
+from model.training.config import TrainConfig
+
+
+def test_four_networks_at_equal_views(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny = TrainConfig(
+        width=0.125, faces=16, held_out=8, views=24, batch=8, pose_weight=0.0, threads=1
+    )
+    monkeypatch.setitem(configs.CONFIGS, "tiny", tiny)
+    monkeypatch.setattr("model.faces.cache.CHUNK", 16)
+    command = ["equal", "--config", "tiny", "--out", str(tmp_path), "--cache", str(tmp_path / "c")]
+    first = CliRunner().invoke(main, [*command, "--pause", "0.0001"])
+    assert first.exit_code == 0, first.output
+    assert "| conv | fc | 7." in first.output
+    assert first.output.count("| 8 |") == 4  # one step of eight faces each
+    second = CliRunner().invoke(main, command)
+    assert second.exit_code == 0, second.output
+    assert second.output.count("| 24 |") == 4
+    assert "| depthwise | grid | 6." in second.output
