@@ -126,6 +126,9 @@ def _quant(model: ModelWrapper, node: NodeProto) -> None:
         raise UserError(
             f"{_named(node)}: rounding_mode={mode.decode()}; use ROUND, Brevitas' default"
         )
+    readers = len(model.find_consumers(node.output[0]))
+    if model.get_initializer(node.input[0]) is not None and readers != 1:
+        raise UserError(f"{_named(node)}: {readers} nodes share its weights; give each its own")
 
 
 def _anything(model: ModelWrapper, node: NodeProto) -> None:

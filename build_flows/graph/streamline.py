@@ -45,6 +45,7 @@ from build_flows.graph.edit import (
     is_a,
     kernel_node,
     nodes_of,
+    producers,
 )
 from build_flows.graph.layers import keep_layers
 from host.common.arrays import F64Array
@@ -70,7 +71,9 @@ def streamline(model: ModelWrapper) -> ModelWrapper:
         BatchNormToAffine(),
         InferShapes(),
     )
-    model = apply_all(move_scales(model), StripOutput(), FormRequants())
+    model = move_scales(model)
+    check_joins(model)
+    model = apply_all(model, StripOutput(), FormRequants())
     return apply_all(
         keep_layers(model, LowerConvsToMatMul()),
         ChannelsLast(),
@@ -190,6 +193,29 @@ class BiasBehind(Transformation):
         model.graph.node.remove(quant)
         integers = np.clip(np.rint(steps / scale), datatype.min(), datatype.max())
         return np.asarray(integers * scale, np.float32).ravel()
+
+
+def check_joins(model: ModelWrapper) -> None:
+    """Raise UserError where a scale did not move over a sum or a concatenation."""
+    for node in nodes_of(model, "Add", "Concat"):
+        before = producers(model, node)
+        left = [
+            n for n in before if is_a(n, "Mul") and model.get_initializer(n.input[1]) is not None
+        ]
+        if len(before) > 1 and left:
+            layers = " and ".join(f"layer {_layer_before(model, n)}" for n in before)
+            raise UserError(
+                f"{node.name} joins {layers}, whose scales differ; pass all branches through one "
+                "quantiser: the same QuantIdentity or QuantReLU module"
+            )
+
+
+def _layer_before(model: ModelWrapper, node: NodeProto) -> str:
+    """Layer of the nearest node with weights before ``node``, its own name if there is none."""
+    found: NodeProto | None = node
+    while found is not None and not layer_of(found):
+        found = model.find_producer(found.input[0])
+    return layer_of(found) if found is not None else str(node.name)
 
 
 class SplitQuantisers(Transformation):
