@@ -102,6 +102,16 @@ def test_a_map_that_becomes_a_vector_elsewhere_is_refused():
         accept(graph(nodes, {}, [1, 8, 6, 6]))
 
 
+def test_a_pooling_without_quantiser_is_refused():
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["image"], ["p"], "pool_0"),
+        helper.make_node("Flatten", ["p"], ["v"], "flat_0"),
+        helper.make_node("MatMul", ["v", "w"], ["out"], "fc_0"),
+    ]
+    with pytest.raises(UserError, match="fc_0 takes what pool_0 gives without a quantiser; put a"):
+        accept(graph(nodes, {"w": np.ones((8, 3))}, [1, 8, 6, 6]))
+
+
 def test_weights_of_two_layers_are_refused():
     constants = {"s": 1.0, "zero": 0.0, "bits": 8.0, "w": np.zeros((8, 8, 3, 3))}
     nodes = [quant("w", "wq", "s", signed=1)]
