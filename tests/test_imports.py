@@ -41,14 +41,21 @@ ALLOWED = {
     "model.training": ("host.common", "host.face", "model.network", "model.faces", "model.data"),
     "model.export": ("host.common", "hw.ops", "model.network"),
     "model.evaluation": (
-        "host.common", "host.face", "host.backends", "model.network", "model.data", "model.export",
+        "host.common", "host.face", "host.backends", "model.network", "model.faces", "model.data",
+        "model.export",
     ),
     "model.compare": (
         "host.face", "model.network", "model.data", "model.training", "model.evaluation",
     ),
+    "model.options": (),
+    "model.host_commands": (
+        "host.common", "host.face", "host.backends", "model.training", "model.evaluation",
+        "model.options",
+    ),
     "model.__main__": (
         "host.common", "model.network", "model.faces", "model.data", "model.training",
-        "model.export", "model.evaluation", "model.compare",
+        "model.export", "model.evaluation", "model.compare", "model.options",
+        "model.host_commands",
     ),
     "build_flows.config": ("host.common",),
     "build_flows.graph": ("host.common", "hw.ops", "hw.units"),

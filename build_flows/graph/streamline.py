@@ -23,7 +23,6 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.base import Transformation
 from qonnx.transformation.batchnorm_to_affine import BatchNormToAffine
-from qonnx.transformation.extract_conv_bias import ExtractBiasFromConv
 from qonnx.transformation.gemm_to_matmul import GemmToMatMul
 from qonnx.transformation.general import (
     GiveReadableTensorNames,
@@ -36,6 +35,7 @@ from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
 from qonnx.transformation.quant_constant_folding import FoldTransposeIntoQuantInit
 
+from build_flows.graph.accept import accept
 from build_flows.graph.edit import (
     apply_all,
     bypass,
@@ -50,6 +50,7 @@ from build_flows.graph.layers import keep_layers
 from host.common.arrays import F64Array
 from host.common.errors import UserError
 from hw.ops.grid_peak import PARTS
+from hw.ops.layers import layer_of, set_layer
 from hw.ops.requant import quantise_affine
 
 WHOLE = 1e-6  #: most that a cell may differ from a whole number of steps
@@ -58,12 +59,9 @@ OUTPUT_AFFINE = "landmark_affine"  #: metadata key: JSON {"scale": [...], "bias"
 
 def streamline(model: ModelWrapper) -> ModelWrapper:
     """Integer graph of a cleaned QONNX model; UserError names a node that has no integer form."""
-    model = keep_layers(
-        model.transform(SortGraph()),
-        GemmToMatMul(),
-        FoldTransposeIntoQuantInit(),
-        ExtractBiasFromConv(),  # a scale must not move over it
-    )
+    accept(model)
+    model = apply_all(model.transform(SortGraph()), FlattenAsKernel(), BiasBehind())
+    model = keep_layers(model, GemmToMatMul(), FoldTransposeIntoQuantInit())
     model = apply_all(
         model,
         SplitQuantisers(),
@@ -103,7 +101,95 @@ def move_scales(model: ModelWrapper) -> ModelWrapper:
         reorder.MoveScalarMulPastMatMul(),
         reorder.MoveAddPastMul(),
         collapse.CollapseRepeatedMul(),
+        collapse.CollapseRepeatedAdd(),
     )
+
+
+class FlattenAsKernel(Transformation):
+    """A matrix product on a flattened map -> a convolution whose kernel is as large as the map."""
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        for flat in nodes_of(model, "Flatten", "Reshape"):
+            size = model.get_tensor_shape(flat.input[0])[1:]
+            if size[1:] in ([], [1, 1]):
+                continue
+            source = flat.input[0]
+            bypass(model, flat)
+            while is_a(quant := model.find_consumer(source), "Quant"):
+                source = quant.output[0]
+                model.set_tensor_shape(source, [1, *size])
+            for product in model.find_consumers(source):
+                self._replace(model, product, size)
+        return apply_all(model, SortGraph()), False
+
+    @staticmethod
+    def _replace(model: ModelWrapper, product: NodeProto, size: list[int]) -> None:
+        quant = model.find_producer(product.input[1])
+        weights = model.get_initializer(quant.input[0])
+        swapped = any(a.name == "transB" and a.i for a in product.attribute)
+        weights = weights if swapped else weights.T
+        model.set_initializer(quant.input[0], weights.reshape(-1, *size))
+        model.set_tensor_shape(quant.output[0], [len(weights), *size])
+        if (scale := model.get_initializer(quant.input[1])).size > 1:
+            model.set_initializer(quant.input[1], scale.reshape(-1, 1, 1, 1))
+        conv = helper.make_node(
+            "Conv", list(product.input), list(product.output), kernel_shape=size[1:],
+            strides=[1, 1], pads=[0] * 4, dilations=[1, 1], group=1,
+        )  # fmt: skip
+        set_layer(conv, layer_of(product))
+        model.graph.node.remove(product)
+        model.graph.node.append(conv)
+        flatten_behind(model, conv, len(weights))
+
+
+def flatten_behind(model: ModelWrapper, conv: NodeProto, channels: int) -> None:
+    """Let what follows ``conv``, a pixel, be a pixel too, and flatten it where a vector is read."""
+    node, name = conv, conv.output[0]
+    while True:
+        model.set_tensor_shape(name, [1, channels, 1, 1])
+        readers = model.find_consumers(name)
+        if len(readers) != 1 or not is_a(readers[0], "BatchNormalization", "Relu", "Quant"):
+            break
+        node, name = readers[0], readers[0].output[0]
+    pixel = model.make_new_valueinfo_name()
+    model.set_tensor_shape(pixel, [1, channels, 1, 1])
+    model.set_tensor_shape(name, [1, channels])
+    node.output[0] = pixel
+    model.graph.node.append(helper.make_node("Flatten", [pixel], [name], axis=1))
+
+
+class BiasBehind(Transformation):
+    """A bias as a constant: that of a convolution as an Add behind it."""
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        for node in nodes_of(model, "Conv", "Gemm"):
+            if len(node.input) < 3:
+                continue
+            bias = self._values(model, node)
+            if is_a(node, "Gemm"):
+                node.input[2] = constant(model, bias)
+            else:
+                del node.input[2]
+                insert_after(model, node, "Add", bias.reshape(1, -1, 1, 1))
+        return apply_all(model, SortGraph(), RemoveUnusedTensors()), False
+
+    @staticmethod
+    def _values(model: ModelWrapper, node: NodeProto) -> npt.NDArray[Any]:
+        """The bias in float32, with the values that its quantiser gives; that quantiser goes."""
+        name = node.input[2]
+        if (plain := model.get_initializer(name)) is not None:
+            return np.asarray(plain, np.float32)
+        quant = model.find_producer(name)
+        steps = model.get_initializer(quant.input[0]) if is_a(quant, "Quant") else None
+        scale = model.get_initializer(quant.input[1]) if is_a(quant, "Quant") else None
+        if steps is None or scale is None:
+            raise UserError(
+                f"{node.name} has a bias that is computed at run time; make it constant"
+            )
+        datatype = getCustomOp(quant).get_integer_datatype(model)
+        model.graph.node.remove(quant)
+        integers = np.clip(np.rint(steps / scale), datatype.min(), datatype.max())
+        return np.asarray(integers * scale, np.float32).ravel()
 
 
 class SplitQuantisers(Transformation):
@@ -221,6 +307,10 @@ class StripOutput(Transformation):
         affine = {"Mul": np.ones(1), "Add": np.zeros(1)}
         sink = model.graph.output[0].name
         shape = model.get_tensor_shape(sink)
+        if is_a(flat := model.find_producer(sink), "Flatten"):  # of a pixel
+            model.graph.node.remove(flat)
+            model.find_producer(flat.input[0]).output[0] = sink
+            model.set_tensor_shape(sink, [*shape, 1, 1])
         for op_type in ("Add", "Mul"):
             node = model.find_producer(sink)
             if is_a(node, op_type):
@@ -233,7 +323,7 @@ class StripOutput(Transformation):
             scale, bias = self._peak(model, shape, scale, bias)
             shape = model.get_tensor_shape(sink)
         values = {"scale": scale, "bias": bias}
-        text = {k: np.broadcast_to(v, shape).ravel().tolist() for k, v in values.items()}
+        text = {k: np.broadcast_to(v.ravel(), shape[-1:]).tolist() for k, v in values.items()}
         model.set_metadata_prop(OUTPUT_AFFINE, json.dumps(text))
         return model, False
 
@@ -338,7 +428,7 @@ class ChannelsLast(Transformation):
         del graph.value_info[:]
         model.set_tensor_shape(source, [batch, height, width, channels])
         sink = graph.output[0].name
-        model.set_tensor_shape(sink, [batch, 1, 1, model.get_tensor_shape(sink)[-1]])
+        model.set_tensor_shape(sink, [batch, 1, 1, model.get_tensor_shape(sink)[1]])
         for name, datatype in datatypes.items():
             model.set_tensor_datatype(name, datatype)
         return model, False

@@ -45,7 +45,7 @@ module kl_grid_peak
   localparam logic [ROW_WIDTH-1:0] LAST_ROW = ROW_WIDTH'(ROWS - 1);
   localparam logic [COLUMN_WIDTH-1:0] LAST_COLUMN = COLUMN_WIDTH'(COLUMNS - 1);
   // Largest place, and the largest that OUT_WIDTH holds
-  localparam longint SIDE = longint'(ROWS > COLUMNS ? ROWS : COLUMNS);
+  localparam longint SIDE = ROWS > COLUMNS ? longint'(ROWS) : longint'(COLUMNS);
   localparam longint LARGEST_STEP = (64'd1 << STEP_WIDTH) - 1;
   localparam longint LARGEST_OFFSET = (64'd1 << (WIDTH - 1)) - 1;
   localparam longint PLACE_PEAK = (SIDE - 1) * LARGEST_STEP + LARGEST_OFFSET;

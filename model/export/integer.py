@@ -169,16 +169,21 @@ class Peak:
     output: str
     steps: npt.NDArray[np.int64]
 
-    def run(self, tensors: Tensors) -> Tensor:
-        """Places x0, y0, x1, y1, ... (N, 2 P)."""
-        cells = tensors[self.source]
-        columns = cells.shape[3]
-        parts = cells.reshape(len(cells), -1, PARTS, cells.shape[2] * columns)
+    def words(self, cells: Tensor) -> Tensor:
+        """What the kernel grid_peak gives of a map: number of the best cell, x, y (N, P, 3)."""
+        parts = cells.reshape(len(cells), -1, PARTS, cells.shape[2] * cells.shape[3])
         # numpy's argmax promises the first of several
         best = torch.from_numpy(parts[:, :, 0].numpy().argmax(2))[:, :, None]
         offsets = parts[:, :, 1:].gather(3, best[..., None].expand(-1, -1, 2, -1))[..., 0]
+        return torch.cat([best, offsets], 2)
+
+    def run(self, tensors: Tensors) -> Tensor:
+        """Places x0, y0, x1, y1, ... (N, 2 P)."""
+        cells = tensors[self.source]
+        words = self.words(cells)
+        best, columns = words[:, :, :1], cells.shape[3]
         corners = torch.cat([best % columns, best // columns], 2)
-        return (corners * torch.from_numpy(self.steps) + offsets).flatten(1)
+        return (corners * torch.from_numpy(self.steps) + words[:, :, 1:]).flatten(1)
 
 
 Step = Convolve | Requantise | Add | SumPixels | Flatten | Concatenate | Multiply | Peak

@@ -14,6 +14,7 @@ import hashlib
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ from host.common.errors import UserError
 from hw.ops.layers import record_layers, recorded_layers
 from hw.ops.requant import BIAS_FRACTION, SCALE_BITS, quantise_affine
 from model.export.exact import write_exact
-from model.export.integer import batch_norm_affine, integer_network, pool_pixels
+from model.export.integer import Peak, batch_norm_affine, integer_network, pool_pixels
 from model.export.packing import pack
 from model.export.qdq import write_qdq
 from model.export.qonnx import describe, quant_info
@@ -258,10 +259,16 @@ def write_golden(model: Path, images: Images, path: Path) -> None:
     """Write the integer network's answers for ``images`` uint8 (N, S, S) to an npz ``path``.
 
     Keys: images, accumulators int32 (N, 196), out_scale and out_bias float64 (196,), landmarks
-    float64 (N, 98, 2) in fractions of the crop, model_sha256 of the file ``model``.
+    float64 (N, 98, 2) in fractions of the crop, model_sha256 of the file ``model``. With the head
+    grid also words int32 (N, 98, 3), what the kernel grid_peak gives, and steps (98, 2).
     """
     network = integer_network(model)
-    result = network.run(images)
+    peaks = [step for step in network.steps if isinstance(step, Peak)]
+    result = network.run(images, keep=[peak.source for peak in peaks])
+    extra: dict[str, Any] = {}
+    for peak in peaks:
+        words = peak.words(torch.from_numpy(result.tensors[peak.source]))
+        extra = {"words": words.numpy().astype(np.int32), "steps": peak.steps}
     with replacing(path) as partial, partial.open("wb") as file:
         np.savez_compressed(
             file,
@@ -271,4 +278,5 @@ def write_golden(model: Path, images: Images, path: Path) -> None:
             out_bias=network.out_bias,
             landmarks=result.landmarks,
             model_sha256=hashlib.sha256(model.read_bytes()).hexdigest(),
+            **extra,
         )

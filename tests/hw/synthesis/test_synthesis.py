@@ -72,7 +72,7 @@ def yosys(module: str, parameters: dict[str, int | str], commands: str, folder: 
     """Read ``module`` and run ``commands`` in ``folder``."""
     for file in sources(module):
         shutil.copy(file, folder)  # yosys sees nothing outside its working folder
-    for memory in ("params.hex", "words.hex"):
+    for memory in ("params.hex", "steps.hex", "words.hex"):
         (folder / memory).write_text("0\n")
     values = " ".join(f"-G {name}={value}" for name, value in parameters.items())
     names = " ".join(file.name for file in sources(module))

@@ -92,6 +92,14 @@ def test_accumulators_are_places_with_one_scale_each(exported: Path) -> None:
     np.testing.assert_allclose(found.landmarks, decoded.numpy(), atol=1e-12)
 
 
+def test_golden_file_holds_the_words_of_the_kernel(exported: Path) -> None:
+    with np.load(exported.with_name("grid_golden.npz")) as golden:
+        words, steps, places = golden["words"], golden["steps"], golden["accumulators"]
+    assert words.shape == (2, 98, 3)
+    corners = np.stack([words[..., 0] % 14, words[..., 0] // 14], 2)
+    np.testing.assert_array_equal((corners * steps + words[..., 1:]).reshape(2, -1), places)
+
+
 def test_exact_file_equals_the_integers(exported: Path) -> None:
     images = smooth_images(4, 112, 2)
     expected = integer_network(exported).run(images).landmarks
