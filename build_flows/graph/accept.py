@@ -120,12 +120,27 @@ def _reshape(model: ModelWrapper, node: NodeProto) -> None:
         )
 
 
+def _product(model: ModelWrapper, node: NodeProto) -> None:
+    """The sums of a pooling are wider than a multiplier takes."""
+    before = model.find_producer(node.input[0])
+    while is_a(before, "Flatten", "Reshape", "Squeeze"):
+        before = model.find_producer(before.input[0])
+    if is_a(before, "GlobalAveragePool"):
+        raise UserError(
+            f"{_named(node)} takes what {before.name} gives without a quantiser; put a "
+            "QuantIdentity between them"
+        )
+
+
 def _quant(model: ModelWrapper, node: NodeProto) -> None:
     mode = _attribute(node, "rounding_mode", b"ROUND")
     if mode not in (b"ROUND", b"HALF_EVEN"):
         raise UserError(
             f"{_named(node)}: rounding_mode={mode.decode()}; use ROUND, Brevitas' default"
         )
+    readers = len(model.find_consumers(node.output[0]))
+    if model.get_initializer(node.input[0]) is not None and readers != 1:
+        raise UserError(f"{_named(node)}: {readers} nodes share its weights; give each its own")
 
 
 def _anything(model: ModelWrapper, node: NodeProto) -> None:
@@ -135,8 +150,8 @@ def _anything(model: ModelWrapper, node: NodeProto) -> None:
 CHECKS: dict[str, Check] = {
     "Quant": _quant,
     "Conv": _conv,
-    "Gemm": _anything,
-    "MatMul": _anything,
+    "Gemm": _product,
+    "MatMul": _product,
     "BatchNormalization": _anything,
     "Relu": _anything,
     "Add": _anything,

@@ -67,6 +67,9 @@ def bypass(model: ModelWrapper, node: NodeProto) -> None:
     """Remove a node; whoever read its first output reads its first input."""
     source, sink = node.input[0], node.output[0]
     model.graph.node.remove(node)
+    if any(end.name == sink for end in model.graph.output):  # keeps its name
+        model.find_producer(source).output[0] = sink
+        source, sink = sink, source
     for consumer in model.find_consumers(sink):
         for i, name in enumerate(consumer.input):
             if name == sink:

@@ -45,6 +45,7 @@ from build_flows.graph.edit import (
     is_a,
     kernel_node,
     nodes_of,
+    producers,
 )
 from build_flows.graph.layers import keep_layers
 from host.common.arrays import F64Array
@@ -70,7 +71,9 @@ def streamline(model: ModelWrapper) -> ModelWrapper:
         BatchNormToAffine(),
         InferShapes(),
     )
-    model = apply_all(move_scales(model), StripOutput(), FormRequants())
+    model = move_scales(model)
+    check_joins(model)
+    model = apply_all(model, StripOutput(), FormRequants())
     return apply_all(
         keep_layers(model, LowerConvsToMatMul()),
         ChannelsLast(),
@@ -137,24 +140,24 @@ class FlattenAsKernel(Transformation):
             strides=[1, 1], pads=[0] * 4, dilations=[1, 1], group=1,
         )  # fmt: skip
         set_layer(conv, layer_of(product))
+        product_name = product.output[0]
         model.graph.node.remove(product)
         model.graph.node.append(conv)
-        flatten_behind(model, conv, len(weights))
+        flatten_behind(model, product_name, len(weights))
 
 
-def flatten_behind(model: ModelWrapper, conv: NodeProto, channels: int) -> None:
-    """Let what follows ``conv``, a pixel, be a pixel too, and flatten it where a vector is read."""
-    node, name = conv, conv.output[0]
+def flatten_behind(model: ModelWrapper, name: str, channels: int) -> None:
+    """Let what follows the tensor ``name``, a pixel, be one too; flatten where a vector is read."""
     while True:
         model.set_tensor_shape(name, [1, channels, 1, 1])
         readers = model.find_consumers(name)
         if len(readers) != 1 or not is_a(readers[0], "BatchNormalization", "Relu", "Quant"):
             break
-        node, name = readers[0], readers[0].output[0]
+        name = readers[0].output[0]
     pixel = model.make_new_valueinfo_name()
     model.set_tensor_shape(pixel, [1, channels, 1, 1])
     model.set_tensor_shape(name, [1, channels])
-    node.output[0] = pixel
+    model.find_producer(name).output[0] = pixel
     model.graph.node.append(helper.make_node("Flatten", [pixel], [name], axis=1))
 
 
@@ -190,6 +193,29 @@ class BiasBehind(Transformation):
         model.graph.node.remove(quant)
         integers = np.clip(np.rint(steps / scale), datatype.min(), datatype.max())
         return np.asarray(integers * scale, np.float32).ravel()
+
+
+def check_joins(model: ModelWrapper) -> None:
+    """Raise UserError where a scale did not move over a sum or a concatenation."""
+    for node in nodes_of(model, "Add", "Concat"):
+        before = producers(model, node)
+        left = [
+            n for n in before if is_a(n, "Mul") and model.get_initializer(n.input[1]) is not None
+        ]
+        if len(before) > 1 and left:
+            layers = " and ".join(f"layer {_layer_before(model, n)}" for n in before)
+            raise UserError(
+                f"{node.name} joins {layers}, whose scales differ; pass all branches through one "
+                "quantiser: the same QuantIdentity or QuantReLU module"
+            )
+
+
+def _layer_before(model: ModelWrapper, node: NodeProto) -> str:
+    """Layer of the nearest node with weights before ``node``, its own name if there is none."""
+    found: NodeProto | None = node
+    while found is not None and not layer_of(found):
+        found = model.find_producer(found.input[0])
+    return layer_of(found) if found is not None else str(node.name)
 
 
 class SplitQuantisers(Transformation):
