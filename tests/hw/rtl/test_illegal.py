@@ -41,6 +41,7 @@ ILLEGAL = [
     ("kl_memory", {"WIDTH": 0}, "WIDTH=0 and DEPTH=16 must be at least 1"),
     ("kl_memory", {"STYLE": "2'd0"}, "STYLE=0, shift registers, has no addresses"),
     ("kl_memory", {"WRITABLE": 0}, "a ROM needs a FILE, and LUTs or block RAM"),
+    ("kl_memory", {"LIMIT": 15}, "LIMIT=15 holds no two words of 8 bits"),
     ("kl_stream_register", {"WIDTH": 0}, "WIDTH=0 must be at least 1"),
     ("kl_grid_peak", {"PE": 3}, "PE=3 does not divide LANDMARKS=98"),
     ("kl_grid_peak", {"ROWS": 0}, "ROWS=0, COLUMNS=14 and STEP_WIDTH=14 must be at least 1"),
