@@ -17,7 +17,7 @@ from typing import ClassVar, Protocol
 
 from host.common.arrays import IntArray
 from host.common.errors import UserError
-from hw.rtl_files import module_name
+from hw.rtl_order import module_name
 
 SIGNALS = ("tdata", "tvalid", "tready")
 INT_BITS = 32  #: decimal literals of SystemVerilog are at least this wide, with sign

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from host.common.errors import UserError
 from hw.finn.environment import finn_rtl
-from hw.rtl_files import RTL_FOLDER, files_of, in_order
+from hw.rtl_files import RTL_FOLDER, files_of
+from hw.rtl_order import in_order
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("hw", "build_flows", "tests")

@@ -29,7 +29,7 @@ from host.common.json_file import write_json
 from host.common.paths import relative
 from host.common.provenance import provenance
 from hw.finn.environment import find_vivado
-from hw.rtl_files import source_files
+from hw.rtl_order import source_files
 
 TEMPLATES = Path(__file__).parent / "vivado"
 VENDOR = "kria-landmarks"

@@ -21,7 +21,8 @@ from host.board.registers import CONTROL_REGISTERS
 from host.common.errors import UserError
 from hw.axi_lite import signals
 from hw.generate import module_instance
-from hw.rtl_files import files_of, module_name, source_files
+from hw.rtl_files import files_of
+from hw.rtl_order import module_name, source_files
 
 TOP = "landmarks"
 SHELL = MAIN.with_name("shell.cpp")

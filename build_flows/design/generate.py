@@ -11,7 +11,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 from build_flows.config import BuildConfig
 from hw.ops import weight_port
 from hw.ops.weight_stream import WeightStream
-from hw.rtl_files import files_of, module_name
+from hw.rtl_files import files_of
+from hw.rtl_order import module_name
 from hw.sources import write_rtl
 from hw.units import units_of
 

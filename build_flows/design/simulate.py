@@ -29,7 +29,7 @@ from host.common.json_file import write_json
 from hw.finn.environment import prepare_verilator
 from hw.ops.unit import Unit
 from hw.registers import HEADER
-from hw.rtl_files import source_files
+from hw.rtl_order import source_files
 from hw.units import unit_of, units_of
 
 SIMULATOR = "simulator"

@@ -24,7 +24,7 @@ from hw.generate import declaration, instance, module_instance
 from hw.ops.unit import Unit
 from hw.ops.weight_port import KERNEL
 from hw.ops.weight_stream import WeightStream
-from hw.rtl_files import module_name
+from hw.rtl_order import module_name
 from hw.units import ends_of, units_of
 
 TOP = "accelerator"

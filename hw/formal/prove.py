@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from host.common.errors import ToolError, UserError
-from hw.rtl_files import RTL_FOLDER, files_of, source_files
+from hw.rtl_files import RTL_FOLDER, files_of
+from hw.rtl_order import source_files
 
 FOLDER = Path(__file__).parent
 COMMON = "f_*.sv"  #: of this folder: what proofs share

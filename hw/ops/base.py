@@ -25,7 +25,7 @@ from host.common.arrays import IntArray
 from host.common.errors import UserError
 from hw import generate
 from hw.ops.unit import ANY_STYLE, Sizes, Stream, Unit
-from hw.rtl_files import module_name
+from hw.rtl_order import module_name
 
 RAM_STYLE = ("s", False, "auto", set(ANY_STYLE))  # of weights
 OUTPUT_BITS = 32  #: results leave the accelerator in words the host reads without unpacking
@@ -38,7 +38,7 @@ class KernelOp(Unit, CustomOp):
     The methods that begin with ``get_`` are those by which FINN's transformations know an operator.
     """
 
-    rtl_module: ClassVar[str]  #: name of the kernel; ``hw.rtl_files.module_name`` has its module
+    rtl_module: ClassVar[str]  #: name of the kernel; ``hw.rtl_order.module_name`` has its module
     stream_inputs: ClassVar[int] = 1  #: leading ONNX inputs that are streams
     replaces: ClassVar[str] = ""  #: operator of the integer graph whose place it takes
     takes_weights: ClassVar[bool] = False  #: whether the last of them are weights, on a memory

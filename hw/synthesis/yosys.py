@@ -30,7 +30,7 @@ from host.common.json_file import write_json
 from hw.generate import instance
 from hw.ops.base import KernelOp
 from hw.ops.weight_port import CHAIN_BITS
-from hw.rtl_files import source_files
+from hw.rtl_order import source_files
 from hw.sources import sources
 from hw.synthesis import netlist
 from hw.synthesis.netlist import Count

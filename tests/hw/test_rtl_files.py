@@ -3,7 +3,8 @@
 
 from pathlib import Path
 
-from hw.rtl_files import RTL_FOLDER, files_of, in_order, module_name, source_files
+from hw.rtl_files import RTL_FOLDER, files_of
+from hw.rtl_order import in_order, module_name, source_files
 
 
 def write(folder: Path, **texts: str) -> None:

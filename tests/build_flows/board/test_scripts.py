@@ -13,7 +13,7 @@ from build_flows.board.bitstream import clocks_from, legal_clock, write_project
 from build_flows.board.overlay import ADDRESSES, settings
 from host.board.overlay import SOURCE_CLK_MHZ
 from host.common.errors import UserError
-from hw.rtl_files import source_files
+from hw.rtl_order import source_files
 from tests.build_flows.board import tiny
 
 TCLSH = shutil.which("tclsh")

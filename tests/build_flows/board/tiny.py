@@ -13,7 +13,8 @@ import numpy as np
 from build_flows.design.stitch import Design, Memory
 from hw.generate import write_memory
 from hw.ops import weight_port
-from hw.rtl_files import files_of, module_name
+from hw.rtl_files import files_of
+from hw.rtl_order import module_name
 
 SIDE, OUTPUTS = 4, 4
 A = [5, -7, 300_000, -400_000]

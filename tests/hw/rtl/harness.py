@@ -25,7 +25,7 @@ from host.common.arrays import IntArray
 from hw.finn.environment import prepare_verilator
 from hw.generate import instance
 from hw.ops.base import KernelOp, pack
-from hw.rtl_files import in_order
+from hw.rtl_order import in_order
 from hw.sources import sources
 
 FRAMES = 3  #: in the stimuli

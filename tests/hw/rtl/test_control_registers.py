@@ -10,7 +10,8 @@ import pytest
 from host.board.registers import CONTROL_REGISTERS, MAGIC, VERSION, WEIGHT_PORT
 from hw.axi_lite import signals
 from hw.generate import module_instance
-from hw.rtl_files import files_of, module_name
+from hw.rtl_files import files_of
+from hw.rtl_order import module_name
 from tests.hw.rtl.harness import Simulator
 
 MODULE = module_name(CONTROL_REGISTERS.module)

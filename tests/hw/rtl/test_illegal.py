@@ -6,7 +6,8 @@ import subprocess
 import pytest
 
 from hw.finn.environment import finn_rtl, prepare_verilator
-from hw.rtl_files import RTL_FOLDER, in_order
+from hw.rtl_files import RTL_FOLDER
+from hw.rtl_order import in_order
 from tests.hw.rtl.harness import VERILATOR_ARGS
 
 SOURCES = in_order([finn_rtl("mvu_pkg"), *RTL_FOLDER.glob("*.sv")])

@@ -19,7 +19,8 @@ from host.common.errors import UserError
 from hw.axi_lite import signals
 from hw.generate import instance, module_instance
 from hw.ops import WeightStream, weight_port
-from hw.rtl_files import files_of, module_name
+from hw.rtl_files import files_of
+from hw.rtl_order import module_name
 from tests.hw.rtl.harness import Simulator, random_integers
 
 STYLES = ("distributed", "block", "ultra")

@@ -117,7 +117,7 @@ def test_bad_configurations(changes, text):
 def test_unknown_names():
     with pytest.raises(UserError, match="config 'big' is unknown; use one of best"):
         configs.find_config("big")
-    with pytest.raises(UserError, match="field 'speed' is unknown; use one of width"):
+    with pytest.raises(UserError, match="field 'speed' is unknown; use one of mix"):
         configs.find_config("smoke", speed=3)
 
 
