@@ -7,10 +7,11 @@ RUN    := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 CONFIG ?= demo
 TORCH  ?=
+JOBS   ?=
 INDEX   = $(if $(filter cpu,$(TORCH)),--extra-index-url https://download.pytorch.org/whl/cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo build accelerator explore bitstream overlay-package bench report hls-sim hls-ip test test-slow coverage lint clean
+.PHONY: help setup demo build accelerator explore bitstream overlay-package bench report hls-sim hls-ip test test-slow coverage formal lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -61,19 +62,23 @@ report: $(STAMP) ## all machines in build/bench and simulated builds compared: b
 	$(RUN) host/comparison.py $(wildcard build/bench/*.json) \
 	  $(addprefix --build ,$(wildcard build/kv260_1x/report.json build/kv260_025x/report.json))
 
-test: $(STAMP) lint ## everything that needs no vendor tool, at most 20 minutes on 2 cores
-	$(RUN) -m pytest -m 'not slow and not vivado and not board and not gpu'
+test: $(STAMP) lint ## everything that needs no vendor tool, 25 minutes on 2 cores; JOBS=2: two at a time
+	$(RUN) -m pytest $(if $(JOBS),-n $(JOBS) --dist loadfile) -m 'not slow'
 
 test-slow: $(STAMP) ## the long simulations and trainings
 	$(RUN) -m pytest -m slow
 
 coverage: $(STAMP) ## lines that the tests reach, as a table
-	$(RUN) -m pytest --cov --cov-report=term:skip-covered -m 'not slow and not vivado and not board and not gpu'
+	$(RUN) -m pytest --cov --cov-report=term:skip-covered -m 'not slow'
 
-lint: $(STAMP) ## ruff and mypy
+formal: $(STAMP) ## proofs of the stream, credit and weight modules by yosys and z3, with their mutants
+	$(RUN) -m hw.formal
+
+lint: $(STAMP) ## Python by ruff and mypy; SystemVerilog by Verible and slang; C++ by clang-format
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	$(RUN) -m hw.lint
 
 clean: ## remove build products, keep the environment
 	rm -rf build

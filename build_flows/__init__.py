@@ -5,7 +5,3 @@ import sys
 
 if sys.version_info < (3, 11):
     sys.exit(f"build_flows needs Python 3.11 or later; this is {sys.version.split()[0]}")
-
-from hw.finn.environment import prepare_finn
-
-prepare_finn()

@@ -128,7 +128,7 @@ def explore(
         bound = explorer.cycles_for(fps) if fps else cycles
         if bound is not None:
             found = [explorer.smallest(bound)]
-            write_folding(found[0], folder)
+            write_folding(found[0], folder, explorer.space.layers)
         else:
             found, least = explorer.front(points)
             write_front(found, least, explorer, folder)

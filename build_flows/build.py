@@ -6,7 +6,6 @@ Build(load_config("demo")).until("stitch").simulate(images).found
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -18,7 +17,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from build_flows.board import bitstream, simulator
 from build_flows.config import BuildConfig
 from build_flows.cpp import network as cpp
-from build_flows.design.simulate import PRELOAD, Run, provide_simulator, write_trace
+from build_flows.design.simulate import Run, provide_simulator, write_trace
 from build_flows.design.verify import Golden
 from build_flows.explore.budget import budget_of
 from build_flows.explore.choices import space_of
@@ -28,8 +27,11 @@ from build_flows.report import publish
 from build_flows.steps import STEPS
 from build_flows.synthesise import synthesise_design
 from host.backends.csim import CsimBackend
+from host.board.settings import BUILD_IT, load
+from host.board.simulation import PRELOAD
 from host.common.arrays import Images
 from host.common.errors import UserError
+from host.common.json_file import read_object
 from host.common.lock import owning
 from host.common.paths import WORK
 
@@ -86,7 +88,7 @@ class Build:
 
     def report(self) -> dict[str, Any]:
         """Content of report.json."""
-        found: dict[str, Any] = json.loads((self.out / "report.json").read_text())
+        found: dict[str, Any] = read_object(self.out / "report.json")
         return found
 
     def simulate(self, images: Images, stall_seed: int | None = None) -> Run:
@@ -113,7 +115,7 @@ class Build:
         """Searches for foldings of this network on its part, see build_flows.explore.front."""
         self.until("map")
         self.listener.started("costs of all choices")
-        space, budget = space_of(self.model("map"), self.cfg.part), budget_of(self.cfg.part)
+        space, budget = space_of(self.model("map")), budget_of(self.cfg.part)
         return Explorer(space, budget, self.cfg.clk_mhz, time_limit, self.listener.started)
 
     def synthesise(self) -> dict[str, Any]:
@@ -156,7 +158,7 @@ class Build:
             self.listener.started(f"vivado, see {project.log(script)}")
             result = bitstream.run_vivado(project, script)
             if overlay is not None:
-                host = json.loads((self.out / "settings.json").read_text())
+                host = load(self.out, BUILD_IT, BUILD_IT)
                 bitstream.publish(project, host, self.design, overlay, result)
         return result
 

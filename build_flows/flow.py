@@ -25,6 +25,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from build_flows.config import BuildConfig
 from build_flows.design.verify import Golden, verify
 from build_flows.sources import files_of, modules_of
+from host.common.json_file import write_json
 from host.common.provenance import provenance, versions
 
 DONE = "done.json"
@@ -123,7 +124,7 @@ def _run_step(step: Step, job: Job, previous: Path | None) -> StepResult:
         model.save(str(job.folder / "model.onnx"))
         seconds = round(time.monotonic() - begin, 2)
         record = {"fingerprint": fingerprint, "seconds": seconds, "config": job.cfg.as_dict()}
-        (job.folder / DONE).write_text(json.dumps(record | provenance(), indent=1))
+        write_json(job.folder / DONE, record | provenance())
         shutil.rmtree(final, ignore_errors=True)
         job.folder.rename(final)
     except BaseException:

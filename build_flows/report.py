@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.custom_op.registry import getCustomOp
 
 from build_flows import synthesise
 from build_flows.config import BuildConfig
@@ -21,30 +20,32 @@ from build_flows.design.sizing import TABLE as FIFO_TABLE
 from build_flows.design.stitch import Design, weight_memories
 from build_flows.design.verify import Golden
 from build_flows.explore.budget import RESOURCES, SHELL, budget_of
-from build_flows.explore.cost import kernel_name, unit_cost
 from build_flows.flow import Job
-from build_flows.graph.folding import has_weights
 from build_flows.graph.streamline import OUTPUT_AFFINE
+from host.board.settings import FILE as SETTINGS
+from host.board.settings import FORMAT
+from host.common.accumulators import landmarks_of
 from host.common.arrays import IntArray
 from host.common.atomic import write_bytes, write_image
+from host.common.json_file import read_object, write_json
 from host.common.provenance import provenance
 from host.face.crop import PORTRAIT_SQUARE, crop_square
 from host.face.draw import draw_landmarks, side_by_side
 from host.face.image import astronaut
 from host.face.landmarks import COUNT
 from hw.ops import weight_port
-from hw.ops.base import Resources
+from hw.ops.unit import Resources
+from hw.units import ends_of, units_of
 
-PRODUCTS = ("report.json", "face.png", "settings.json", "activity.csv", "activity.png")
-MULTIPLIERS = ("dense", "MVAU", "depthwise")  #: kernels whose DSPs multiply activations by weights
+PRODUCTS = ("report.json", "face.png", SETTINGS, "activity.csv", "activity.png")
 
 
 def write_report(model: ModelWrapper, job: Job, simulated: Path) -> None:
     """Write the products into the step's folder from the results in ``simulated``."""
     cfg, golden, folder = job.cfg, job.golden, job.folder
-    timing = json.loads((simulated / "timing.json").read_text())
+    timing = read_object(simulated / "timing.json")
     flows = [Flow(*flow) for flow in timing.pop("flows")]
-    cycles, kernels = timing["cycles_per_frame"], resources(model, cfg.part)
+    cycles, kernels = timing["cycles_per_frame"], resources(model)
     found = np.load(simulated / "full_rate.npy")
     expected = golden.repeated(len(found)).accumulators
     affine = json.loads(model.get_metadata_prop(OUTPUT_AFFINE))
@@ -58,34 +59,28 @@ def write_report(model: ModelWrapper, job: Job, simulated: Path) -> None:
         "clk_mhz": cfg.clk_mhz,
         "fps": round(cfg.clk_mhz * 1e6 / cycles, 1),
         "fps_origin": f"simulated cycles at an assumed clock of {cfg.clk_mhz:g} MHz",
-        **multiplications(model, kernels, cycles),
+        **multiplications(model, cycles),
         "resources": kernels,
         "budget": budget(kernels, cfg.part),
-        "fifos": json.loads((job.of("size") / FIFO_TABLE).read_text()),
+        "fifos": read_object(job.of("size") / FIFO_TABLE),
         "synthesis": synthesise.by_kernel(job.out),
         **provenance(),
     }
-    (folder / "report.json").write_text(json.dumps(report, indent=1))
+    write_json(folder / "report.json", report)
     settings = host_settings(model, cfg) | {"simulator": f"{simulated.name}/{SIMULATOR}"}
-    (folder / "settings.json").write_text(json.dumps(settings, indent=1))
+    write_json(folder / SETTINGS, settings)
     rows = activities(model, Design.read(job.of("stitch") / "design").streams, flows, cycles)
     write_table(rows, folder / "activity.csv")
-    draw(rows, cycles, folder / "activity.png")
+    computing = {unit.name for unit in units_of(model) if not unit.passes_on}
+    draw([row for row in rows if row.unit in computing], cycles, folder / "activity.png")
     draw_face(found[0], affine, golden, folder / "face.png")
 
 
-def multiplications(
-    model: ModelWrapper, kernels: dict[str, dict[str, Any]], cycles: int
-) -> dict[str, float]:
+def multiplications(model: ModelWrapper, cycles: int) -> dict[str, float]:
     """Multiplications of a frame and the share of what the DSPs for them could do: two a cycle."""
-    macs = sum(
-        int(np.prod(op.get_normal_output_shape())) * op.get_nodeattr("MW")
-        if node.op_type != "Depthwise"
-        else int(np.prod(op.get_normal_input_shape()))
-        for node, op in ((node, getCustomOp(node)) for node in model.graph.node)
-        if has_weights(node)
-    )
-    dsps = sum(kernels[name]["dsp"] for name in MULTIPLIERS if name in kernels)
+    multipliers = [unit for unit in units_of(model) if unit.multiplications]
+    macs = sum(unit.multiplications for unit in multipliers)
+    dsps = sum(unit.resources().dsp for unit in multipliers)
     return {"macs": macs, "mac_efficiency": round(macs / (cycles * 2 * dsps), 4)}
 
 
@@ -99,28 +94,27 @@ def publish(folder: Path, out: Path) -> None:
 def host_settings(model: ModelWrapper, cfg: BuildConfig) -> dict[str, Any]:
     """What the host must know of the accelerator."""
     affine = json.loads(model.get_metadata_prop(OUTPUT_AFFINE))
-    first = getCustomOp(model.find_consumer(model.graph.input[0].name))
-    last = getCustomOp(model.find_producer(model.graph.output[0].name))
+    first, last = ends_of(model)
     return {
-        "format": 1,
+        "format": FORMAT,
         "config": cfg.name,
         "input": {
             "shape": model.get_tensor_shape(model.graph.input[0].name)[1:],
-            "dtype": first.get_input_datatype(0).name,
+            "dtype": first.inputs[0].datatype.name,
         },
         "output": {
             "shape": [len(affine["scale"])],
-            "dtype": last.get_output_datatype().name,
+            "dtype": last.outputs[0].datatype.name,
             **affine,
         },
         "clk_mhz": cfg.clk_mhz,
     }
 
 
-def resources(model: ModelWrapper, part: str) -> dict[str, dict[str, Any]]:
+def resources(model: ModelWrapper) -> dict[str, dict[str, Any]]:
     """Sum over the instances of each kernel: count, LUT, FF, DSP, BRAM18, URAM and their origin."""
     table: dict[str, dict[str, Any]] = {}
-    for kernel, cost in _costs(model, part):
+    for kernel, cost in _costs(model):
         row = table.setdefault(kernel, {"instances": 0, "origin": cost.origin})
         row["instances"] += 1
         for name, value in asdict(cost).items():
@@ -143,15 +137,14 @@ def budget(kernels: dict[str, dict[str, Any]], part: str) -> dict[str, Any]:
     return rows | {"kept": all(row["used"] <= row["allowed"] for row in rows.values())}
 
 
-def _costs(model: ModelWrapper, part: str) -> Iterator[tuple[str, Resources]]:
-    for node in model.graph.node:
-        op = getCustomOp(node)
-        yield kernel_name(op), unit_cost(op, part)
+def _costs(model: ModelWrapper) -> Iterator[tuple[str, Resources]]:
+    for unit in units_of(model):
+        yield unit.kernel, unit.resources()
     memories = [memory for memory, _ in weight_memories(model).values()]
     for memory in memories:
         yield memory.rtl_module, memory.resources()
     if memories:
-        yield weight_port.MODULE, weight_port.resources()
+        yield weight_port.KERNEL, weight_port.resources()
 
 
 def draw_face(accumulators: IntArray, affine: dict[str, Any], golden: Golden, path: Path) -> None:
@@ -159,7 +152,8 @@ def draw_face(accumulators: IntArray, affine: dict[str, Any], golden: Golden, pa
 
     Networks with other than 98 landmarks have no picture.
     """
-    fractions = (accumulators * affine["scale"] + affine["bias"]).reshape(-1, 2)
+    scale, bias = (np.asarray(affine[name]) for name in ("scale", "bias"))
+    fractions = landmarks_of(accumulators[np.newaxis], scale, bias)[0]
     if len(fractions) != COUNT:
         return
     image, caption = golden.images[0], "landmarks of the simulated accelerator"

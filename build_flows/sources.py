@@ -82,7 +82,12 @@ def _parsed(path: Path) -> ast.Module:
 
 
 def imports(tree: ast.Module, name: str, path: Path) -> Iterator[str]:
-    """Names of ours that the module ``name`` imports, anywhere in it."""
+    """Names of ours that the module ``name`` imports, anywhere in it.
+
+    A package that names its ``__path__`` imports all modules that lie there.
+    """
+    if any(isinstance(node, ast.Name) and node.id == "__path__" for node in ast.walk(tree)):
+        yield from (f"{name}.{file.stem}" for file in sorted(path.parent.glob("[!_]*.py")))
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

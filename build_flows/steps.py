@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import json
-
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 
@@ -13,17 +11,23 @@ from build_flows.cpp import network as hls
 from build_flows.design import generate, simulate, sizing, stitch
 from build_flows.flow import Job, Step
 from build_flows.graph import folding, mapping, streamline
+from build_flows.graph.edit import nodes_of
+from host.board.settings import FILE as SETTINGS
 from host.common.errors import UserError
+from host.common.json_file import write_json
 from hw.ops.constants import fold_constants
+from hw.ops.layers import tag_layers
 
 
 def load(model: ModelWrapper, job: Job) -> ModelWrapper:
     """Cleaned QONNX model; UserError if it has no quantisers."""
-    if not any(node.op_type == "Quant" for node in model.graph.node):
+    if not nodes_of(model, "Quant"):
         raise UserError(
             f"{job.cfg.model} has no Quant node; export it with `python -m model export`"
         )
-    return cleanup_model(fold_constants(model))
+    model = fold_constants(model)
+    tag_layers(model)  # the clean-up gives nodes other names
+    return cleanup_model(model)
 
 
 def _streamline(model: ModelWrapper, job: Job) -> ModelWrapper:
@@ -47,7 +51,7 @@ def _hls(model: ModelWrapper, job: Job) -> ModelWrapper:
     hls.write_network(model, job.folder)
     hls.write_scripts(job.folder, job.cfg, job.golden)
     settings = report.host_settings(model, job.cfg)
-    (job.folder / "settings.json").write_text(json.dumps(settings, indent=1))
+    write_json(job.folder / SETTINGS, settings)
     return model
 
 

@@ -16,22 +16,23 @@ from pathlib import Path
 from typing import Any
 
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.custom_op.base import CustomOp
-from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.config import BuildConfig
-from build_flows.design.generate import finn_unit
-from build_flows.design.stitch import constants_of, finn_instance, weight_memories
+from build_flows.design.stitch import inner_constants, weight_memories
 from build_flows.explore.budget import RESOURCES
-from build_flows.explore.cost import kernel_name, unit_cost
 from build_flows.flow import hash_of
-from build_flows.graph.folding import has_weights
-from host.common.atomic import write_text
-from hw.ops.base import KernelOp, Resources
+from host.common.json_file import write_json
+from host.common.provenance import provenance
+from hw.ops import unit as hardware
+from hw.ops.unit import Resources
+from hw.sources import write_rtl
 from hw.synthesis.netlist import Count
 from hw.synthesis.yosys import Unit, kernel_unit, synthesise, top_module
+from hw.units import units_of
 
 FILE = "synthesis.json"
+REPORTED = ("origin", "kernels", "over_max_levels", "widest_enables", "largest_fanouts")
+WIDEST = 10  #: enables and fan-outs that are listed
 MAX_LEVELS = 8  #: LUTs and carry chains between two registers of a kernel of ours
 
 
@@ -40,6 +41,7 @@ class Instance:
     """A unit of the design with the cost that its formula gives."""
 
     kernel: str
+    layer: str
     ours: bool
     unit: Unit
     formula: Resources
@@ -48,36 +50,27 @@ class Instance:
 def instances(model: ModelWrapper, cfg: BuildConfig) -> Iterator[Instance]:
     """Every unit of a folded model, weight memories beside those they feed."""
     memories = weight_memories(model)
-    for node in model.graph.node:
-        op = getCustomOp(node)
-        ours = isinstance(op, KernelOp)
-        yield Instance(kernel_name(op), ours, unit_of(model, op, cfg), unit_cost(op, cfg.part))
-        if node.name in memories:
-            memory, lanes = memories[node.name]
-            unit = kernel_unit(memory, memory.onnx_node.name, (lanes,))
-            yield Instance(memory.rtl_module, True, unit, memory.resources())
+    for unit in units_of(model):
+        alone = out_of_context(model, unit, cfg)
+        yield Instance(unit.kernel, unit.layer, unit.ours, alone, unit.resources())
+        if unit.name in memories:
+            memory, lanes = memories[unit.name]
+            alone = kernel_unit(memory, memory.onnx_node.name, (lanes,))
+            yield Instance(memory.rtl_module, unit.layer, True, alone, memory.resources())
 
 
-def unit_of(model: ModelWrapper, op: CustomOp, cfg: BuildConfig) -> Unit:
-    """The unit of one node, without its weight memory."""
-    node = op.onnx_node
-    if not isinstance(op, KernelOp):
-        return _finn_unit(model, op, cfg)
-    return kernel_unit(op, node.name, constants_of(model, node))
-
-
-def _finn_unit(model: ModelWrapper, op: CustomOp, cfg: BuildConfig) -> Unit:
-    node = op.onnx_node
-    inputs = [op.get_instream_width(i) for i in range(1 + has_weights(node))]
-    outputs = [op.get_outstream_width(i) for i in range(len(node.output))]
-    names_in = [f"in{i}" for i in range(len(inputs))]
-    names_out = [f"out{i}" for i in range(len(outputs))]
-    nets = dict(zip([*names_in, *names_out], [*inputs, *outputs], strict=True))
-    body = finn_instance(node, names_in, names_out, nets)
+def out_of_context(model: ModelWrapper, unit: hardware.Unit, cfg: BuildConfig) -> Unit:
+    """The unit without its weight memory."""
+    inputs = {f"in{i}": stream.width for i, stream in enumerate(unit.all_inputs)}
+    outputs = {f"out{i}": stream.width for i, stream in enumerate(unit.outputs)}
     with tempfile.TemporaryDirectory() as scratch:
-        finn_unit(model, op, cfg, Path(scratch))
-        files = {path.name: path.read_bytes() for path in Path(scratch).iterdir()}
-    return Unit(node.name, top_module(node.name, inputs, outputs, body), files)
+        folder = Path(scratch)
+        constants = inner_constants(model, unit)
+        body = unit.instance([*inputs], [*outputs], folder, constants)
+        write_rtl([unit], folder, model, cfg.part, 1000.0 / cfg.clk_mhz)
+        files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    text = top_module(unit.name, [*inputs.values()], [*outputs.values()], body)
+    return Unit(unit.name, text, files)
 
 
 def synthesise_design(
@@ -96,8 +89,9 @@ def synthesise_design(
         progress(f"{settled} of {len(units)} instances settled")
 
     counts = synthesise([i.unit for i in units], out / "cache", done)
-    result = {"design": _design(out), **summary(units, counts)}
-    write_text(out / FILE, json.dumps(result, indent=1))
+    origin = {"config": cfg.as_dict(), **provenance()}
+    result = {"design": _design(out), **origin, **summary(units, counts)}
+    write_json(out / FILE, result)
     return result
 
 
@@ -111,7 +105,7 @@ def by_kernel(out: Path) -> dict[str, Any] | None:
     for path in results(out):
         found = json.loads(path.read_text())
         if found["design"] == _design(out):
-            return {name: found[name] for name in ("origin", "kernels", "over_max_levels")}
+            return {name: found[name] for name in REPORTED}
     return None
 
 
@@ -127,7 +121,8 @@ def summary(units: list[Instance], counts: list[Count]) -> dict[str, Any]:
     total = _empty()
     for instance, count in zip(units, counts, strict=True):
         formula = {name: getattr(instance.formula, name) for name in RESOURCES}
-        row = {"kernel": instance.kernel, **asdict(count), "formula": formula}
+        named = {"kernel": instance.kernel, "layer": instance.layer}
+        row = {**named, **asdict(count), "formula": formula}
         rows[instance.unit.name] = row
         for sums in (kernels.setdefault(instance.kernel, _empty()), total):
             sums["instances"] += 1
@@ -145,8 +140,21 @@ def summary(units: list[Instance], counts: list[Count]) -> dict[str, Any]:
         "total": total,
         "kernels": kernels,
         "over_max_levels": offenders,
+        "widest_enables": _widest(units, counts, "widest_enable", "enable"),
+        "largest_fanouts": _widest(units, counts, "fanout", "reaches"),
         "instances": rows,
     }
+
+
+def _widest(
+    units: list[Instance], counts: list[Count], number: str, signal: str
+) -> list[dict[str, Any]]:
+    """The WIDEST instances by ``number`` of their count, largest first, with the signal."""
+    found = [
+        {"unit": instance.unit.name, number: getattr(count, number), "net": getattr(count, signal)}
+        for instance, count in zip(units, counts, strict=True)
+    ]
+    return sorted(found, key=lambda row: -row[number])[:WIDEST]
 
 
 def _empty() -> dict[str, Any]:

@@ -23,8 +23,8 @@ import numpy as np
 from host import power
 from host.backends import BACKENDS, MONITOR_MODEL, Backend, open_backend
 from host.common.arrays import Images
-from host.common.atomic import write_text
 from host.common.errors import FAILURES, UserError
+from host.common.json_file import write_json
 from host.common.provenance import provenance
 from host.drawn.script import FPS, NORMAL, draw_frame, head_at
 from host.face import metrics
@@ -303,7 +303,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             print(summary(result))
             if options.json is not None:
-                write_text(options.json, json.dumps(result, indent=2) + "\n")
+                write_json(options.json, result)
     except (*FAILURES, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 1

@@ -7,8 +7,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,22 +19,30 @@ import numpy as np
 from host.backends import (
     BACKENDS,
     DEFAULT_BUILD,
-    DEFAULT_MODEL,
     MONITOR_MODEL,
     Backend,
     open_backend,
 )
-from host.common.arrays import Image, Points
+from host.common.arrays import Image
 from host.common.atomic import check_image_name, write_image, write_text
 from host.common.ending import ended_by_signals, flush_stdout, leave
-from host.common.errors import FAILURES
+from host.common.errors import FAILURES, UserError
 from host.common.paths import WORK, relative
-from host.face.crop import Transform, crop_face
+from host.common.timing import timed
+from host.face.crop import square_around_landmarks
 from host.face.detect.choice import DEFAULT_DETECTOR, DETECTORS, open_detector
-from host.face.detect.faces import Box, find_first
+from host.face.detect.faces import no_face
 from host.face.draw import side_by_side
 from host.face.image import ASTRONAUT, load_source
-from host.monitor.cli import add_options, check_outputs, monitor, refuse_moving
+from host.face.landmarker import FaceLandmarks, Landmarker
+from host.monitor.cli import (
+    add_options,
+    check_outputs,
+    monitor,
+    refuse_moving,
+    source_options,
+)
+from host.monitor.sinks.lines import clock
 from host.monitor.sources import is_picture
 
 FORMAT = 1
@@ -52,19 +59,16 @@ DEFAULT_OUT = WORK / "build" / "face.png"
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """Landmarks of one face and how they came about."""
+    """Landmarks of the faces in a picture and how they came about."""
 
     source: str
     picture: Image
     """(H, W, 3) BGR."""
-    box: Box
-    """The detector's box."""
-    crop: Transform
-    """The square that the network saw."""
-    landmarks: Points
-    """(points, 2), x then y, in pixels of the picture."""
+    faces: list[FaceLandmarks]
+    """At least one; the first is the one to take."""
     backend: str
     model: str
+    detector: str
     details: Mapping[str, object]
     """What the backend told besides."""
     times_ms: dict[str, float]
@@ -73,68 +77,73 @@ class Result:
     def as_json(self) -> dict[str, object]:
         """Return the result in the form that docs/host.md describes."""
         height, width = self.picture.shape[:2]
+        faces = [face_json(face) for face in self.faces]
         return {
             "format": FORMAT,
             "source": self.source,
             "picture": {"width": width, "height": height},
-            "box": list(self.box),
-            "crop": {"left": self.crop.left, "top": self.crop.top, "side": self.crop.side},
-            "landmarks": self.landmarks.round(3).tolist(),
+            **faces[0],
             "times_ms": {name: round(value, 3) for name, value in self.times_ms.items()},
             "backend": self.backend,
             "model": self.model,
             "details": dict(self.details),
+            "detector": self.detector,
+            "clock": clock(time.time()),
+            "faces": faces,
         }
 
     def summary(self) -> str:
         """Return one line for people."""
         times = ", ".join(f"{name} {value:.1f} ms" for name, value in self.times_ms.items())
-        return f"{len(self.landmarks)} landmarks, backend {self.backend} ({times})"
+        first, count = self.faces[0], len(self.faces)
+        seen = f"{len(first.landmarks)} landmarks" + (f" of each of {count} faces" * (count > 1))
+        turned = f", turned by {first.roll_deg:.0f} degrees" * (first.roll_deg != 0)
+        return f"{seen}{turned}, backend {self.backend} ({times})"
 
 
-@contextmanager
-def _timed(times_ms: dict[str, float], name: str) -> Iterator[None]:
-    begin = time.perf_counter()
-    yield
-    times_ms[name] = (time.perf_counter() - begin) * 1e3
+def face_json(face: FaceLandmarks) -> dict[str, object]:
+    """Return a face in the form that docs/host.md describes."""
+    return {
+        "box": list(face.box),
+        "score": round(face.score, 4),
+        "roll_deg": round(face.roll_deg, 2),
+        "crop": {"left": face.crop.left, "top": face.crop.top, "side": face.crop.side},
+        "landmarks": face.landmarks.round(3).tolist(),
+    }
 
 
 def find_landmarks(
-    source: str, backend: Backend, equalise: bool = False, detector: str = DEFAULT_DETECTOR
+    source: str,
+    backend: Backend,
+    equalise: bool = False,
+    detector: str = DEFAULT_DETECTOR,
+    rotate: int = 0,
 ) -> Result:
     """Run the whole chain on one picture: load, detect, crop, infer.
 
     Args:
-        source: path of a picture, or ASTRONAUT.
+        source: path or HTTP address of a picture, or ASTRONAUT.
         backend: an open backend.
         equalise: histogram equalisation of the crop.
         detector: name of the detector.
+        rotate: degrees clockwise by which the picture is turned first: 0, 90, 180 or 270.
 
     Raises:
         UserError: the picture cannot be read or shows no face.
         ToolError: an external program of the backend fails.
     """
     times: dict[str, float] = {}
-    finder = open_detector(detector)
-    with _timed(times, "load"):
+    landmarker = Landmarker(backend, open_detector(detector), equalise)
+    with timed(times, "load"):
         picture = load_source(source)
-    with _timed(times, "detect"):
-        box = find_first(finder, picture).box
-    with _timed(times, "crop"):
-        face, square = crop_face(picture, box, backend.input_size, equalise)
-    with _timed(times, "infer"):
-        fractions = backend.infer(face[np.newaxis])[0]
+        picture = np.rot90(picture, -rotate // 90).copy() if rotate else picture
+    faces = landmarker.find(picture, times)
+    if not faces:
+        raise UserError(no_face(picture))
     return Result(
-        source=source,
-        picture=picture,
-        box=box,
-        crop=square,
-        landmarks=square.to_image(fractions),
-        backend=backend.name,
-        model=backend.model,
-        details=backend.details,
-        times_ms=times,
-    )
+        source=source, picture=picture, faces=faces, backend=backend.name, model=backend.model,
+        detector=detector, details=backend.details, times_ms=times,
+    )  # fmt: skip
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -159,8 +168,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         help=f"{' or '.join(DETECTORS)} (default {DEFAULT_DETECTOR})")  # fmt: skip
     add("--equalise", action="store_true", help="histogram equalisation of the crop")
     add("--model", type=Path, metavar="FILE",
-        help=f"ONNX file for cpu and gpu (default {relative(DEFAULT_MODEL)} for a picture, "
-        f"{relative(MONITOR_MODEL)} to watch)")  # fmt: skip
+        help=f"ONNX file for cpu and gpu (default {relative(MONITOR_MODEL)})")  # fmt: skip
     add(
         "--build",
         type=Path,
@@ -196,21 +204,33 @@ def still(options: argparse.Namespace) -> None:
         out.parent.mkdir(exist_ok=True)
     if out is not None:
         check_image_name(out)
-    backend = open_backend(options.backend, options.model, options.build, options.threads)
+    rotate = source_options(options).rotate
+    backend = open_backend(
+        options.backend, options.model, options.build, options.threads, MONITOR_MODEL
+    )
     try:
-        result = find_landmarks(options.source, backend, options.equalise, options.detector)
+        result = find_landmarks(options.source, backend, options.equalise, options.detector, rotate)
     finally:
         backend.close()
     if out is not None:
-        caption = f"{backend.name}: {result.times_ms['infer']:.1f} ms"
-        drawn = side_by_side(result.picture, result.landmarks, result.crop, result.box, caption)
-        write_image(out, drawn)
+        write_image(out, draw(result))
     if options.json == STDOUT:
         print(json.dumps(result.as_json()))
     elif options.json is not None:
         write_text(options.json, json.dumps(result.as_json()) + "\n")
     if options.json != STDOUT:
         print(f"{result.summary()} -> {out or options.json}")
+
+
+def draw(result: Result) -> Image:
+    """The picture with all faces and, beside it, the first one enlarged."""
+    first, *others = result.faces
+    return side_by_side(
+        result.picture, first.landmarks, square_around_landmarks(first.landmarks),
+        first.box if first.roll_deg == 0 else None,
+        f"{result.backend}: {result.times_ms['infer']:.1f} ms",
+        [face.landmarks for face in others],
+    )  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

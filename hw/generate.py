@@ -11,21 +11,48 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar, Protocol
 
 from host.common.arrays import IntArray
 from host.common.errors import UserError
-from hw.ops.base import KernelOp
+from hw.rtl_files import module_name
 
-RTL_FOLDER = Path(__file__).parent / "rtl"
 SIGNALS = ("tdata", "tvalid", "tready")
 INT_BITS = 32  #: decimal literals of SystemVerilog are at least this wide, with sign
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
+class Symbol(str):
+    """A name that the parameter of a module gets, such as ``kl_pkg::RAM_BLOCK``; no string."""
+
+
+def ram_symbol(style: str) -> Symbol:
+    """The name in hw/rtl/kl_pkg.sv of a memory's style, "srl" for one."""
+    return Symbol(f"kl_pkg::RAM_{style.upper()}")
+
+
+class Module(Protocol):
+    """What an operator says of its hardware; see :class:`hw.ops.base.KernelOp`."""
+
+    rtl_module: ClassVar[str]
+
+    def rtl_parameters(self) -> dict[str, int | str]:
+        """Parameters, memory file names excepted."""
+
+    def rtl_memories(self, *constants: IntArray) -> dict[str, tuple[int, list[int]]]:
+        """File parameter -> bits of a word and words."""
+
+    def rtl_ports(self) -> tuple[list[str], list[str]]:
+        """Stream ports, inputs and outputs."""
+
+    def rtl_wires(self) -> dict[str, str | None]:
+        """Other ports -> expression on one that is left open, None: never."""
+
+
 def instance(
-    op: KernelOp,
+    op: Module,
     name: str,
     nets: Mapping[str, str],
     folder: Path,
@@ -48,7 +75,7 @@ def instance(
     memories = op.rtl_memories(*constants)
     files = {parameter: f"{name}_{parameter.lower()}.hex" for parameter in memories}
     connections = others | _stream_connections(op, nets)
-    text = module_instance(op.rtl_module, name, parameters | files, connections)
+    text = module_instance(module_name(op.rtl_module), name, parameters | files, connections)
     for parameter, (bits, words) in memories.items():
         write_memory(folder / files[parameter], bits, words)
     return text
@@ -62,12 +89,6 @@ def module_instance(
     return f"  {module} #(\n{_named(values)}\n  ) {name} (\n{_named(connections)}\n  );\n"
 
 
-def sources(ops: Iterable[KernelOp]) -> list[Path]:
-    """The files of hw/rtl that ``ops`` need, each once, a module after those it instantiates."""
-    modules = [module for op in ops for module in (*op.rtl_sources, op.rtl_module)]
-    return [RTL_FOLDER / f"{module}.sv" for module in dict.fromkeys(modules)]
-
-
 def declaration(net: str, width: int) -> str:
     """Declaration of the three signals of ``net``, ``width`` bits of data."""
     _check_identifier(net)
@@ -75,7 +96,9 @@ def declaration(net: str, width: int) -> str:
 
 
 def literal(value: int | str) -> str:
-    """``value`` as a SystemVerilog constant: a string in quotes, a long integer with its size."""
+    """``value`` as a constant: a name plain, a string in quotes, a long integer with its size."""
+    if isinstance(value, Symbol):
+        return value
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if -(1 << (INT_BITS - 1)) <= value < 1 << (INT_BITS - 1):
@@ -108,7 +131,7 @@ def _check_identifier(name: str) -> None:
         )
 
 
-def _check_nets(op: KernelOp, name: str, nets: Mapping[str, str]) -> None:
+def _check_nets(op: Module, name: str, nets: Mapping[str, str]) -> None:
     inputs, outputs = op.rtl_ports()
     ports = [*inputs, *outputs]
     if set(nets) != set(ports):
@@ -118,7 +141,7 @@ def _check_nets(op: KernelOp, name: str, nets: Mapping[str, str]) -> None:
         )
 
 
-def _wire_connections(op: KernelOp, name: str, wires: Mapping[str, str]) -> dict[str, str]:
+def _wire_connections(op: Module, name: str, wires: Mapping[str, str]) -> dict[str, str]:
     """Port -> expression for clock, reset and the ports of ``op.rtl_wires()``."""
     ports: dict[str, str | None] = {"clk": "clk", "rst_n": "rst_n", **op.rtl_wires()}
     unknown = set(wires) - set(ports)
@@ -132,7 +155,7 @@ def _wire_connections(op: KernelOp, name: str, wires: Mapping[str, str]) -> dict
     return {port: expression for port, expression in ports.items() if expression is not None}
 
 
-def _stream_connections(op: KernelOp, nets: Mapping[str, str]) -> dict[str, str]:
+def _stream_connections(op: Module, nets: Mapping[str, str]) -> dict[str, str]:
     """Port name -> expression; the elements of an array port become one concatenation."""
     inputs, outputs = op.rtl_ports()
     arrays: dict[str, list[str]] = {}

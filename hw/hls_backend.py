@@ -18,22 +18,28 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import add_op_to_domain, getCustomOp
 from qonnx.transformation.base import Transformation
 
-from hw.ops import Dense, Depthwise, GlobalAccPool, Requant, StreamAdd, StreamConcat, StreamFork
+from hw.ops import operators
 from hw.ops.base import KernelOp
-from hw.twin import PREFIX, Twin, headers, twin_of
+from hw.twin import Twin, headers, twin_of
 
+PREFIX = "Twin"  #: of the operators in FINN's domain
 DOMAIN = "finn.custom_op.fpgadataflow.hls"
 STANDARD = ("-std=c++14", "-std=c++17")  #: of FINN's script, and what the twins need
 
 
-class TwinBackend(HLSBackend):
-    """The parts that FINN's templates for C++ and Tcl ask for, from the twin of the operator."""
+class TwinBackend(KernelOp, HLSBackend):
+    """The parts that FINN's templates for C++ and Tcl ask for, from the twin of the operator.
+
+    It is executed by the kernel's golden function; FINN's way would run a program that Vitis HLS
+    has to link.
+    """
 
     _made: Twin
 
-    def execute_node(self, context: dict[str, Any], graph: Any) -> None:
-        """The kernel's golden function; FINN's would run a program that Vitis HLS has to link."""
-        super(HLSBackend, self).execute_node(context, graph)
+    def get_nodeattr_types(self) -> dict[str, Any]:
+        """Those of the kernel and those of FINN's backend."""
+        of_finn: dict[str, Any] = HLSBackend.get_nodeattr_types(self)
+        return of_finn | super().get_nodeattr_types()
 
     def generate_params(self, model: ModelWrapper, path: str | Path, *_: Any) -> None:
         """Put the twin's header and the rows of its table into the folder ``path``."""
@@ -98,8 +104,7 @@ def _backend_of(kernel: type[KernelOp]) -> type[KernelOp]:
     return operator
 
 
-KERNELS = (Dense, Depthwise, GlobalAccPool, Requant, StreamAdd, StreamConcat, StreamFork)
-BACKENDS = {kernel.__name__: _backend_of(kernel) for kernel in KERNELS}
+BACKENDS = {name: _backend_of(kernel) for name, kernel in operators().items() if kernel.cpp_kernel}
 
 
 class PreferHls(Transformation):

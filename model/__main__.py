@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 import click
 
 from host.common.errors import FAILURES, UserError
+from model.host_commands import evaluate_detector, evaluate_eyes, train_eyes
+from model.options import read_roots
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -49,21 +51,6 @@ def faces(sheet: Path, count: int, seed: int, points: bool) -> None:
 
     if not cv2.imwrite(str(sheet), contact_sheet(make_faces(count, seed), points=points)):
         raise UserError(f"{sheet} cannot be written; name a file such as sheet.png")
-
-
-def read_roots(
-    ctx: click.Context, option: click.Parameter, values: tuple[str, ...]
-) -> dict[str, Path]:
-    """Folders of the option --data SOURCE=FOLDER."""
-    roots = {}
-    for value in values:
-        source, equals, folder = value.partition("=")
-        if not equals or not Path(folder).is_dir():
-            raise click.BadParameter(
-                f"{value!r} is not SOURCE=FOLDER with an existing folder", ctx, option
-            )
-        roots[source] = Path(folder)
-    return roots
 
 
 DATA = click.option(
@@ -151,7 +138,7 @@ def equal(
     pause: float | None,
 ) -> None:
     """Train the four networks of the switches alike, and print their table."""
-    from model.training.compare import compare_networks
+    from model.compare import compare_networks
     from model.training.config import find_config
     from model.training.train import Source
 
@@ -597,6 +584,9 @@ def report(
     found = detected_crops(faces, size, detector) if detector else None
     click.echo(write_report(opened, faces, out, found))
 
+
+for command in (evaluate_detector, evaluate_eyes, train_eyes):
+    main.add_command(command)
 
 if __name__ == "__main__":
     main(prog_name="python -m model")

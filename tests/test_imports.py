@@ -16,6 +16,7 @@ ALLOWED = {
     "host.board": ("host.common",),
     "host.backends": ("host.common", "host.board"),
     "host.monitor": ("host.common", "host.face", "host.drawn", "host.backends"),
+    "host.api": ("host.common", "host.face", "host.backends", "host.monitor"),
     "host.run": ("host.common", "host.face", "host.backends", "host.monitor"),
     "host.bench": (
         "host.common", "host.face", "host.power", "host.drawn", "host.backends", "host.monitor",
@@ -24,59 +25,75 @@ ALLOWED = {
     "hw.finn": ("host.common",),
     "hw.registers": ("host.common", "host.board"),
     "hw.axi_lite": (),
-    "hw.ops": ("host.common", "host.board", "hw.finn", "hw.registers"),
-    "hw.generate": ("host.common", "hw.ops"),
-    "hw.twin": ("host.common", "hw.ops"),
+    "hw.rtl_files": (),
+    "hw.generate": ("host.common", "hw.rtl_files"),
+    "hw.ops": ("host.common", "host.board", "hw.rtl_files", "hw.generate"),
+    "hw.units": ("host.common", "hw.finn", "hw.ops"),
+    "hw.sources": ("host.common", "hw.rtl_files", "hw.ops"),
+    "hw.lint": ("host.common", "hw.finn", "hw.rtl_files"),
+    "hw.formal": ("host.common", "hw.rtl_files", "hw.generate", "hw.ops"),
+    "hw.twin": ("host.common", "hw.ops", "hw.units"),
     "hw.hls_backend": ("hw.ops", "hw.twin"),
-    "hw.synthesis": ("host.common", "hw.ops", "hw.generate"),
+    "hw.synthesis": ("host.common", "hw.rtl_files", "hw.generate", "hw.ops", "hw.sources"),
     "model.network": ("host.common",),
     "model.faces": ("host.common", "host.face"),
     "model.data": ("host.common", "host.face", "model.faces"),
     "model.training": ("host.common", "host.face", "model.network", "model.faces", "model.data"),
     "model.export": ("host.common", "hw.ops", "model.network"),
     "model.evaluation": (
-        "host.common", "host.face", "host.backends", "model.network", "model.data", "model.export",
+        "host.common", "host.face", "host.backends", "model.network", "model.faces", "model.data",
+        "model.export",
+    ),
+    "model.compare": (
+        "host.face", "model.network", "model.data", "model.training", "model.evaluation",
+    ),
+    "model.options": (),
+    "model.host_commands": (
+        "host.common", "host.face", "host.backends", "model.training", "model.evaluation",
+        "model.options",
     ),
     "model.__main__": (
         "host.common", "model.network", "model.faces", "model.data", "model.training",
-        "model.export", "model.evaluation",
+        "model.export", "model.evaluation", "model.compare", "model.options",
+        "model.host_commands",
     ),
-    "build_flows": ("hw.finn",),
     "build_flows.config": ("host.common",),
-    "build_flows.graph": ("host.common", "hw.ops"),
+    "build_flows.graph": ("host.common", "hw.ops", "hw.units"),
     "build_flows.design": (
-        "host.common", "host.board", "hw.finn", "hw.registers", "hw.axi_lite", "hw.ops",
-        "hw.generate", "build_flows.config", "build_flows.graph",
+        "host.common", "host.board", "hw.finn", "hw.registers", "hw.axi_lite", "hw.rtl_files",
+        "hw.generate", "hw.ops", "hw.sources", "hw.units", "build_flows.config",
+        "build_flows.graph",
     ),
     "build_flows.sources": ("host.common",),
     "build_flows.flow": (
         "host.common", "build_flows.config", "build_flows.sources", "build_flows.design",
     ),
     "build_flows.explore": (
-        "host.common", "host.board", "hw.ops", "build_flows.graph", "build_flows.design",
+        "host.common", "host.board", "hw.ops", "hw.units", "build_flows.graph",
     ),
     "build_flows.board": (
-        "host.common", "host.board", "hw.finn", "hw.registers", "hw.axi_lite", "hw.generate",
+        "host.common", "host.board", "hw.finn", "hw.axi_lite", "hw.rtl_files", "hw.generate",
         "build_flows.design", "build_flows.flow",
     ),
     "build_flows.cpp": (
-        "host.common", "hw.finn", "hw.twin", "build_flows.config", "build_flows.design",
-        "build_flows.board",
+        "host.common", "hw.finn", "hw.units", "hw.twin", "build_flows.config",
+        "build_flows.graph", "build_flows.design", "build_flows.board",
     ),
     "build_flows.synthesise": (
-        "host.common", "hw.ops", "hw.synthesis", "build_flows.config", "build_flows.graph",
+        "host.common", "hw.ops", "hw.sources", "hw.units", "hw.synthesis", "build_flows.config",
         "build_flows.design", "build_flows.flow", "build_flows.explore",
     ),
     "build_flows.report": (
-        "host.common", "host.face", "hw.ops", "build_flows.config", "build_flows.graph",
-        "build_flows.design", "build_flows.flow", "build_flows.explore", "build_flows.synthesise",
+        "host.common", "host.board", "host.face", "hw.ops", "hw.units", "build_flows.config",
+        "build_flows.graph", "build_flows.design", "build_flows.flow", "build_flows.explore",
+        "build_flows.synthesise",
     ),
     "build_flows.steps": (
-        "host.common", "hw.ops", "build_flows.graph", "build_flows.design", "build_flows.flow",
-        "build_flows.cpp", "build_flows.synthesise", "build_flows.report",
+        "host.common", "host.board", "hw.ops", "build_flows.graph", "build_flows.design",
+        "build_flows.flow", "build_flows.cpp", "build_flows.synthesise", "build_flows.report",
     ),
     "build_flows.build": (
-        "host.common", "host.backends", "build_flows.config", "build_flows.design",
+        "host.common", "host.board", "host.backends", "build_flows.config", "build_flows.design",
         "build_flows.flow", "build_flows.explore", "build_flows.board", "build_flows.cpp",
         "build_flows.synthesise", "build_flows.report", "build_flows.steps",
     ),
@@ -269,13 +286,13 @@ def test_a_forbidden_import_is_found(tree, where, text, complaint):
 def test_allowed_imports_pass(tree):
     root = tree(
         hw__generate="from host.common.errors import UserError\nimport host.common.errors",
-        hw__ops__y="from . import base\nfrom ..finn import f\nfrom .base import g",
+        hw__ops__y="from . import base\nfrom ..generate import f\nfrom .base import g",
         model__export__x="from host import common\nfrom hw.ops.fifo import F\nfrom hw import ops",
         build_flows__design__x="from hw.generate import instance\nimport numpy, modelling",
     )
     assert forbidden(edges(root)) == []
     assert ("hw.ops.y", "hw.ops.base") in list(edges(root))
-    assert ("hw.ops.y", "hw.finn.f") in list(edges(root))
+    assert ("hw.ops.y", "hw.generate.f") in list(edges(root))
 
 
 def test_two_way_pairs_are_found(tree):

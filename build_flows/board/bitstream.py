@@ -21,13 +21,15 @@ from typing import Any
 from build_flows.board import shell
 from build_flows.board.overlay import ADDRESSES, REPORTS, settings, write_overlay
 from build_flows.design.simulate import run_tool
-from build_flows.design.stitch import Design, source_files
+from build_flows.design.stitch import Design
 from build_flows.flow import hash_of
 from host.board.overlay import BITSTREAM, HARDWARE, SOURCE_CLK_MHZ
 from host.common.errors import ToolError, UserError
+from host.common.json_file import write_json
 from host.common.paths import relative
 from host.common.provenance import provenance
 from hw.finn.environment import find_vivado
+from hw.rtl_files import source_files
 
 TEMPLATES = Path(__file__).parent / "vivado"
 VENDOR = "kria-landmarks"
@@ -98,7 +100,7 @@ def write_project(design: Path, folder: Path, config: str, part: str, clk_mhz: f
     for template in sorted(TEMPLATES.iterdir()):
         (partial / template.name).write_text(Template(template.read_text()).substitute(values))
     stamp = _stamp(partial)
-    (partial / STAMP).write_text(json.dumps(stamp))
+    write_json(partial / STAMP, stamp)
     if _read_stamp(folder) == stamp:
         shutil.rmtree(partial)
         return project

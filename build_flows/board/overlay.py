@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import tarfile
 from collections.abc import Mapping
@@ -16,11 +15,13 @@ import numpy as np
 
 from build_flows.board.shell import config_hash, output_bits
 from build_flows.design.stitch import Design
-from host.board.overlay import FORMAT, KIND, SETTINGS, WEIGHTS, read_overlay
+from host.board.overlay import KIND, WEIGHTS, read_overlay
 from host.board.registers import ERRORS, MAGIC, OFFSETS, VERSION
+from host.board.settings import FILE, FORMAT
 from host.board.weights import checksum, to_slices
 from host.common.arrays import U32Array
 from host.common.atomic import replacing
+from host.common.json_file import write_json
 
 REPORTS = "reports"
 REQUIREMENTS = "requirements-board.txt"
@@ -118,8 +119,7 @@ def write_overlay(
         for path in sorted(partial.rglob("*"))
         if path.is_file()
     }
-    text = json.dumps({**content, "files": hashes}, indent=1)
-    (partial / SETTINGS).write_text(text)
+    write_json(partial / FILE, {**content, "files": hashes})
     if folder.exists():
         folder.rename(former)
     partial.rename(folder)

@@ -15,18 +15,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from build_flows.design.simulate import MAIN, SIMULATOR, provide_program
-from build_flows.design.stitch import AXI_LITE, Design, source_files
+from build_flows.design.stitch import AXI_LITE, Design
 from build_flows.design.stitch import TOP as CORE
 from host.board.registers import CONTROL_REGISTERS
 from host.common.errors import UserError
 from hw.axi_lite import signals
-from hw.generate import RTL_FOLDER, module_instance
-from hw.registers import PACKAGE
+from hw.generate import module_instance
+from hw.rtl_files import files_of, module_name, source_files
 
 TOP = "landmarks"
 SHELL = MAIN.with_name("shell.cpp")
-KERNELS = (PACKAGE, "fifo", "frame_gate", CONTROL_REGISTERS.module)
-"""Of hw/rtl, a module after what it has."""
+GATE, REGISTERS = map(module_name, ("frame_gate", CONTROL_REGISTERS.module))
 MAX_FRAMES = 16  #: inside the accelerator at once
 STREAM_BITS = (8, 16, 32, 64, 128, 256, 512, 1024)  #: that an AXI DMA engine has
 EVENTS = (
@@ -42,8 +41,8 @@ def package(design: Path, folder: Path) -> Design:
     ports = Design.read(design)
     _check(ports)
     shutil.copytree(design, folder, ignore=shutil.ignore_patterns("*.json"))
-    for kernel in KERNELS:
-        shutil.copy2(RTL_FOLDER / f"{kernel}.sv", folder)
+    for path in files_of((GATE, REGISTERS)):
+        shutil.copy2(path, folder)
     (folder / f"{TOP}.v").write_text(top(ports, config_hash(design)))
     return ports
 
@@ -81,10 +80,8 @@ def top(ports: Design, hash_: int) -> str:
         "OUT_WORDS": ports.output_words, "BUFFER": max(2, ports.input_words), "FRAMES": MAX_FRAMES,
     }  # fmt: skip
     instances = (
-        module_instance("frame_gate", "gate", gate, _gate_ports())
-        + module_instance(
-            CONTROL_REGISTERS.module, "registers", {"CONFIG_HASH": hash_}, _register_ports()
-        )
+        module_instance(GATE, "gate", gate, _gate_ports())
+        + module_instance(REGISTERS, "registers", {"CONFIG_HASH": hash_}, _register_ports())
         + f"  {CORE} core (\n" + ",\n".join(f"    .{p}({n})" for p, n in _core_ports()) + "\n  );\n"
     )  # fmt: skip
     return f"""// SPDX-License-Identifier: Apache-2.0

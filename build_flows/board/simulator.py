@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
 from build_flows.board import shell
 from build_flows.board.overlay import settings, write_overlay
 from build_flows.design.simulate import SIMULATOR
+from host.board.settings import BUILD_IT, load
 from host.common.provenance import provenance
 
 OVERLAY = "overlay"
@@ -28,7 +28,7 @@ def simulate_board(build: Path) -> tuple[Path, Path]:
     folder.mkdir()
     ports = shell.package(design, folder / "rtl")
     shell.provide_simulator(folder / "rtl", ports, folder, build / "cache")
-    host = json.loads((build / "settings.json").read_text())
+    host = load(build, BUILD_IT, BUILD_IT)
     origin = {"simulated": True, **provenance()}
     content = settings(host, design, host["clk_mhz"], origin)
     write_overlay(folder / OVERLAY, content, design, {})

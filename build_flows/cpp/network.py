@@ -14,20 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.custom_op.base import CustomOp
-from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.board.bitstream import Template
 from build_flows.config import BuildConfig
 from build_flows.design.simulate import run_tool
 from build_flows.design.verify import Golden
+from build_flows.graph.edit import constants_of, streams_of
 from host.common.errors import ToolError, UserError
 from host.common.paths import relative
 from hw.finn.environment import find_vitis_hls
 from hw.twin import Twin, headers, twin_of
+from hw.units import ends_of, units_of
 
 TOP = "accelerator"
 HERE = Path(__file__).parent
@@ -45,10 +44,12 @@ MORE_PIXELS = 8  #: that a branch holds beyond its RTL: a group more in each of 
 
 
 @dataclass(frozen=True)
-class Unit:
+class Call:
     """One call of the dataflow function."""
 
     name: str
+    layer: str
+    """Layer of the network, "" if the model does not say."""
     twin: Twin
     inputs: tuple[str, ...]
     """Names of streams."""
@@ -64,28 +65,28 @@ class Unit:
 class Network:
     """All calls in their order, and the depths of the streams that have a FIFO."""
 
-    units: list[Unit]
+    calls: list[Call]
     depths: dict[str, int]
 
     @property
-    def first(self) -> Unit:
+    def first(self) -> Call:
         """The unit behind the input."""
-        return self.units[0]
+        return self.calls[0]
 
     @property
-    def last(self) -> Unit:
+    def last(self) -> Call:
         """The unit before the output."""
-        return self.units[-1]
+        return self.calls[-1]
 
 
 def write_network(model: ModelWrapper, folder: Path) -> None:
     """Write the C++ of a sized model into the new folder ``folder``."""
     network = network_of(model)
     (folder / TABLES).mkdir(parents=True)
-    for unit in network.units:
-        if unit.twin.table:
-            (folder / TABLES / f"{unit.name}.inc").write_text(unit.twin.table.text())
-    for header in headers(unit.twin for unit in network.units):
+    for call in network.calls:
+        if call.twin.table:
+            (folder / TABLES / f"{call.name}.inc").write_text(call.twin.table.text())
+    for header in headers(call.twin for call in network.calls):
         shutil.copyfile(header, folder / header.name)
     shutil.copyfile(FRAMES, folder / FRAMES.name)
     (folder / f"{TOP}.hpp").write_text(_header(model, network))
@@ -136,24 +137,20 @@ def run_vitis(folder: Path) -> Path:
 def network_of(model: ModelWrapper) -> Network:
     """The calls for the nodes of a sized model."""
     streams: dict[str, str] = {model.graph.input[0].name: "s_axis"}
-    units, depths = [], {}
-    for node in model.graph.node:
-        op = getCustomOp(node)
-        inputs = [streams[name] for name in node.input if model.get_initializer(name) is None]
-        if node.op_type == "Fifo":
+    calls, depths = [], {}
+    for unit in units_of(model):
+        node = unit.onnx_node
+        inputs = tuple(streams[name] for name in streams_of(model, node))
+        if unit.fifo_depth:
             streams[node.output[0]] = inputs[0]
-            depths[inputs[0]] = op.depth + MORE_PIXELS * op.channels // op.pe
+            depths[inputs[0]] = unit.fifo_depth + MORE_PIXELS * unit.inputs[0].pixel_words
             continue
         for name in node.output:
             streams[name] = "m_axis" if name == model.graph.output[0].name else _identifier(name)
         outputs = tuple(streams[name] for name in node.output)
-        units.append(Unit(node.name, _twin(model, op), tuple(inputs), outputs))
-    return Network(units, depths)
-
-
-def _twin(model: ModelWrapper, op: CustomOp) -> Twin:
-    values = (model.get_initializer(name) for name in op.onnx_node.input)
-    return twin_of(op, [np.rint(value).astype(np.int64) for value in values if value is not None])
+        twin = twin_of(node, constants_of(model, node))
+        calls.append(Call(unit.name, unit.layer, twin, inputs, outputs))
+    return Network(calls, depths)
 
 
 def _identifier(tensor: str) -> str:
@@ -167,15 +164,14 @@ def _ports(network: Network) -> str:
 
 def _header(model: ModelWrapper, network: Network) -> str:
     """The top's declaration and what its caller must know of the streams."""
-    first = getCustomOp(model.find_consumer(model.graph.input[0].name))
-    last = getCustomOp(model.find_producer(model.graph.output[0].name))
-    source, sink = network.first.twin.inputs[0], network.last.twin.outputs[0]
+    first, last = ends_of(model)
+    source, sink = first.inputs[0], last.outputs[0]
     values = {
         "INPUT_LANES": source.lanes,
-        "INPUT_WORDS": int(np.prod(first.get_folded_input_shape()[:-1])),
+        "INPUT_WORDS": source.words,
         "OUTPUT_LANES": sink.lanes,
         "OUTPUT_WIDTH": sink.bits,
-        "OUTPUT_WORDS": int(np.prod(last.get_folded_output_shape()[:-1])),
+        "OUTPUT_WORDS": sink.words,
     }
     constants = "".join(f"constexpr int {name} = {value};\n" for name, value in values.items())
     return (
@@ -186,12 +182,12 @@ def _header(model: ModelWrapper, network: Network) -> str:
 
 
 def _source(network: Network) -> str:
-    kernels = dict.fromkeys(unit.twin.kernel for unit in network.units)
+    kernels = dict.fromkeys(call.twin.kernel for call in network.calls)
     includes = "".join(f'#include "{kernel}.hpp"\n' for kernel in sorted(kernels))
     tables = "".join(
-        unit.twin.table.declaration(unit.table, f"{TABLES}/{unit.name}.inc")
-        for unit in network.units
-        if unit.twin.table
+        call.twin.table.declaration(call.table, f"{TABLES}/{call.name}.inc")
+        for call in network.calls
+        if call.twin.table
     )
     body = "\n".join(_lines(network))
     return (
@@ -206,15 +202,16 @@ def _lines(network: Network) -> Iterator[str]:
     yield "#pragma HLS interface axis port = m_axis"
     yield "#pragma HLS interface ap_ctrl_none port = return"
     yield "#pragma HLS dataflow"
-    for unit in network.units:
-        if unit.twin.table:
-            yield unit.twin.table.pragma(unit.table, unit.twin.outputs[0].lanes).rstrip()
-    for unit in network.units:
-        for name, word in zip(unit.outputs, unit.twin.outputs, strict=True):
+    for call in network.calls:
+        if call.twin.table:
+            yield call.twin.table.pragma(call.table, call.twin.outputs[0].lanes).rstrip()
+    for call in network.calls:
+        for name, word in zip(call.outputs, call.twin.outputs, strict=True):
             if name != "m_axis":
                 depth = MIN_DEPTH + network.depths.get(name, 0)
                 yield f'  hls::stream<{word.cpp}> {name}("{name}");'
                 yield f"#pragma HLS stream variable = {name} depth = {depth}"
-        sizes = ", ".join(f"{name} {value}" for name, value in unit.twin.sizes.items())
-        yield f"  // {unit.name}: {sizes}"
-        yield f"  {unit.twin.call(unit.inputs, unit.outputs, unit.table)}"
+        sizes = ", ".join(f"{name} {value}" for name, value in call.twin.sizes.items())
+        of_layer = f", {call.layer}" if call.layer else ""
+        yield f"  // {call.name}{of_layer}: {sizes}"
+        yield f"  {call.twin.call(call.inputs, call.outputs, call.table)}"

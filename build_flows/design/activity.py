@@ -15,14 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.custom_op.registry import getCustomOp
 
-from build_flows.design.sizing import JOINS
 from build_flows.design.stitch import Stream
 from host.common.atomic import write_text
 from host.common.tables import to_csv
-
-PLAIN = ("StreamingDataWidthConverter", "Fifo", "StreamFork")  # not in the picture
+from hw.units import units_of
 
 
 class Flow(NamedTuple):
@@ -38,6 +35,8 @@ class Activity:
     """A unit in a frame; shares are of the cycles a frame takes, 0..1."""
 
     unit: str
+    layer: str
+    """Layer of the network that it computes or serves."""
     operator: str
     needed_cycles: int
     """By the unit's formula, with nothing to wait for."""
@@ -58,22 +57,21 @@ def activities(
 ) -> list[Activity]:
     """Activity of every unit, in the order of the data; weight memories are part of their unit."""
     result, all_flows = [], list(zip(streams, flows, strict=True))
-    for node in model.graph.node:
-        joins = node.op_type in JOINS  # is not ready for one word without the others
-        inputs = [
-            (cycles - f.moved - f.blocked if joins else f.starved, s.source)
+    for unit in units_of(model):
+        inputs = [  # a unit that joins is not ready for one word without the others
+            (cycles - f.moved - f.blocked if unit.joins else f.starved, s.source)
             for s, f in all_flows
-            if s.sink == node.name
+            if s.sink == unit.name
         ]
-        outputs = [(f.blocked, s.sink) for s, f in all_flows if s.source == node.name]
+        outputs = [(f.blocked, s.sink) for s, f in all_flows if s.source == unit.name]
         (starved, source), (blocked, sink) = max(inputs), max(outputs)
-        needed = int(getCustomOp(node).get_exp_cycles())
         result.append(
             Activity(
-                node.name,
-                node.op_type.removesuffix("_rtl"),
-                needed,
-                needed / cycles,
+                unit.name,
+                unit.layer,
+                unit.operator,
+                unit.cycles,
+                unit.cycles / cycles,
                 starved / cycles,
                 source if starved else "",
                 blocked / cycles,
@@ -93,23 +91,23 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def draw(rows: list[Activity], cycles: int, path: Path) -> None:
-    """Utilisation of every unit in the order of the data, and what keeps the others from work."""
-    shown = [row for row in rows if row.operator not in PLAIN]
-    figure = Figure(figsize=(max(8, 0.13 * len(shown)), 6), layout="constrained")
+    """Utilisation of units in the order of the data, and what keeps the others from work."""
+    figure = Figure(figsize=(max(8, 0.13 * len(rows)), 7), layout="constrained")
     work, wait = figure.subplots(2, sharex=True, height_ratios=(2, 1))
-    at = np.arange(len(shown))
-    for colour, operator in enumerate(dict.fromkeys(row.operator for row in shown)):
-        mine = [i for i, row in enumerate(shown) if row.operator == operator]
-        heights = [100 * shown[i].utilisation for i in mine]
+    at = np.arange(len(rows))
+    for colour, operator in enumerate(dict.fromkeys(row.operator for row in rows)):
+        mine = [i for i, row in enumerate(rows) if row.operator == operator]
+        heights = [100 * rows[i].utilisation for i in mine]
         work.bar(mine, heights, 0.8, label=operator, color=f"C{colour}")
-    wait.bar(at, [100 * row.starved for row in shown], 0.8, color="tab:gray", label="for input")
+    wait.bar(at, [100 * row.starved for row in rows], 0.8, color="tab:gray", label="for input")
     wait.bar(
-        at, [-100 * row.blocked for row in shown], 0.8, color="tab:red", label="for room behind it"
+        at, [-100 * row.blocked for row in rows], 0.8, color="tab:red", label="for room behind it"
     )
     work.set(ylabel="cycles needed, % of a frame", ylim=(0, 130))
     work.set_title(f"Units in the order of the data; a frame takes {cycles:,} cycles (simulated)")
-    wait.set(ylabel="cycles waiting, %", ylim=(-105, 105), xlim=(-1, len(shown)))
-    wait.set_xticks(at, [row.unit.replace("_rtl", "") for row in shown], rotation=90, fontsize=6)
+    wait.set(ylabel="cycles waiting, %", ylim=(-105, 105), xlim=(-1, len(rows)))
+    labels = [f"{row.layer} {row.unit.replace('_rtl', '')}".strip() for row in rows]
+    wait.set_xticks(at, labels, rotation=90, fontsize=6)
     for axes, place in ((work, "upper right"), (wait, "lower right")):
         axes.grid(axis="y", alpha=0.3)
         axes.legend(ncols=8, fontsize=8, loc=place)

@@ -16,21 +16,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.custom_op.registry import getCustomOp
 
-from build_flows.design.stitch import TOP, Design, Stream, net_of, source_files
+from build_flows.design.stitch import TOP, Design, Stream, net_of
 from build_flows.design.verify import Golden, compare
+from build_flows.graph.edit import streams_of
+from host.board.simulation import PRELOAD, SimulationFiles
 from host.common.arrays import Images, IntArray
 from host.common.atomic import replacing
 from host.common.errors import ToolError, UserError
+from host.common.json_file import write_json
 from hw.finn.environment import prepare_verilator
+from hw.ops.unit import Unit
 from hw.registers import HEADER
+from hw.rtl_files import source_files
+from hw.units import unit_of, units_of
 
 SIMULATOR = "simulator"
 MAIN = Path(__file__).parent / "simulator" / "main.cpp"
-PRELOAD = ("+preload",)  #: begin with the weights in their memories
 TRACE = ("--trace",)  #: Verilator's switch for waveforms; the simulation is then slower
 STALLED_FRAMES = 3
 RUNS = (("stalled", 1, PRELOAD), ("full_rate", None, ()))  #: name, seed of stalls, options
@@ -91,23 +94,22 @@ class Simulator:
 
         Raises ToolError; for a design that stands still, it names the FIFOs that are too shallow.
         """
-        source, sink, stats = (folder / name for name in ("input.bin", "output.bin", "stats.json"))
-        source.write_bytes(np.ascontiguousarray(images, np.uint8).tobytes())
-        stats.unlink(missing_ok=True)
-        command = [str(self.path), "--input", str(source), "--output", str(sink)]
-        command += ["--stats", str(stats), *options]
-        if stall_seed is not None:
-            command += ["--stall-seed", str(stall_seed)]
+        files, ports = SimulationFiles(folder), Design.read(self.design)
+        files.write(images)
+        seed = () if stall_seed is None else ("--stall-seed", str(stall_seed))
+        command = files.command(self.path, *options, *seed)
         try:
             run_tool(command, folder, folder / LOG)
         except ToolError as error:
-            if not stats.is_file():
+            if not files.stats.is_file():
                 raise
-            stuck = json.loads(stats.read_text())["stuck"]
-            reason = _blocked_joins(self.model, Design.read(self.design).streams, stuck)
+            reason = _blocked_joins(self.model, ports.streams, files.statistics()["stuck"])
             raise ToolError(command, folder / LOG, f"deadlock: {reason}") from error
-        found = np.fromfile(sink, "<i4").astype(np.int64).reshape(len(images), -1)
-        return Run(found, json.loads(stats.read_text()))
+        try:
+            found = files.accumulators(len(images), ports.output_lanes * ports.output_words)
+            return Run(found.astype(np.int64), files.statistics())
+        except ValueError as error:
+            raise ToolError(command, folder / LOG, str(error)) from error
 
 
 def simulate(
@@ -128,7 +130,7 @@ def simulate(
         compare("accumulators", run.found, sent.accumulators, where)
         np.save(out / f"{name}.npy", run.found)
     timing = {"cycles_per_frame": run.cycles_per_frame, "latency_cycles": run.latency_cycles}
-    (out / "timing.json").write_text(json.dumps(timing | {"flows": run.stats["flows"]}))
+    write_json(out / "timing.json", timing | {"flows": run.stats["flows"]})
 
 
 def write_trace(
@@ -220,23 +222,24 @@ def _blocked_joins(model: ModelWrapper, streams: Sequence[Stream], stuck: Sequen
     """
     offered = {(s.net, s.sink): state[0] == "1" for s, state in zip(streams, stuck, strict=True)}
     found = []
-    for node in model.graph.node:
-        inputs = [name for name in node.input if model.get_initializer(name) is None]
-        waiting = [name for name in inputs if not offered[net_of(name), node.name]]
+    for unit in units_of(model):
+        inputs = streams_of(model, unit.onnx_node)
+        waiting = [name for name in inputs if not offered[net_of(name), unit.name]]
         full = [name for name in inputs if name not in waiting]
         if waiting and full:
-            short, long = (model.find_producer(names[0]) for names in (full, waiting))
+            short, long = (unit_of(model.find_producer(names[0])) for names in (full, waiting))
             found.append(
-                f"{_described(short)} is full before {node.name}, which waits for {long.name}; "
-                "it must hold more words"
+                f"{_holding(short)} is full before {unit.name}, which waits for {long.described}; "
+                f"{short.described} must hold more words"
             )
     return "; ".join(found) or "no unit waits for one branch while another is full"
 
 
-def _described(node: NodeProto) -> str:
-    if node.op_type != "Fifo":
-        return f"{node.name} (without FIFO)"
-    return f"{node.name} of depth {getCustomOp(node).get_nodeattr('depth')}"
+def _holding(unit: Unit) -> str:
+    """A unit with what it can hold."""
+    return f"{unit.name} " + (
+        f"of depth {unit.fifo_depth}" if unit.fifo_depth else "(without FIFO)"
+    )
 
 
 def run_tool(command: Sequence[str], folder: Path, log: Path) -> None:

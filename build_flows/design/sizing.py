@@ -12,27 +12,27 @@ each FIFO becomes as deep as it was full.
 from __future__ import annotations
 
 import copy
-import json
 import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.general import GiveReadableTensorNames, GiveUniqueNodeNames, SortGraph
 
 from build_flows.config import BuildConfig
 from build_flows.design.generate import generate
-from build_flows.design.simulate import LOG, PRELOAD, provide_simulator
+from build_flows.design.simulate import LOG, provide_simulator
 from build_flows.design.stitch import stitch
 from build_flows.design.verify import Golden, compare
-from build_flows.graph.edit import apply_all, kernel_node
+from build_flows.graph.edit import apply_all, branch_before, kernel_node
+from build_flows.graph.layers import name_layers
+from host.board.simulation import PRELOAD
+from host.common.json_file import write_json
 from hw.ops.fifo import MIN_DEPTH
+from hw.ops.unit import Stream
+from hw.units import unit_of, units_of
 
-JOINS = ("StreamAdd", "StreamConcat")
-PADDING, FINN_DENSE = "FMPadding_rtl", "MVAU_rtl"
 TABLE = "fifos.json"
 FRAMES = 4  #: simulated back to back; the last goes in after the first has come out
 PEAK = re.compile(r"^peak TOP\.\w+\.(\w+) +(\d+)$", re.MULTILINE)
@@ -49,31 +49,24 @@ def size_fifos(
     whole_frames = {name: _frame_words(model, name) for name in streams}
     peaks, cycles = _measure(with_fifos(model, whole_frames), cfg, golden, folder, cache)
     record = {"cycles_per_frame": cycles, "peaks": peaks}
-    (folder / TABLE).write_text(json.dumps(record, indent=1))
+    write_json(folder / TABLE, record)
     return with_fifos(model, {name: n for name, n in peaks.items() if n >= MIN_DEPTH})
 
 
 def short_branches(model: ModelWrapper) -> list[str]:
     """Tensors that enter a unit together with others, behind a shorter chain of units than one."""
     tensors: list[str] = []
-    for node in model.graph.node:
-        if node.op_type in JOINS:
-            *shorter, _ = sorted(node.input, key=lambda name: _units_behind(model, name))
+    for unit in units_of(model):
+        if unit.joins:
+            behind = {name: len([*branch_before(model, name)]) for name in unit.onnx_node.input}
+            *shorter, _ = sorted(unit.onnx_node.input, key=lambda name: behind[name])
             tensors += shorter
     return tensors
 
 
 def before_pauses(model: ModelWrapper) -> list[str]:
     """Tensors that enter a unit which does not take words all the time."""
-    return [node.input[0] for node in model.graph.node if node.op_type in (PADDING, FINN_DENSE)]
-
-
-def _units_behind(model: ModelWrapper, tensor: str) -> int:
-    """Units between the last fork and ``tensor``."""
-    count = 0
-    while (node := model.find_producer(tensor)) is not None and node.op_type != "StreamFork":
-        tensor, count = node.input[0], count + 1
-    return count
+    return [unit.onnx_node.input[0] for unit in units_of(model) if unit.pauses]
 
 
 def with_fifos(model: ModelWrapper, depths: Mapping[str, int]) -> ModelWrapper:
@@ -81,36 +74,39 @@ def with_fifos(model: ModelWrapper, depths: Mapping[str, int]) -> ModelWrapper:
     model = ModelWrapper(copy.deepcopy(model.model))
     for name, depth in depths.items():
         _insert(model, name, depth)
-    return apply_all(model, SortGraph(), GiveUniqueNodeNames(), GiveReadableTensorNames())
+    model = apply_all(model, SortGraph(), GiveUniqueNodeNames(), GiveReadableTensorNames())
+    return name_layers(model)
 
 
 def _insert(model: ModelWrapper, tensor: str, depth: int) -> None:
     """A FIFO of ``depth`` words between a tensor and its reader."""
-    consumer = model.find_consumer(tensor)
-    index = list(consumer.input).index(tensor)
-    op = getCustomOp(consumer)
-    *vectors, channels = op.get_normal_input_shape(index)
-    name, datatype = model.make_new_valueinfo_name(), op.get_input_datatype(index)
+    consumer, stream = model.find_consumer(tensor), _stream(model, tensor)
+    *vectors, channels = stream.shape
+    name = model.make_new_valueinfo_name()
     model.set_tensor_shape(name, [*vectors, channels])
-    model.set_tensor_datatype(name, datatype)
+    model.set_tensor_datatype(name, stream.datatype)
     fifo = kernel_node(
         "Fifo",
         [tensor],
         [name],
         NumChannels=channels,
-        PE=op.get_folded_input_shape(index)[-1],
-        numInputVectors=[int(v) for v in vectors],
-        inputDataType=datatype.name,
+        PE=stream.lanes,
+        numInputVectors=vectors,
+        inputDataType=stream.datatype.name,
         depth=depth,
     )
-    consumer.input[index] = name
+    consumer.input[list(consumer.input).index(tensor)] = name
     model.graph.node.append(fifo)
 
 
-def _frame_words(model: ModelWrapper, tensor: str) -> int:
+def _stream(model: ModelWrapper, tensor: str) -> Stream:
+    """What the reader of a tensor says of it."""
     consumer = model.find_consumer(tensor)
-    shape = getCustomOp(consumer).get_folded_input_shape(list(consumer.input).index(tensor))
-    return max(MIN_DEPTH, int(np.prod(shape[:-1])))
+    return unit_of(consumer).inputs[list(consumer.input).index(tensor)]
+
+
+def _frame_words(model: ModelWrapper, tensor: str) -> int:
+    return max(MIN_DEPTH, _stream(model, tensor).words)
 
 
 def _measure(
@@ -122,7 +118,7 @@ def _measure(
     stitch(generate(model, cfg, work), work / "rtl", work / "design")
     simulator = provide_simulator(model, work / "design", work, cache)
     sent = golden.repeated(min(FRAMES, cfg.frames))
-    pace = max(getCustomOp(node).get_exp_cycles() for node in model.graph.node)
+    pace = max(unit.cycles for unit in units_of(model))
     while True:
         options = ("--interval", str(pace), "+peaks", *PRELOAD)
         run = simulator.run(sent.images, work, options=options)
@@ -131,6 +127,7 @@ def _measure(
             break
         pace = run.cycles_per_frame  # words that came faster would wait for no other reason
     peaks = dict(PEAK.findall((work / LOG).read_text()))
-    fifos = [node for node in model.graph.node if node.op_type == "Fifo"]
+    fifos = [unit for unit in units_of(model) if unit.fifo_depth]
     shutil.rmtree(work)
-    return {node.input[0]: int(peaks[node.name]) for node in fifos}, run.cycles_per_frame
+    depths = {unit.onnx_node.input[0]: int(peaks[unit.name]) for unit in fifos}
+    return depths, run.cycles_per_frame

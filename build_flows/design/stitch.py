@@ -13,26 +13,23 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.custom_op.base import CustomOp
-from qonnx.custom_op.registry import getCustomOp
 
-from build_flows.graph.folding import has_weights
+from build_flows.graph.edit import constants_of, streams_of
 from host.board.registers import WEIGHT_PORT
 from host.common.arrays import IntArray
+from host.common.json_file import write_json
 from hw.axi_lite import signals
 from hw.generate import declaration, instance, module_instance
-from hw.ops import Dense, Depthwise
-from hw.ops.base import KernelOp
-from hw.ops.weight_port import CHAIN_BITS, MODULE
-from hw.ops.weight_stream import WeightStream, mvau_weight_lanes
+from hw.ops.unit import Unit
+from hw.ops.weight_port import KERNEL
+from hw.ops.weight_stream import WeightStream
+from hw.rtl_files import module_name
+from hw.units import ends_of, units_of
 
 TOP = "accelerator"
-RESET = "units_rst_n"  #: of all units but the weight memories: they wait until the weights flow
+RESET_GROUP = 16  #: units behind a register of the reset tree; each has one of its own after it
 AXI_LITE = signals(WEIGHT_PORT.address_bits)  #: of the top, to weight_port
-SOURCES = (".sv", ".v")
 DISTRIBUTED_DEPTH = 64  #: words of a weight memory up to which look-up tables are the cheaper RAM
 
 
@@ -49,7 +46,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Memory:
-    """A weight memory on the chain, see hw/rtl/weight_port.sv."""
+    """A weight memory on the chain, see hw/rtl/kl_weight_port.sv."""
 
     name: str
     bits: int
@@ -92,17 +89,11 @@ def stitch(model: ModelWrapper, rtl: Path, design: Path) -> ModelWrapper:
     shutil.copytree(rtl, design)
     nets, memories = _nets(model), weight_memories(model)
     text = [_weights(memory, lanes, design) for memory, lanes in memories.values()]
-    text += [_unit(model, getCustomOp(node), nets, design) for node in model.graph.node]
+    text += [_instance(model, unit, design) for unit in units_of(model)]
     ports = _ports(model, [_memory(memory) for memory, _ in memories.values()])
     (design / f"{TOP}.sv").write_text(_top(model, nets, ports, "".join(text)))
-    (design / "design.json").write_text(json.dumps(asdict(ports), indent=1))
+    write_json(design / "design.json", asdict(ports))
     return model
-
-
-def source_files(folder: Path) -> list[Path]:
-    """Sources of a folder in the order in which tools need them: packages first."""
-    files = sorted(path for path in folder.iterdir() if path.suffix in SOURCES)
-    return sorted(files, key=lambda path: not path.stem.endswith("_pkg"))
 
 
 def net_of(tensor: str) -> str:
@@ -110,40 +101,47 @@ def net_of(tensor: str) -> str:
     return "n_" + re.sub(r"\W", "_", tensor)
 
 
+def weights_net(unit: Unit) -> str:
+    """Net from the weight memory of a unit."""
+    return f"n_{memory_name(unit)}"
+
+
+def memory_name(unit: Unit) -> str:
+    """Name of the instance of the weight memory of a unit."""
+    return f"{unit.name}_weights"
+
+
+def reset_of(unit: str) -> str:
+    """Reset of a unit that is no weight memory: it waits until the weights flow."""
+    return f"rst_n_{unit}"
+
+
 def _nets(model: ModelWrapper) -> dict[str, int]:
     """Net -> bits of data, for every stream between two units and at the ports."""
-    nets = {}
-    first = getCustomOp(model.find_consumer(model.graph.input[0].name))
-    nets[net_of(model.graph.input[0].name)] = first.get_instream_width(0)
-    for node in model.graph.node:
-        op = getCustomOp(node)
-        for i, tensor in enumerate(node.output):
-            nets[net_of(tensor)] = op.get_outstream_width(i)
-        if has_weights(op.onnx_node):
-            nets[f"n_{node.name}_weights"] = op.get_instream_width(1)
+    nets = {net_of(model.graph.input[0].name): ends_of(model)[0].inputs[0].width}
+    for unit in units_of(model):
+        for tensor, stream in zip(unit.onnx_node.output, unit.outputs, strict=True):
+            nets[net_of(tensor)] = stream.width
+        if unit.weights:
+            nets[weights_net(unit)] = unit.weights.width
     return nets
 
 
 def weight_memories(model: ModelWrapper) -> dict[str, tuple[WeightStream, IntArray]]:
     """Unit -> the weight memory beside it and its lanes, in the order of data and chain."""
     memories: dict[str, tuple[WeightStream, IntArray]] = {}
-    for index, node in enumerate(filter(has_weights, model.graph.node)):
-        lanes, style = _lanes(model, getCustomOp(node))
-        if style == "auto":
-            style = "distributed" if len(lanes) <= DISTRIBUTED_DEPTH else "block"
-        name, datatype = f"{node.name}_weights", getCustomOp(node).get_nodeattr("weightDataType")
-        memory = WeightStream.from_lanes(name, lanes, datatype, style, chain_index=index)
-        memories[node.name] = memory, lanes
+    for unit in units_of(model):
+        if unit.weights:
+            (weights,) = constants_of(model, unit.onnx_node)
+            lanes, style = unit.weight_lanes(weights), unit.ram_style
+            if style == "auto":
+                style = "distributed" if len(lanes) <= DISTRIBUTED_DEPTH else "block"
+            name, datatype = memory_name(unit), unit.weights.datatype.name
+            memory = WeightStream.from_lanes(
+                name, lanes, datatype, style, chain_index=len(memories)
+            )
+            memories[unit.name] = memory, lanes
     return memories
-
-
-def _lanes(model: ModelWrapper, op: CustomOp) -> tuple[IntArray, str]:
-    """Lanes (words, weights of a word) in the order in which a unit takes them, and the memory."""
-    weights = np.rint(model.get_initializer(op.onnx_node.input[1])).astype(np.int64)
-    if isinstance(op, Dense | Depthwise):
-        return op.weight_lanes(weights), op.get_nodeattr("ramStyle")
-    lanes = mvau_weight_lanes(weights, op.get_nodeattr("PE"), op.get_nodeattr("SIMD"))
-    return lanes, op.get_nodeattr("ram_style")
 
 
 def _weights(memory: WeightStream, lanes: IntArray, folder: Path) -> str:
@@ -158,88 +156,41 @@ def _memory(memory: WeightStream) -> Memory:
     return Memory(name, memory.width, memory.depth, f"{name}_file.hex")
 
 
-def _unit(model: ModelWrapper, op: CustomOp, nets: dict[str, int], folder: Path) -> str:
-    node = op.onnx_node
-    streams = [net_of(t) for t in node.input if model.get_initializer(t) is None]
-    if has_weights(op.onnx_node):
-        streams.append(f"n_{node.name}_weights")
-    outputs = [net_of(t) for t in node.output]
-    if not isinstance(op, KernelOp):
-        return finn_instance(node, streams, outputs, nets, RESET)
-    names_in, names_out = op.rtl_ports()
-    ports = dict(zip([*names_in, *names_out], [*streams, *outputs], strict=True))
-    return instance(op, node.name, ports, folder, constants_of(model, node), {"rst_n": RESET})
+def _instance(model: ModelWrapper, unit: Unit, folder: Path) -> str:
+    node = unit.onnx_node
+    inputs = [net_of(tensor) for tensor in streams_of(model, node)]
+    inputs += [weights_net(unit)] if unit.weights else []
+    outputs = [net_of(tensor) for tensor in node.output]
+    reset, constants = reset_of(unit.name), inner_constants(model, unit)
+    return unit.instance(inputs, outputs, folder, constants, reset)
 
 
-def constants_of(model: ModelWrapper, node: NodeProto) -> list[IntArray]:
-    """Constant inputs that are inside a unit of ours; weights are in a memory beside it."""
-    values = [] if has_weights(node) else map(model.get_initializer, node.input)
-    return [np.rint(value).astype(np.int64) for value in values if value is not None]
-
-
-def finn_instance(
-    node: NodeProto,
-    inputs: list[str],
-    outputs: list[str],
-    nets: dict[str, int],
-    reset: str = "rst_n",
-) -> str:
-    """A unit of FINN's: ports in whole bytes, clock and reset under FINN's names."""
-    connections = {"ap_clk": "clk", "ap_rst_n": reset}
-    if node.op_type == "MVAU_rtl":
-        connections["ap_clk2x"] = "1'b0"
-    if node.op_type == "FMPadding_rtl":  # its AXI-Lite port sets sizes at run time: unused
-        connections |= {
-            f"s_axilite_{name}": "'0"
-            for name in ("AWVALID", "AWADDR", "WVALID", "WDATA", "WSTRB", "ARVALID", "ARADDR")
-        } | {f"s_axilite_{name}": "1'b1" for name in ("BREADY", "RREADY")}
-    text = ""
-    for i, net in enumerate(inputs):
-        bits = nets[net]
-        padding = -bits % 8
-        data = f"{net}_tdata" if not padding else f"{{{padding}'b0, {net}_tdata}}"
-        connections |= _finn_port(f"in{i}_V", net, data)
-    for i, net in enumerate(outputs):
-        padded = f"{net}_padded"
-        text += f"  logic [{nets[net] + (-nets[net] % 8) - 1}:0] {padded};\n"
-        text += f"  assign {net}_tdata = {padded}[{nets[net] - 1}:0];\n"
-        connections |= _finn_port(f"out{i}_V", net, padded)
-    ports = ",\n".join(f"    .{port}({signal})" for port, signal in connections.items())
-    return f"{text}  {node.name} {node.name}_unit (\n{ports}\n  );\n"
-
-
-def _finn_port(port: str, net: str, data: str) -> dict[str, str]:
-    return {
-        f"{port}_TDATA": data,
-        f"{port}_TVALID": f"{net}_tvalid",
-        f"{port}_TREADY": f"{net}_tready",
-    }
+def inner_constants(model: ModelWrapper, unit: Unit) -> list[IntArray]:
+    """Constants that are inside a unit; weights are in a memory beside it."""
+    return [] if unit.weights else constants_of(model, unit.onnx_node)
 
 
 def _streams(model: ModelWrapper) -> list[Stream]:
     streams = []
-    for node in model.graph.node:
-        inputs = [name for name in node.input if model.get_initializer(name) is None]
-        for name in inputs:
+    for unit in units_of(model):
+        for name in streams_of(model, unit.onnx_node):
             source = model.find_producer(name)
-            streams.append(Stream(net_of(name), source.name if source else "", node.name))
-        if has_weights(node):
-            memory = f"{node.name}_weights"
-            streams.append(Stream(f"n_{memory}", memory, node.name))
+            streams.append(Stream(net_of(name), source.name if source else "", unit.name))
+        if unit.weights:
+            streams.append(Stream(weights_net(unit), memory_name(unit), unit.name))
     last = model.graph.output[0].name
     return [*streams, Stream(net_of(last), model.find_producer(last).name, "")]
 
 
 def _ports(model: ModelWrapper, memories: list[Memory]) -> Design:
-    first = getCustomOp(model.find_consumer(model.graph.input[0].name))
-    last = getCustomOp(model.find_producer(model.graph.output[0].name))
-    folded_in, folded_out = first.get_folded_input_shape(), last.get_folded_output_shape()
+    first, last = ends_of(model)
+    source, sink = first.inputs[0], last.outputs[0]
     return Design(
-        input_bits=first.get_instream_width_padded(0),
-        input_words=int(np.prod(folded_in[:-1])),
-        output_lanes=int(folded_out[-1]),
-        output_bits=last.get_output_datatype().bitwidth(),
-        output_words=int(np.prod(folded_out[:-1])),
+        input_bits=source.padded_width,
+        input_words=source.words,
+        output_lanes=sink.lanes,
+        output_bits=sink.bits,
+        output_words=sink.words,
         memories=memories,
         streams=_streams(model),
     )
@@ -255,11 +206,24 @@ def _observation(ports: Design) -> str:
     return f"`ifdef VERILATOR\n{text}`endif\n"
 
 
-def _chain(memories: list[Memory]) -> tuple[str, str]:
+def _resets(units: list[str], source: str) -> str:
+    """A tree of two registers from ``source`` to each unit; synthesis must not join them again."""
+    groups = [units[i : i + RESET_GROUP] for i in range(0, len(units), RESET_GROUP)]
+    kept = '  (* keep = "true" *)\n  logic '
+    text = f"{kept}[{len(groups) - 1}:0] group_rst_n;\n"
+    text += f"{kept}{', '.join(map(reset_of, units))};\n  always_ff @(posedge clk) begin\n"
+    text += f"    group_rst_n <= {{{len(groups)}{{{source}}}}};\n"
+    for i, group in enumerate(groups):
+        text += "".join(f"    {reset_of(unit)} <= group_rst_n[{i}];\n" for unit in group)
+    return text + "  end\n"
+
+
+def _chain(memories: list[Memory], units: list[str]) -> tuple[str, str]:
     """Ports of the top for the weights, and what is behind them."""
     if not memories:
-        return "", f"  logic {RESET};\n  assign {RESET} = rst_n;\n"
-    declared = [f"  {s.direction:<6} wire logic {s.range}s_axil_{s.name},\n" for s in AXI_LITE]
+        names = [reset_of(unit) for unit in units]
+        return "", "".join(f"  logic {name};\n  assign {name} = rst_n;\n" for name in names)
+    declared = [f"  {_typed(s.direction)} {s.range}s_axil_{s.name},\n" for s in AXI_LITE]
     connections = {"clk": "clk", "rst_n": "rst_n"}
     connections |= {f"s_axil_{s.name}": f"s_axil_{s.name}" for s in AXI_LITE}
     connections |= {
@@ -267,18 +231,23 @@ def _chain(memories: list[Memory]) -> tuple[str, str]:
         "error": "weights_error",
     }  # fmt: skip
     nets = ", ".join(f"chain_{i}" for i in range(len(memories) + 1))
-    body = f"""  logic [{CHAIN_BITS - 1}:0] {nets};
-  logic running, {RESET};
-  always_ff @(posedge clk) {RESET} <= rst_n && running;
-"""
-    port = module_instance(MODULE, "weights_port", {"MEMORIES": len(memories)}, connections)
-    declared.append("  output wire logic weights_error,  // of weight_port\n")
+    body = f"""  kl_pkg::chain_t {nets};
+  logic running;
+{_resets(units, "rst_n && running")}"""
+    module, parameters = module_name(KERNEL), {"MEMORIES": len(memories)}
+    port = module_instance(module, "weights_port", parameters, connections)
+    declared.append("  output logic weights_error,  // of weight_port\n")
     return "".join(declared) + "\n", body + port
+
+
+def _typed(direction: str) -> str:
+    """A port of one bit: only inputs are nets."""
+    return "input  wire logic" if direction == "input" else "output logic"
 
 
 def _top(model: ModelWrapper, nets: dict[str, int], ports: Design, body: str) -> str:
     source, sink = net_of(model.graph.input[0].name), net_of(model.graph.output[0].name)
-    chain_ports, chain = _chain(ports.memories)
+    chain_ports, chain = _chain(ports.memories, [unit.name for unit in units_of(model)])
     out_bits = ports.output_lanes * ports.output_bits
     declarations = "".join(declaration(net, bits) for net, bits in nets.items())
     return f"""// SPDX-License-Identifier: Apache-2.0
@@ -291,10 +260,10 @@ module {TOP} (
 
 {chain_ports}  input  wire logic [{ports.input_bits - 1}:0] s_axis_tdata,
   input  wire logic s_axis_tvalid,
-  output wire logic s_axis_tready,
+  output logic s_axis_tready,
 
-  output wire logic [{out_bits - 1}:0] m_axis_tdata,
-  output wire logic m_axis_tvalid,
+  output logic [{out_bits - 1}:0] m_axis_tdata,
+  output logic m_axis_tvalid,
   input  wire logic m_axis_tready
 );
 

@@ -10,35 +10,26 @@ width converter.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
-from onnx import NodeProto, helper
+from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.custom_op.base import CustomOp
-from qonnx.custom_op.registry import getCustomOp
 
-from build_flows.design.sizing import FINN_DENSE, JOINS, PADDING
 from build_flows.explore.budget import RESOURCES, Cost
-from build_flows.explore.cost import unit_cost
-from build_flows.graph.edit import apply_all
-from build_flows.graph.folding import (
-    WINDOW,
-    ReplaceDense,
-    Table,
-    channels_of,
-    foldable,
-    has_weights,
-)
+from build_flows.graph.edit import apply_all, branch_before
+from build_flows.graph.folding import LAYER, ReplaceDense, Table
 from host.board.registers import MAX_DEPTH
-from hw.ops.base import Resources, divisors
+from hw.ops.base import divisors
 from hw.ops.fifo import MIN_DEPTH, auto_style, memory_cost
-from hw.ops.weight_stream import RAM_STYLES, WeightStream
+from hw.ops.unit import RAM_STYLES, Resources, Stream, Unit
+from hw.ops.weight_stream import WeightStream
+from hw.units import unit_of, units_of
+from hw.units.width_converter import converter_resources
 
-SLACK_PIXELS = 4  #: what the pipelines of a branch hold besides its windows
 NOTHING: Cost = (0,) * len(RESOURCES)
 
 
@@ -51,7 +42,7 @@ class Choice:
     lanes: tuple[int, int]
     """Elements in a word of its input and of its output streams."""
     cycles: int
-    """Clock cycles a frame of a design with it, see :func:`least_cycles`."""
+    """Clock cycles a frame of a design with it, see :attr:`hw.ops.unit.Unit.least_cycles`."""
     cost: Cost
 
 
@@ -69,17 +60,22 @@ class Link:
 
 @dataclass(frozen=True)
 class Space:
-    """All choices of a model for a part."""
+    """All choices of a model."""
 
     units: dict[str, tuple[Choice, ...]]
     links: tuple[Link, ...]
-    part: str
+    layers: Mapping[str, str] = field(default_factory=dict)
+    """Unit -> layer of the network, where the model says it."""
+
+    def described(self, name: str) -> str:
+        """Name of a unit with its layer beside it."""
+        return f"{name} ({self.layers[name]})" if name in self.layers else name
 
     def converter(self, link: Link, lanes_out: int, lanes_in: int) -> Cost:
         """Cost of what ``link`` needs between a source and a sink of so many lanes."""
         if lanes_out == lanes_in:
             return NOTHING
-        return converter_cost(lanes_out * link.bits, lanes_in * link.bits, self.part)
+        return cost_of(converter_resources(lanes_out * link.bits, lanes_in * link.bits))
 
 
 def cost_of(resources: Resources) -> Cost:
@@ -92,20 +88,24 @@ def total(costs: list[Cost]) -> Cost:
     return tuple(map(sum, zip(NOTHING, *costs, strict=True)))
 
 
-def space_of(model: ModelWrapper, part: str) -> Space:
+def space_of(model: ModelWrapper) -> Space:
     """Choices of every unit of a mapped model; ``model`` is left as it is."""
     ours = deepcopy(model)
-    dense = {node.name for node in model.graph.node if node.op_type == "Dense"}
+    dense = {unit.name for unit in units_of(model) if unit.kernels}
     finn = apply_all(deepcopy(model), ReplaceDense(dense))
-    replaced = {node.name: node for node in finn.graph.node if node.name in dense}
+    replaced = {unit.name: unit for unit in units_of(finn) if unit.name in dense}
     alike: dict[object, tuple[Choice, ...]] = {}
     units = {}
-    for node in ours.graph.node:
-        kind = (_anonymous(node), *expected_words(ours, node, getCustomOp(node)))
+    for unit in units_of(ours):
+        held = held_by_branches(ours, unit)
+        kind = (_anonymous(unit.onnx_node), *unit.waiting_words(held))
         if kind not in alike:
-            alike[kind] = tuple(_choices(ours, node, replaced.get(node.name), part))
-        units[node.name] = alike[kind]
-    return Space(units, tuple(_links(model)), part)
+            rivals = [unit, replaced[unit.name]] if unit.kernels else [unit]
+            variants = dict(zip(unit.kernels or ("",), rivals, strict=True))
+            alike[kind] = tuple(_choices(variants, held))
+        units[unit.name] = alike[kind]
+    layers = {unit.name: unit.layer for unit in units_of(model) if unit.layer}
+    return Space(units, tuple(_links(model)), layers)
 
 
 def _anonymous(node: NodeProto) -> bytes:
@@ -116,67 +116,44 @@ def _anonymous(node: NodeProto) -> bytes:
     return text
 
 
-def _choices(
-    model: ModelWrapper, node: NodeProto, finn: NodeProto | None, part: str
-) -> Iterator[Choice]:
-    kernels = {"Dense": node, "MVAU": finn} if finn is not None else {"": node}
-    folds = {a: divisors(channels_of(getCustomOp(node), a)) for a in foldable(node)}
+def _choices(kernels: Mapping[str, Unit], held: Sequence[int]) -> Iterator[Choice]:
+    """Every fold of every kernel, "" if there is but one, with every memory."""
     for kernel, unit in kernels.items():
-        op = getCustomOp(unit)
-        for values in itertools.product(*folds.values()):
-            fold = dict(zip(folds, values, strict=True))
+        for values in itertools.product(*map(divisors, unit.folds.values())):
+            fold = dict(zip(unit.folds, values, strict=True))
             for attribute, value in fold.items():
-                op.set_nodeattr(attribute, value)
-            lanes = (op.get_folded_input_shape()[-1], op.get_folded_output_shape()[-1])
-            fifos = [*fifo_costs(model, node, op)]
-            for style, cost in _costs(op, part):
+                unit.set_fold(attribute, value)
+            lanes = (unit.inputs[0].lanes, unit.outputs[0].lanes)
+            fifos = [*fifo_costs(unit, held)]
+            for style, cost in _costs(unit):
                 named = {"kernel": kernel, "ramStyle": style}
                 entry = fold | {k: v for k, v in named.items() if v}
-                yield Choice(
-                    tuple(entry.items()),
-                    (int(lanes[0]), int(lanes[1])),
-                    least_cycles(op),
-                    total([cost, *fifos]),
-                )
+                cost = total([cost, *fifos])
+                yield Choice(tuple(entry.items()), lanes, unit.least_cycles, cost)
 
 
-def least_cycles(op: CustomOp) -> int:
-    """Fewest cycles between frames that a unit allows.
-
-    Between two frames the units behind a padding wait while it writes the last row of one and the
-    first of the next before the next row of pixels. So that this takes no longer than a row does
-    otherwise, padding must be as many times faster, unless it has all lanes already.
-    """
-    cycles = int(op.get_exp_cycles())
-    if op.onnx_node.op_type == PADDING and op.get_nodeattr("SIMD") < channels_of(op, "SIMD"):
-        top, _, bottom, _ = op.get_nodeattr("Padding")
-        return cycles * int(top + 1 + bottom)
-    return cycles
-
-
-def _costs(op: CustomOp, part: str) -> Iterator[tuple[str, Cost]]:
+def _costs(unit: Unit) -> Iterator[tuple[str, Cost]]:
     """Memory styles of a unit, "" if it has no choice of them, and its cost with each."""
-    if op.onnx_node.op_type == WINDOW:
-        for style in RAM_STYLES:
-            op.set_nodeattr("ram_style", style)
-            yield style, cost_of(unit_cost(op, part))
+    if not unit.has_memory:
+        yield "", cost_of(unit.resources())
         return
-    unit = cost_of(unit_cost(op, part))
-    if not has_weights(op.onnx_node):
-        yield "", unit
-    elif _memory_shape(op)[0] <= MAX_DEPTH:
-        for style in RAM_STYLES:
-            yield style, total([unit, _memory(op, style)])
+    weights, count = unit.weights, _weights_of(unit)
+    if weights is not None and count // weights.lanes > MAX_DEPTH:
+        return
+    for style in RAM_STYLES:
+        unit.ram_style = style
+        beside = [_memory(weights, count, style)] if weights else []
+        yield style, total([cost_of(unit.resources()), *beside])
 
 
-def _memory(op: CustomOp, style: str) -> Cost:
-    return weight_memory_cost(*_memory_shape(op), op.get_input_datatype(1).name, style)
+def _weights_of(unit: Unit) -> int:
+    """Number of weights of a unit."""
+    return int(np.prod(unit.weights.shape)) if unit.weights else 0
 
 
-def _memory_shape(op: CustomOp) -> tuple[int, int]:
-    """Words of the weight memory and weights in a word."""
-    lanes = op.get_instream_width(1) // op.get_input_datatype(1).bitwidth()
-    return int(np.prod(op.get_normal_input_shape(1))) // lanes, lanes
+def _memory(weights: Stream, count: int, style: str) -> Cost:
+    depth = count // weights.lanes
+    return weight_memory_cost(depth, weights.lanes, weights.datatype.name, style)
 
 
 @cache
@@ -187,73 +164,38 @@ def weight_memory_cost(depth: int, lanes: int, datatype: str, style: str) -> Cos
     return cost_of(memory.resources())
 
 
-def fifo_costs(model: ModelWrapper, node: NodeProto, op: CustomOp) -> Iterator[Cost]:
-    """Cost of the FIFO that each input of a unit is expected to need."""
-    for index, words in enumerate(expected_words(model, node, op)):
-        if words >= MIN_DEPTH:
-            width = op.get_instream_width(index)
-            yield cost_of(memory_cost(auto_style(width, words), width, words))
+def fifo_costs(unit: Unit, held: Sequence[int]) -> Iterator[Cost]:
+    """Cost of the FIFO that each input of a unit is expected to need.
 
-
-def expected_words(model: ModelWrapper, node: NodeProto, op: CustomOp) -> list[int]:
-    """Words that wait at each input of a unit: of branches that rejoin, or while it takes none.
-
-    A short branch holds what the windows of the long one hold back, each input of a concatenation
-    its vector. Padding takes nothing between the last pixel of a frame and the next frame, FINN's
-    dense unit nothing while it works on a vector. What they need exactly is measured later, see
-    build_flows.design.sizing. ``op`` is the unit chosen for ``node``.
+    What they need exactly is measured later, see build_flows.design.sizing.
     """
-    kind = op.onnx_node.op_type
-    if kind in JOINS:
-        shapes = [op.get_folded_input_shape(i) for i in range(len(node.input))]
-        if kind == "StreamConcat":
-            return [shape[-2] for shape in shapes]
-        held = [held_pixels(model, name) for name in node.input]
-        return [(max(held) - pixels + SLACK_PIXELS) * shapes[0][-2] for pixels in held]
-    if kind == PADDING:
-        return [padded_pixels(op) * op.get_folded_input_shape()[-2]]
-    return [op.get_folded_input_shape()[-2]] if kind == FINN_DENSE else []
+    for stream, words in zip(unit.inputs, unit.waiting_words(held), strict=False):
+        if words >= MIN_DEPTH:
+            style = auto_style(stream.width, words)
+            yield cost_of(memory_cost(style, stream.width, words))
 
 
-def padded_pixels(padding: CustomOp) -> int:
-    """Most pixels that a padding unit adds one after another: around the end of a frame."""
-    top, left, bottom, right = padding.get_nodeattr("Padding")
-    width = padding.get_nodeattr("ImgDim")[1] + left + right
-    return int((top + bottom) * width + left + right)
-
-
-def held_pixels(model: ModelWrapper, tensor: str) -> int:
-    """Pixels that the windows between the last fork and ``tensor`` can hold at once."""
-    pixels = 0
-    while (node := model.find_producer(tensor)) is not None and node.op_type != "StreamFork":
-        if node.op_type == WINDOW:
-            window = getCustomOp(node)
-            k_h, k_w = window.get_nodeattr("ConvKernelDim")
-            pixels += (k_h - 1) * window.get_nodeattr("IFMDim")[1] + k_w
-        tensor = node.input[0]
-    return pixels
+def held_by_branches(model: ModelWrapper, unit: Unit) -> list[int]:
+    """Pixels that the windows of the branch before each input of a unit that joins keep back."""
+    if not unit.joins:
+        return []
+    branches = (branch_before(model, name) for name in unit.onnx_node.input)
+    return [sum(unit_of(node).held_pixels for node in branch) for branch in branches]
 
 
 def _links(model: ModelWrapper) -> Iterator[Link]:
-    for node in model.graph.node:
-        for index, name in enumerate(node.input):
+    for unit in units_of(model):
+        for index, name in enumerate(unit.onnx_node.input):
             source = model.find_producer(name)
             if source is not None:
-                bits = getCustomOp(node).get_input_datatype(index).bitwidth()
-                yield Link(source.name, node.name, bits, rigid=node.op_type == "Depthwise")
+                yield Link(source.name, unit.name, unit.inputs[index].bits, unit.rigid)
 
 
-@cache
-def converter_cost(bits_in: int, bits_out: int, part: str) -> Cost:
-    """Cost of FINN's width converter."""
-    node = helper.make_node(
-        "StreamingDataWidthConverter_rtl", ["in"], ["out"], "converter", backend="fpgadataflow",
-        domain="finn.custom_op.fpgadataflow.rtl", inShape=[1], outShape=[1], dataType="BINARY",
-        inWidth=bits_in, outWidth=bits_out,
-    )  # fmt: skip
-    return cost_of(unit_cost(getCustomOp(node), part))
-
-
-def table_of(chosen: dict[str, Choice]) -> Table:
-    """The folding file of a choice for every unit."""
-    return {name: dict(choice.entry) for name, choice in chosen.items() if choice.entry}
+def table_of(chosen: Mapping[str, Choice], layers: Mapping[str, str]) -> Table:
+    """The folding file of a choice for every unit, with the layer of each where it is known."""
+    table: Table = {}
+    for name, choice in chosen.items():
+        if choice.entry:
+            table[name] = {LAYER: layers[name]} if name in layers else {}
+            table[name] |= dict(choice.entry)
+    return table

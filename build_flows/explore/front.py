@@ -8,7 +8,7 @@ fixed part. Results are folding files; see docs/folding.md.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from qonnx.core.modelwrapper import ModelWrapper
 
 from build_flows.explore.budget import RESOURCES, Budget, Cost
-from build_flows.explore.choices import Choice, Space, table_of
+from build_flows.explore.choices import Space, table_of
 from build_flows.explore.setfolding import finn_space
 from build_flows.explore.solve import (
     Problem,
@@ -27,8 +27,11 @@ from build_flows.explore.solve import (
     improved,
     without_limit,
 )
+from build_flows.graph.folding import Table
 from host.common.atomic import replacing, write_text
 from host.common.errors import UserError
+from host.common.json_file import write_json
+from host.common.provenance import provenance
 from host.common.tables import to_csv, to_markdown
 
 SLOWEST_FPS = 60.0  #: where the front begins
@@ -167,24 +170,24 @@ def row_of(point: Point, budget: Budget) -> dict[str, Any]:
     }
 
 
-def write_folding(point: Point, folder: Path) -> Path:
-    """Write the folding file of a point into ``folder``."""
+def write_folding(point: Point, folder: Path, layers: Mapping[str, str] | None = None) -> Path:
+    """Write the folding file of a point into ``folder``, ``layers`` of the network beside units."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / point.file
-    write_text(path, dump_table(point.solution.chosen))
+    write_text(path, dump_table(table_of(point.solution.chosen, layers or {})))
     return path
 
 
-def dump_table(chosen: dict[str, Choice]) -> str:
-    """A folding file, one line a unit."""
-    rows = (f" {json.dumps(name)}: {json.dumps(row)}" for name, row in table_of(chosen).items())
+def dump_table(table: Table) -> str:
+    """Text of a folding file, one line a unit."""
+    rows = (f" {json.dumps(name)}: {json.dumps(row)}" for name, row in table.items())
     return "{\n" + ",\n".join(rows) + "\n}\n"
 
 
 def write_front(points: list[Point], bound: int, explorer: Explorer, folder: Path) -> None:
     """Write front.csv, front.json, front.png and all folding files."""
     for point in points:
-        write_folding(point, folder)
+        write_folding(point, folder, explorer.space.layers)
     budget, rows = explorer.budget, [row_of(point, explorer.budget) for point in points]
     write_text(folder / "front.csv", to_csv(rows))
     record = {
@@ -193,8 +196,9 @@ def write_front(points: list[Point], bound: int, explorer: Explorer, folder: Pat
         "reserved": dict(zip(RESOURCES, budget.reserved, strict=True)),
         "no_folding_below_cycles": bound,
         "points": rows,
+        **provenance(),
     }
-    write_text(folder / "front.json", json.dumps(record, indent=1))
+    write_json(folder / "front.json", record)
     plot_front(rows, folder / "front.png")
 
 

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import replace
 
 from finn.transformation.fpgadataflow.set_folding import SetFolding
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.explore.choices import Choice, Space
 from build_flows.graph.edit import apply_all
-from build_flows.graph.folding import ReplaceDense, foldable
+from build_flows.graph.folding import ReplaceDense
+from hw.units import units_of
 
 WEIGHT_BITS = 72  #: most of an output's weights in a word; FINN's default of 36 misses high rates
 
@@ -39,19 +40,18 @@ def finn_space(mapped: ModelWrapper, space: Space, cycles: int) -> Space:
         lanes = max(_least_lanes(space.units[name], cycles) for name in pair)
         for name in pair:
             units[name] = _of_lanes(space.units[name], lanes)
-    return Space(units, space.links, space.part)
+    return replace(space, units=units)
 
 
 def _set_folding(mapped: ModelWrapper, cycles: int) -> dict[str, dict[str, int]]:
     """Folds that SetFolding gives to FINN's units, by the names of the mapped model."""
-    dense = {node.name for node in mapped.graph.node if node.op_type == "Dense"}
+    dense = {unit.name for unit in units_of(mapped) if unit.kernels}
     model = apply_all(deepcopy(mapped), ReplaceDense(dense))
     model, _ = SetFolding(cycles, WEIGHT_BITS, two_pass_relaxation=False).apply(model)
     folds = {}
-    for old, new in zip(mapped.graph.node, model.graph.node, strict=True):
-        if new.domain.startswith("finn"):
-            op = getCustomOp(new)
-            folds[old.name] = {a: int(op.get_nodeattr(a)) for a in foldable(old)}
+    for old, new in zip(units_of(mapped), units_of(model), strict=True):
+        if not new.ours:
+            folds[old.name] = {attribute: new.get_fold(attribute) for attribute in old.folds}
     return folds
 
 

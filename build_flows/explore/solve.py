@@ -107,7 +107,7 @@ class Problem:
         least, slowest = fastest(space)
         if cycles < least:
             raise UserError(
-                f"{slowest} needs {least} cycles a frame even when unfolded; "
+                f"{space.described(slowest)} needs {least} cycles a frame even when unfolded; "
                 f"ask for at least that instead of {cycles}"
             )
         self.space, self.budget = space, budget

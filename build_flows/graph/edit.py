@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -29,10 +29,47 @@ def kernel_node(
     )
 
 
+def is_a(node: NodeProto | None, *operators: str) -> TypeGuard[NodeProto]:
+    """Whether ``node`` is there and one of these operators of ONNX, QONNX or FINN."""
+    return node is not None and node.op_type in operators
+
+
+def nodes_of(model: ModelWrapper, *operators: str) -> list[NodeProto]:
+    """The nodes with one of these operators, as they are now."""
+    return [node for node in model.graph.node if is_a(node, *operators)]
+
+
+def constants_of(model: ModelWrapper, node: NodeProto) -> list[npt.NDArray[np.int64]]:
+    """Constant inputs of a node of hardware."""
+    values = map(model.get_initializer, node.input)
+    return [np.rint(value).astype(np.int64) for value in values if value is not None]
+
+
+def streams_of(model: ModelWrapper, node: NodeProto) -> list[str]:
+    """Tensors that a node reads as streams: all but its constants."""
+    return [name for name in node.input if model.get_initializer(name) is None]
+
+
+def producers(model: ModelWrapper, node: NodeProto) -> list[NodeProto]:
+    """Nodes whose outputs a node reads, in the order of its inputs."""
+    found = map(model.find_producer, node.input)
+    return [producer for producer in found if producer is not None]
+
+
+def branch_before(model: ModelWrapper, tensor: str) -> Iterator[NodeProto]:
+    """Nodes between ``tensor`` and the fork from which its branch comes, the last one first."""
+    while (node := model.find_producer(tensor)) is not None and len(node.output) == 1:
+        yield node
+        tensor = node.input[0]
+
+
 def bypass(model: ModelWrapper, node: NodeProto) -> None:
     """Remove a node; whoever read its first output reads its first input."""
     source, sink = node.input[0], node.output[0]
     model.graph.node.remove(node)
+    if any(end.name == sink for end in model.graph.output):  # keeps its name
+        model.find_producer(source).output[0] = sink
+        source, sink = sink, source
     for consumer in model.find_consumers(sink):
         for i, name in enumerate(consumer.input):
             if name == sink:

@@ -5,8 +5,9 @@ A folding file is JSON: node name -> {"SIMD": n, "PE": n, "kernel": k, "ramStyle
 folds the input channels of windows, padding and dense units, ``PE`` the output channels of dense
 units and the lanes of our other kernels; ``kernel`` is "Dense" or, for FINN's unit in its place,
 "MVAU"; ``ramStyle`` is the memory of the weights or of a window. What is not named keeps one lane
-and the default. Where neighbouring widths differ, FINN's width converter is put between; branches
-that rejoin get FIFOs.
+and the default. ``layer`` is the layer of the network that the node belongs to, for the reader; it
+must be true. Where neighbouring widths differ, FINN's width converter is put between; branches that
+rejoin get FIFOs.
 """
 
 from __future__ import annotations
@@ -14,29 +15,23 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 from finn.transformation.fpgadataflow.insert_dwc import InsertDWC
 from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
-from onnx import NodeProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.custom_op.base import CustomOp
 from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.base import Transformation
 from qonnx.transformation.general import GiveReadableTensorNames, GiveUniqueNodeNames, SortGraph
 
 from build_flows.graph.edit import apply_all
+from build_flows.graph.layers import name_layers
 from host.common.errors import UserError
-from hw.ops.base import RAM_STYLE, divisors
+from hw.ops.base import divisors
+from hw.ops.unit import Unit
+from hw.units import unit_of, units_of
+from hw.units.mvau import in_place_of
 
 Table = dict[str, dict[str, int | str]]
-CHANNELS = {  # foldable attribute of an operator -> the attribute it must divide
-    "Dense": {"SIMD": "MW", "PE": "MH"},
-    "FMPadding_rtl": {"SIMD": "NumChannels"},
-    "ConvolutionInputGenerator_rtl": {"SIMD": "IFMChannels"},
-}
-OUR_CHANNELS = {"PE": "NumChannels"}
-WINDOW = "ConvolutionInputGenerator_rtl"
-KERNELS = ("Dense", "MVAU")  #: for a dense layer
+LAYER = "layer"  #: entry that names the layer of a unit
 
 
 def fold(model: ModelWrapper, file: Path, part: str) -> ModelWrapper:
@@ -45,10 +40,10 @@ def fold(model: ModelWrapper, file: Path, part: str) -> ModelWrapper:
     apply_table(model, table, str(file))
     replaced = {name for name, row in table.items() if row.get("kernel") == "MVAU"}
     model = apply_all(model, ReplaceDense(replaced), InsertDWC(), SpecializeLayers(part))
-    for node in model.graph.node:
-        if node.op_type == "StreamingDataWidthConverter_rtl":
-            getCustomOp(node).set_nodeattr("exec_mode", "cppsim")
-    return apply_all(model, SortGraph(), GiveUniqueNodeNames(), GiveReadableTensorNames())
+    for unit in units_of(model):
+        unit.run_in_python()
+    model = apply_all(model, SortGraph(), GiveUniqueNodeNames(), GiveReadableTensorNames())
+    return name_layers(model)
 
 
 def read_table(file: Path) -> Table:
@@ -62,71 +57,61 @@ def read_table(file: Path) -> Table:
     return table
 
 
-def foldable(node: NodeProto) -> dict[str, str]:
-    """Attribute -> the attribute with the channels that it must divide."""
-    return CHANNELS.get(node.op_type, OUR_CHANNELS if node.domain == "hw.ops" else {})
-
-
-def options(node: NodeProto) -> dict[str, tuple[str, ...]]:
-    """What a folding file may choose by name for a node -> the names."""
-    kernels = {"kernel": KERNELS} if node.op_type == "Dense" else {}
-    has_memory = has_weights(node) or node.op_type == WINDOW
-    memories = {"ramStyle": tuple(sorted(RAM_STYLE[3]))} if has_memory else {}
-    return kernels | memories
-
-
-def has_weights(node: NodeProto) -> bool:
-    """Whether a weight memory feeds the node."""
-    return node.op_type in ("Dense", "Depthwise", "MVAU_rtl")
-
-
-def channels_of(op: CustomOp, attribute: str) -> int:
-    """Channels that a fold attribute of ``op`` must divide."""
-    if op.onnx_node.op_type == "StreamConcat":
-        return int(np.gcd.reduce(op.get_nodeattr("ChannelsPerInput")))
-    return int(op.get_nodeattr(foldable(op.onnx_node)[attribute]))
-
-
 def apply_table(model: ModelWrapper, table: Table, where: str) -> None:
     """Set the attributes; depthwise kernels and their windows must agree."""
-    nodes = {node.name: node for node in model.graph.node}
+    units = {unit.name: unit for unit in units_of(model)}
     for name, attributes in table.items():
-        if name not in nodes:
+        if name not in units:
             raise UserError(f"{where} folds {name}, which the model does not have")
         for attribute, value in attributes.items():
-            _apply(getCustomOp(nodes[name]), attribute, value, where)
-    for node in model.graph.node:
-        if node.op_type == "Depthwise":
-            window = model.find_producer(node.input[0])
-            simd = getCustomOp(window).get_nodeattr("SIMD")
-            if simd != getCustomOp(node).get_nodeattr("PE"):
-                raise UserError(
-                    f"SIMD={simd} of {window.name} and PE={getCustomOp(node).get_nodeattr('PE')} "
-                    f"of {node.name} differ; a depthwise kernel takes its window's words unchanged"
-                )
+            _apply(units[name], attribute, value, where)
+    for unit in units.values():
+        if unit.rigid:
+            _check_lanes(unit_of(model.find_producer(unit.onnx_node.input[0])), unit)
 
 
-def _apply(op: CustomOp, attribute: str, value: int | str, where: str) -> None:
-    node = op.onnx_node
-    folds, names = foldable(node), options(node)
+def _check_lanes(window: Unit, unit: Unit) -> None:
+    """Raise UserError unless ``unit`` takes the words of its window unchanged."""
+    given, taken = window.get_fold("SIMD"), unit.get_fold("PE")
+    if given != taken:
+        raise UserError(
+            f"SIMD={given} of {window.name} and PE={taken} of {unit.name} differ; "
+            "a depthwise kernel takes its window's words unchanged"
+        )
+
+
+def _apply(unit: Unit, attribute: str, value: int | str, where: str) -> None:
+    folds, names = unit.folds, unit.options
+    layer = f"layer {unit.layer}: " if unit.layer else ""
     if attribute in folds:
-        channels = channels_of(op, attribute)
+        channels = folds[attribute]
         if not isinstance(value, int) or value < 1 or channels % value:
             raise UserError(
-                f"{attribute}={value} does not divide the {channels} channels of {node.name}; "
-                f"use one of {divisors(channels)}"
+                f"{layer}{attribute}={value} does not divide the {channels} channels of "
+                f"{unit.name}; use one of {divisors(channels)}"
             )
+        unit.set_fold(attribute, value)
+    elif attribute == LAYER:
+        _check_layer(unit, str(value), where)
     elif attribute not in names:
         known = ", ".join((*folds, *names)) or "no fold"
-        raise UserError(f"{where} sets {attribute} of {node.name}; it has {known}")
+        raise UserError(f"{layer}{where} sets {attribute} of {unit.name}; it has {known}")
     elif value not in names[attribute]:
         raise UserError(
-            f"{where} sets {attribute}={value} of {node.name}; use {', '.join(names[attribute])}"
+            f"{layer}{where} sets {attribute}={value} of {unit.name}; "
+            f"use {', '.join(names[attribute])}"
         )
-    if attribute == "ramStyle" and node.op_type == WINDOW:
-        op.set_nodeattr("ram_style", value)
-    elif attribute != "kernel":
-        op.set_nodeattr(attribute, value)
+    elif attribute == "ramStyle":
+        unit.ram_style = str(value)
+
+
+def _check_layer(unit: Unit, layer: str, where: str) -> None:
+    """Raise UserError if the file was written for a network in which the unit is another layer."""
+    if unit.layer and layer != unit.layer:
+        raise UserError(
+            f"{where} takes {unit.name} for the layer {layer}, it is {unit.layer}: the file is for "
+            "another network; explore this one, or correct the file"
+        )
 
 
 class ReplaceDense(Transformation):
@@ -140,25 +125,5 @@ class ReplaceDense(Transformation):
         for index, node in enumerate(list(model.graph.node)):
             if node.name in self.names:
                 model.graph.node.remove(node)
-                model.graph.node.insert(index, self._finn_unit(node))
+                model.graph.node.insert(index, in_place_of(getCustomOp(node)))
         return model, False
-
-    @staticmethod
-    def _finn_unit(node: NodeProto) -> NodeProto:
-        ours = getCustomOp(node)
-        kept = ("MW", "MH", "SIMD", "PE", "numInputVectors", "inputDataType", "weightDataType")
-        return helper.make_node(
-            "MVAU_rtl",
-            node.input,
-            node.output,
-            node.name,
-            domain="finn.custom_op.fpgadataflow.rtl",
-            backend="fpgadataflow",
-            exec_mode="cppsim",
-            mem_mode="external",  # weights come from our weight_stream
-            ram_style=ours.get_nodeattr("ramStyle"),
-            noActivation=1,
-            accDataType=ours.get_output_datatype().name,
-            outputDataType=ours.get_output_datatype().name,
-            **{name: ours.get_nodeattr(name) for name in kept},
-        )

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from host.common.arrays import Accumulators, F64Array, Images, Points
+from host.common.arrays import Images, Points
 from host.common.errors import UserError
 
 
@@ -49,15 +49,3 @@ def check_images(images: Images, size: int) -> None:
             f"images are {images.dtype} of shape {images.shape}; "
             f"the network takes uint8 (N, {size}, {size}) with N at least 1"
         )
-
-
-def landmarks_of(
-    accumulators: Accumulators,
-    scale: F64Array,
-    bias: F64Array,
-) -> Points:
-    """Accumulators (N, 2 x points) of the hardware as landmarks (N, points, 2).
-
-    landmark = accumulator * scale + bias, both of shape (2 x points,), as fractions of the crop.
-    """
-    return (accumulators * scale + bias).reshape(len(accumulators), -1, 2)

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from host.backends.base import check_images, landmarks_of
-from host.backends.sim import read_settings
+from host.backends.base import check_images
+from host.board.settings import read_settings
 from host.common.arrays import Accumulators, Images, Points
 from host.common.atomic import replacing, write_text
 from host.common.errors import ToolError, UserError
@@ -64,12 +64,12 @@ class CsimBackend:
         """
         accumulators = self.accumulate(images)
         self.details = {"accumulators": accumulators.tolist()}
-        return landmarks_of(accumulators, self.settings.scale, self.settings.bias)
+        return self.settings.landmarks(accumulators)
 
     def accumulate(self, images: Images) -> Accumulators:
         """Integers of the hardware, (N, 2 x points), for images (N, S, S) uint8."""
         check_images(images, self.input_size)
-        result = np.empty((len(images), len(self.settings.scale)), np.int32)
+        result = np.empty((len(images), self.settings.outputs), np.int32)
         wrong = self._frames(np.ascontiguousarray(images), result, len(images))
         if wrong:
             raise ToolError([self.model], Path(self.model), f"{wrong} words missing or left over")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from host.backends.base import check_images, landmarks_of
+from host.backends.base import check_images
 from host.board.device import Device
 from host.board.overlay import Memory, Overlay, read_overlay
 from host.board.registers import (
@@ -98,7 +98,7 @@ class FpgaBackend:
         """
         accumulators = self.run(images)
         self.details = {"clk_mhz": round(self.clk_mhz, 1), "counters": self.counters()}
-        return landmarks_of(accumulators, self.overlay.scale, self.overlay.bias)
+        return self.overlay.landmarks(accumulators)
 
     def run(self, images: Images) -> Accumulators:
         """Return the accumulators (N, outputs) of images (N, S, S), several in flight."""

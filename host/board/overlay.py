@@ -7,21 +7,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from host.board.settings import FILE, FORMAT, Settings, load, parse
 from host.board.weights import slices_per_word
-from host.common.arrays import F64Array, U32Array
+from host.common.arrays import U32Array
 from host.common.errors import UserError
 
 KIND = "landmarks overlay"
-FORMAT = 1
-"""The version of settings.json that is written and understood."""
-SETTINGS = "settings.json"
 WEIGHTS = "weights.bin"
 BITSTREAM = "landmarks.bit"
 HARDWARE = "landmarks.hwh"
@@ -42,25 +39,14 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class Overlay:
+class Overlay(Settings):
     """What the driver must know."""
 
     folder: Path
-    config: str
     magic: int
     version: int
     """Of the register map."""
     config_hash: int
-    input_size: int
-    """Side of the square grey input in pixels; a frame is one byte a pixel, row by row."""
-    outputs: int
-    """32-bit accumulators of a frame."""
-    scale: F64Array
-    """Landmark coordinate per unit of the accumulator, (outputs,)."""
-    bias: F64Array
-    """Landmark coordinate at accumulator 0, (outputs,)."""
-    clk_mhz: float
-    """Clock of the accelerator: the highest that the implementation met."""
     registers: dict[str, int]
     """Byte offsets."""
     errors: tuple[str, ...]
@@ -86,15 +72,7 @@ def read_overlay(folder: Path) -> Overlay:
         UserError: it is missing, foreign, older or newer than this reader, damaged, or its parts
             do not fit together.
     """
-    path = folder / SETTINGS
-    try:
-        content = json.loads(path.read_text())
-    except OSError as error:
-        raise UserError(
-            f"cannot read {path}: {error.strerror or error}; {AGAIN}{folder.name}"
-        ) from error
-    except ValueError as error:
-        raise UserError(f"{path} is no JSON: {error}; {AGAIN}{folder.name}") from error
+    content = load(folder, f"{AGAIN}{folder.name}", f"{AGAIN}{folder.name}")
     if not isinstance(content, dict) or content.get("kind") != KIND:
         raise UserError(f"{folder} is no overlay of this project; give a folder of overlays/")
     if content.get("format") != FORMAT:
@@ -108,7 +86,7 @@ def read_overlay(folder: Path) -> Overlay:
         return _parse(folder, content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(
-            f"{path} is not as expected: {error!r}; {AGAIN}{content.get('config')}"
+            f"{folder / FILE} is not as expected: {error!r}; {AGAIN}{content.get('config')}"
         ) from error
 
 
@@ -126,30 +104,19 @@ def check_files(folder: Path, files: dict[str, str]) -> None:
 
 
 def _parse(folder: Path, content: dict[str, Any]) -> Overlay:
-    height, width, channels = content["input"]["shape"]
-    (outputs,) = content["output"]["shape"]
-    kinds = content["input"]["dtype"], content["output"]["dtype"]
-    if (height, channels, kinds) != (width, 1, ("UINT8", "INT32")) or outputs % 2:
-        raise ValueError(f"{content['input']['shape']} {kinds}, not square grey UINT8 and INT32")
-    scale, bias = (np.asarray(content["output"][name], np.float64) for name in ("scale", "bias"))
-    if scale.shape != (outputs,) or bias.shape != (outputs,):
-        raise ValueError(f"{scale.shape} scales and {bias.shape} biases of {outputs} outputs")
+    common = parse(content)
+    if content["output"]["dtype"] != "INT32":
+        raise ValueError(f"outputs of {content['output']['dtype']}, not INT32")
     weights = content["weights"]
-    memories = _memories(weights["memories"], np.fromfile(folder / WEIGHTS, "<u4"))
     return Overlay(
+        **common,
         folder=folder,
-        config=str(content["config"]),
         magic=int(content["magic"]),
         version=int(content["version"]),
         config_hash=int(content["config_hash"]),
-        input_size=int(height),
-        outputs=int(outputs),
-        scale=scale,
-        bias=bias,
-        clk_mhz=float(content["clk_mhz"]),
         registers={str(name): int(at) for name, at in content["registers"].items()},
         errors=tuple(map(str, content["errors"])),
-        memories=memories,
+        memories=_memories(weights["memories"], np.fromfile(folder / WEIGHTS, "<u4")),
         checksum=int(weights["checksum"]),
     )
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading a JSON object that a person or another program wrote."""
+"""JSON files, read and written in one way."""
 
 from __future__ import annotations
 
@@ -7,19 +7,30 @@ import json
 from pathlib import Path
 from typing import Any
 
+from host.common.atomic import write_text
 from host.common.errors import UserError
 
 
-def read_object(path: Path, content: str = "") -> dict[str, Any]:
-    """The JSON object in ``path``; UserError if there is none, told with what it should hold."""
+def read_json(path: Path) -> Any:
+    """What ``path`` holds; UserError if it cannot be read or is no JSON."""
     try:
-        found = json.loads(path.read_text())
+        return json.loads(path.read_text())
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
     except ValueError as error:
         raise UserError(f"{path} is no JSON: {error}") from error
     except RecursionError as error:
         raise UserError(f"{path} is nested too deeply; give a plain JSON object") from error
+
+
+def read_object(path: Path, content: str = "") -> dict[str, Any]:
+    """The JSON object in ``path``; UserError if there is none, told with what it should hold."""
+    found = read_json(path)
     if not isinstance(found, dict):
         raise UserError(f"{path} holds no JSON object{content and f' of {content}'}")
     return found
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write ``path`` in one step, an entry a line in the given order; raises as ``write_text``."""
+    write_text(path, json.dumps(content, indent=1) + "\n")

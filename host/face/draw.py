@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -71,15 +73,19 @@ def side_by_side(
     face: Transform,
     box: Box | None = None,
     caption: str = "",
+    others: Sequence[npt.ArrayLike] = (),
 ) -> Image:
     """Return the whole picture and, on its right, the enlarged face, each PANEL pixels high.
 
     Arguments and errors are those of ``draw_landmarks``; ``face`` is the square of the picture to
-    enlarge, to which a margin is added.
+    enlarge, to which a margin is added; ``others`` are landmarks of further faces.
     """
     array = _check_points(points)
     scale = PANEL / max(image_bgr.shape[:2])
     whole = _overlay(image_bgr, array, box, scale, face.side)
+    for other in others:
+        more = _check_points(other)
+        _draw_groups(whole, more * scale, float(np.ptp(more, axis=0).max()) * scale)
     above = (PANEL - whole.shape[0]) // 2
     below = PANEL - whole.shape[0] - above
     framed = cv2.copyMakeBorder(whole, above, below, 0, 4, cv2.BORDER_CONSTANT, value=INK)

@@ -20,6 +20,7 @@ from host.monitor.dashboard import Dashboard
 from host.monitor.hooks import CommandHook, GpioHook, HookSink
 from host.monitor.notices import Notices
 from host.monitor.pipeline import Outcome, Pipeline, Sink
+from host.monitor.profile import Profile, read_profile, write_profile
 from host.monitor.session import SessionReport
 from host.monitor.sinks.lines import JsonSink, clock
 from host.monitor.sinks.mqtt import MqttSink, parse_broker
@@ -45,6 +46,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="serve a web page; beyond the loopback with a token")  # fmt: skip
     add("--report", type=Path, metavar="FILE", help="HTML page about the run")
     add("--thresholds", type=Path, metavar="FILE", help="JSON with other limits than the defaults")
+    add("--profile", type=Path, metavar="FILE",
+        help="what is known of the driver: read if it is there, written at the end")  # fmt: skip
     add("--alarm", metavar="COMMAND", help="started at each alarm, with the state in DRIVER_STATE")
     add("--gpio", type=Path, metavar="FILE", help="value file of a GPIO or LED: 1 during alarms")
     add("--mqtt", metavar="[mqtts://][USER@]HOST[:PORT][/TOPIC]",
@@ -54,7 +57,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 MOVING = ("seconds", "fps", "size", "give_up", "window", "dashboard", "report", "thresholds",
-          "alarm", "gpio", "mqtt", "mqtt_password", "mqtt_ca")  # fmt: skip
+          "profile", "alarm", "gpio", "mqtt", "mqtt_password", "mqtt_ca")  # fmt: skip
 """Options that a picture has no use for."""
 
 
@@ -121,6 +124,8 @@ def monitor(options: argparse.Namespace, backend: Backend) -> None:
     check_outputs(options)
     notices = Notices()
     limits = read_thresholds(options.thresholds) if options.thresholds else Thresholds()
+    known = options.profile is not None and options.profile.exists()
+    profile = read_profile(options.profile) if known else None
     finder = open_detector(options.detector, quick=True)
     source = open_source(options.source, source_options(options), notices.tell)
     if (options.window or options.dashboard is not None) and not source.live:
@@ -134,15 +139,24 @@ def monitor(options: argparse.Namespace, backend: Backend) -> None:
         raise
     try:
         tracker = Tracker(backend, search, options.equalise)
-        pipeline = Pipeline(source, tracker, sinks, limits, options.seconds, notices)
+        pipeline = Pipeline(source, tracker, sinks, limits, options.seconds, notices, profile)
         for sink in sinks:
             if isinstance(sink, Dashboard):
                 sink.attach(pipeline)
                 print(f"dashboard: {sink.url}", file=sys.stderr, flush=True)
-        outcome = pipeline.run()
+        try:
+            outcome = pipeline.run()
+        finally:
+            keep_profile(options.profile, pipeline.judge.profile)
     finally:
         search.close()
     report(outcome, sys.stderr if options.json == STDOUT else sys.stdout)
+
+
+def keep_profile(path: Path | None, profile: Profile | None) -> None:
+    """Write what was learnt of the driver, if anything was, where --profile says."""
+    if path is not None and profile is not None:
+        write_profile(path, profile)
 
 
 def run_facts(options: argparse.Namespace, backend: Backend) -> dict[str, object]:

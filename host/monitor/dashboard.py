@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import socket
 import threading
@@ -16,10 +15,11 @@ from pathlib import Path
 
 import cv2
 
-from host.common.atomic import write_text
 from host.common.errors import UserError
+from host.common.json_file import write_json
 from host.monitor.explain import MEANINGS, describe
-from host.monitor.pipeline import STATE_COLOURS, Observation, Pipeline
+from host.monitor.judge import STATE_COLOURS, Observation
+from host.monitor.pipeline import Pipeline
 from host.monitor.thresholds import Thresholds
 from host.monitor.web import LOOPBACK, Handler, split_address
 
@@ -161,7 +161,7 @@ class Dashboard:
             "counts": {name: getattr(last.measures, name) for name in COUNTS} if last else {},
             "fps": pipeline.timings.fps() if pipeline else 0.0,
             "stages_ms": pipeline.timings.medians_ms() if pipeline else {},
-            "thresholds": asdict(pipeline.thresholds) if pipeline else {},
+            "thresholds": asdict(pipeline.judge.thresholds) if pipeline else {},
             "notices": pipeline.notices.lines[-5:] if pipeline else [],
         }
 
@@ -173,15 +173,14 @@ class Dashboard:
     def change(self, values: dict[str, object]) -> None:
         """Set thresholds. UserError if a name or value is not possible."""
         pipeline = self._running()
-        pipeline.thresholds = pipeline.thresholds.changed(**values)
+        pipeline.judge.thresholds = pipeline.judge.thresholds.changed(**values)
 
     def recalibrate(self) -> None:
         """Learn the driver's eyes and pose anew."""
-        self._running().recalibrate()
+        self._running().judge.recalibrate()
 
     def save(self) -> None:
         """Write the thresholds of now into the file that was named at the start."""
         if self._file is None:
             raise UserError("no file to save to; start with --thresholds FILE, or download them")
-        limits = asdict(self._running().thresholds)
-        write_text(self._file, json.dumps(limits, indent=2) + "\n")
+        write_json(self._file, asdict(self._running().judge.thresholds))

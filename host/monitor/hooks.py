@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Protocol
 
 from host.common.errors import UserError
+from host.monitor.judge import Observation
 from host.monitor.notices import Notices
-from host.monitor.pipeline import Observation
 
 RETRY_S = 1.0
 """After this time a hook that has failed is told the state again."""

@@ -14,34 +14,20 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 
-from host.common.arrays import Image
 from host.common.errors import FAILURES
-from host.face.draw import Colour, draw_driver
 from host.monitor.capture import Frame, Source
-from host.monitor.measures import Measurer, Measures
+from host.monitor.judge import Judge, Observation
 from host.monitor.notices import Notices
 from host.monitor.profile import Profile
 from host.monitor.queues import Closed, StageQueue
-from host.monitor.state import (
-    ASLEEP,
-    AWAY,
-    EYES_HIDDEN,
-    NO_FACE,
-    NO_PICTURE,
-    NORMAL,
-    NOT_CALIBRATED,
-    TIRED,
-    WRONG_WAY,
-    StateMachine,
-)
 from host.monitor.thresholds import Thresholds
-from host.monitor.track import Track, Tracker, timed
+from host.monitor.track import Track, Tracker
 
 QUEUE = 2
 """Frames that may wait between two stages."""
@@ -55,58 +41,9 @@ CALL_S, CAPTURE_S = 5.0, 0.4
 RECENT = 500
 """Times that are kept of each stage."""
 
-STATE_COLOURS: dict[str, Colour] = {
-    NORMAL: (110, 170, 70),
-    NOT_CALIBRATED: (180, 110, 160),
-    TIRED: (60, 180, 240),
-    EYES_HIDDEN: (150, 80, 120),
-    WRONG_WAY: (120, 100, 90),
-    AWAY: (220, 140, 60),
-    NO_FACE: (130, 130, 130),
-    NO_PICTURE: (70, 70, 70),
-    ASLEEP: (60, 60, 230),
-}
-"""BGR colour of each state."""
-
 
 class Stop(Exception):
     """A sink asks for the end, because Esc was pressed for example."""
-
-
-@dataclass
-class Observation:
-    """A frame with all that was found out about it."""
-
-    frame: Frame
-    track: Track
-    measures: Measures
-    state: str
-    times_ms: dict[str, float]
-    """Wall time by stage."""
-    alarm: bool = False
-    """True if the state sounds the alarm."""
-    limits: Thresholds | None = None
-    """What decided."""
-    clock_s: float = field(default_factory=time.time)
-    """When it was judged, in seconds since 1970."""
-
-    @cached_property
-    def picture(self) -> Image:
-        """The annotated frame, drawn once for all sinks."""
-        found = self.measures
-        parts = [self.state.upper(), f"{found.time_s:.1f} s"]
-        parts += [self.frame.fault] if self.frame.fault else []
-        for name, value in (
-            ("eyes", found.opening), ("mouth", found.mar), ("PERCLOS", found.perclos)
-        ):  # fmt: skip
-            parts += [] if value is None else [f"{name} {value:.2f}"]
-        if found.yaw_deg is not None and found.pitch_deg is not None:
-            parts.append(f"yaw {found.yaw_deg:.0f} pitch {found.pitch_deg:.0f}")
-        parts.append(f"blinks {found.blinks} yawns {found.yawns} nods {found.nods}")
-        caption = "  ".join(parts)
-        return draw_driver(
-            self.frame.image, self.track.landmarks, caption, STATE_COLOURS[self.state]
-        )
 
 
 class Sink(Protocol):
@@ -201,8 +138,8 @@ class Pipeline:
         self._source, self._tracker, self._sinks = source, tracker, list(sinks)
         self._seconds = seconds
         limits = Thresholds() if thresholds is None else thresholds
-        self._measurer, self._machine = Measurer(limits, profile), StateMachine(limits)
-        self._recalibrate = threading.Event()
+        self.judge = Judge(limits, profile)
+        """What decides; thresholds and calibration may be changed while it runs."""
         self.timings = Timings()
         self.frames = self.faces = 0
         self._frames: StageQueue[Frame] = StageQueue(QUEUE, drop=source.live)
@@ -213,24 +150,6 @@ class Pipeline:
         self._stopping = threading.Event()
         self.notices = Notices() if notices is None else notices
         self._error: Exception | None = None
-
-    @property
-    def thresholds(self) -> Thresholds:
-        """What decides now; may be replaced while running."""
-        return self._measurer.thresholds
-
-    @thresholds.setter
-    def thresholds(self, limits: Thresholds) -> None:
-        self._measurer.thresholds = self._machine.thresholds = limits
-
-    def recalibrate(self) -> None:
-        """Learn the present driver anew from the next frame on."""
-        self._recalibrate.set()
-
-    @property
-    def profile(self) -> Profile | None:
-        """What is known of the driver; None before the calibration."""
-        return self._measurer.profile()
 
     def queue_lengths(self) -> dict[str, int]:
         """Most items that each queue ever held."""
@@ -351,21 +270,10 @@ class Pipeline:
         with self._stage(self._tracks, *self._inputs):
             while True:
                 frame, track = self._tracks.get()
-                times = dict(track.times_ms)
-                if self._recalibrate.is_set():
-                    self._recalibrate.clear()
-                    self._measurer.recalibrate()
-                with timed(times, "measures"):
-                    measures = self._measurer.update(
-                        frame.time_s, track.landmarks, frame.stale_s, track.eyes_visible
-                    )
-                    state = self._machine.update(measures)
+                seen = self.judge.update(frame, track)
                 self.frames += 1
                 self.faces += track.landmarks is not None
-                self.timings.add(times)
-                limits = self.thresholds
-                alarm = state in limits.alarm_states
-                seen = Observation(frame, track, measures, state, times, alarm, limits)
+                self.timings.add(seen.times_ms)
                 for items in self._inputs:
                     self._offer(items, seen)
 

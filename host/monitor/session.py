@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from host.common.atomic import write_text
-from host.monitor.pipeline import STATE_COLOURS, Observation
+from host.monitor.judge import STATE_COLOURS, Observation
 from host.monitor.state import STATES
 
 MAX_POINTS = 4000

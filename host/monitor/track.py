@@ -9,9 +9,6 @@ when the detector does not find it there several times in a row.
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,6 +18,7 @@ import numpy as np
 from host.backends.base import Backend
 from host.common.arrays import F32Array, Image, Points
 from host.common.errors import UserError
+from host.common.timing import timed
 from host.face.crop import (
     Transform,
     crop_square,
@@ -251,11 +249,3 @@ def _same_face(square: Transform, box: Box) -> bool:
     """True if the box's middle lies in the inner half of the square."""
     middle = np.array([box.x + box.width / 2, box.y + box.height / 2])
     return bool((np.abs(square.to_crop(middle) - 0.5) < 0.3).all())
-
-
-@contextmanager
-def timed(times_ms: dict[str, float], name: str) -> Iterator[None]:
-    """Add the wall time of the block to ``times_ms[name]``."""
-    begin = time.perf_counter()
-    yield
-    times_ms[name] = times_ms.get(name, 0.0) + (time.perf_counter() - begin) * 1e3

@@ -9,14 +9,16 @@ import logging
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 from host.common.errors import UserError
 
 
 def prepare_finn() -> None:
-    """Make FINN importable without any vendor tool; idempotent.
+    """Let FINN generate hardware without its own command line; idempotent.
 
-    FINN reads its scratch folder from ``FINN_BUILD_DIR`` at import and needs a settings object.
+    FINN can be imported without; its generators look for their library in a settings object and
+    write into the folder ``FINN_BUILD_DIR``.
     """
     if "FINN_BUILD_DIR" not in os.environ:
         scratch = tempfile.mkdtemp(prefix="finn_")
@@ -48,6 +50,14 @@ def prepare_verilator(object_cache: str | None = None) -> None:
     cache = "ccache" if shutil.which("ccache") else object_cache
     if cache is not None:
         os.environ.setdefault("OBJCACHE", cache)
+
+
+def finn_rtl(module: str) -> Path:
+    """The file of a module of FINN's dense unit; FINN is not imported. UserError without FINN."""
+    package = importlib.util.find_spec("finn")
+    if package is None or not package.submodule_search_locations:
+        raise UserError("the Python package finn-plus is missing; pip install finn-plus")
+    return Path(package.submodule_search_locations[0]) / "finn-rtllib" / "mvu" / f"{module}.sv"
 
 
 def find_vivado() -> str | None:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix-vector product; see docs/kernels/dense.md. Twin of hw/rtl/dense.sv, where two pixels SHARE
-// each weight and multiplier, and with SHARE = 1 of FINN's MVAU_rtl.
+// Matrix-vector product; see docs/kernels/dense.md. Twin of hw/rtl/kl_dense.sv, where two pixels
+// SHARE each weight and multiplier, and with SHARE = 1 of FINN's MVAU_rtl.
 #pragma once
 
 #include "lanes.hpp"
@@ -63,8 +63,8 @@ void run(hls::stream<lanes::word<SIMD, ACT_WIDTH>> &in,
   static_assert(ENTRIES == (MW / SIMD) * (MH / PE), "weights must have an entry for each fold");
   constexpr int N = MW / SIMD, M = MH / PE;
   constexpr int GROUPS = (PIXELS + SHARE - 1) / SHARE;
-  constexpr int PORT = SHARE * (N > M ? N : M);       // cycles that the words of a group take
-  constexpr int STEPS = N * M > PORT ? N * M : PORT;  // cycles of a group
+  constexpr int PORT = SHARE * (N > M ? N : M);      // cycles that the words of a group take
+  constexpr int STEPS = N * M > PORT ? N * M : PORT; // cycles of a group
   operand<SHARE, ACT_WIDTH> inputs[2][N][SIMD];
 #pragma HLS array_partition variable = inputs dim = 3 type = complete
 #pragma HLS dependence variable = inputs type = inter dependent = false
@@ -72,11 +72,11 @@ void run(hls::stream<lanes::word<SIMD, ACT_WIDTH>> &in,
 #pragma HLS dependence variable = outputs type = inter dependent = false
   Sum sums[PE][SHARE];
 #pragma HLS array_partition variable = sums dim = 0 type = complete
-  int step = 0;                  // 0..STEPS-1
-  int group = 0;                 // that is read; the one before is multiplied, and before it leaves
-  int n_in = 0, pixel_in = 0;    // of the word that is read
-  int n = 0, m = 0;              // folds that are multiplied
-  int m_out = 0, pixel_out = 0;  // of the word that leaves
+  int step = 0;                 // 0..STEPS-1
+  int group = 0;                // that is read; the one before is multiplied, and before it leaves
+  int n_in = 0, pixel_in = 0;   // of the word that is read
+  int n = 0, m = 0;             // folds that are multiplied
+  int m_out = 0, pixel_out = 0; // of the word that leaves
   for (int i = 0; i < (GROUPS + 2) * STEPS; i++) {
 #pragma HLS pipeline II = 1
     const int side = group & 1;
@@ -87,10 +87,8 @@ void run(hls::stream<lanes::word<SIMD, ACT_WIDTH>> &in,
         using Operand = operand<SHARE, ACT_WIDTH>;
         const Operand x = lanes::get<ACT_WIDTH, ACT_SIGNED>(word, lane);
         Operand &held = inputs[side][n_in][lane];
-        if constexpr (SHARE == 1)
-          held = x;
-        else
-          held = pixel_in == 0 ? x : Operand(held + x * (1 << SPACING));
+        if constexpr (SHARE == 1) held = x;
+        else held = pixel_in == 0 ? x : Operand(held + x * (1 << SPACING));
       }
       if (++n_in == N) {
         n_in = 0;
@@ -113,8 +111,7 @@ void run(hls::stream<lanes::word<SIMD, ACT_WIDTH>> &in,
       }
       for (int pixel = 0; pixel < SHARE; pixel++) {
 #pragma HLS unroll
-        if (n == N - 1)
-          outputs[1 - side][pixel][m] = result[pixel];
+        if (n == N - 1) outputs[1 - side][pixel][m] = result[pixel];
       }
       if (++n == N) {
         n = 0;

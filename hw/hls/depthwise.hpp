@@ -11,8 +11,8 @@ namespace depthwise {
 /// `fold * TAPS + tap` of `weights` has the PE weights of a fold and tap.
 template <int CHANNELS, int PE, int TAPS, int ACT_WIDTH, bool ACT_SIGNED, int WEIGHT_WIDTH,
           int ACC_WIDTH, int PIXELS, typename Weight, int ENTRIES>
-void run(hls::stream<lanes::word<PE, ACT_WIDTH>> &in,
-         hls::stream<lanes::word<PE, ACC_WIDTH>> &out, const Weight (&weights)[ENTRIES][PE]) {
+void run(hls::stream<lanes::word<PE, ACT_WIDTH>> &in, hls::stream<lanes::word<PE, ACC_WIDTH>> &out,
+         const Weight (&weights)[ENTRIES][PE]) {
   static_assert(PE >= 1 && CHANNELS % PE == 0, "PE must divide CHANNELS");
   static_assert(TAPS >= 1 && PIXELS >= 1, "TAPS and PIXELS must be at least 1");
   static_assert(ACT_WIDTH + !ACT_SIGNED <= 27, "an activation with sign must fit 27 bits");
@@ -38,8 +38,7 @@ void run(hls::stream<lanes::word<PE, ACT_WIDTH>> &in,
       tap = 0;
       out.write(result);
     }
-    if (++entry == ENTRIES)
-      entry = 0;
+    if (++entry == ENTRIES) entry = 0;
   }
 }
 

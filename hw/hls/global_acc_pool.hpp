@@ -9,8 +9,7 @@ namespace global_acc_pool {
 
 /// Sums one frame: PIXELS x CHANNELS/PE words in, CHANNELS/PE words out with the last pixel.
 template <int CHANNELS, int PE, int PIXELS, int IN_WIDTH, bool SIGNED, int ACC_WIDTH>
-void run(hls::stream<lanes::word<PE, IN_WIDTH>> &in,
-         hls::stream<lanes::word<PE, ACC_WIDTH>> &out) {
+void run(hls::stream<lanes::word<PE, IN_WIDTH>> &in, hls::stream<lanes::word<PE, ACC_WIDTH>> &out) {
   static_assert(PE >= 1 && CHANNELS % PE == 0, "PE must divide CHANNELS");
   static_assert(PIXELS >= 1 && IN_WIDTH >= 1, "PIXELS and IN_WIDTH must be at least 1");
   static_assert(((1LL << (IN_WIDTH - SIGNED)) - !SIGNED) * PIXELS <=
@@ -34,8 +33,7 @@ void run(hls::stream<lanes::word<PE, IN_WIDTH>> &in,
       lanes::set<ACC_WIDTH>(sum, lane, total);
     }
     sums[fold] = sum;
-    if (pixel == PIXELS - 1)
-      out.write(sum);
+    if (pixel == PIXELS - 1) out.write(sum);
     if (++fold == FOLDS) {
       fold = 0;
       pixel++;

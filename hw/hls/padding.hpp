@@ -20,15 +20,13 @@ void run(hls::stream<lanes::word<SIMD, ACT_WIDTH>> &in,
   int row = 0;    // 0..ROWS-1
   for (int i = 0; i < ROWS * COLUMNS * FOLDS; i++) {
 #pragma HLS pipeline II = 1
-    const bool inside =
-        row >= TOP && row < TOP + HEIGHT && column >= LEFT && column < LEFT + WIDTH;
+    const bool inside = row >= TOP && row < TOP + HEIGHT && column >= LEFT && column < LEFT + WIDTH;
     lanes::word<SIMD, ACT_WIDTH> word;
     for (int lane = 0; lane < SIMD; lane++) {
 #pragma HLS unroll
       lanes::set<ACT_WIDTH>(word, lane, lanes::integer<ACT_WIDTH, false>(0));
     }
-    if (inside)
-      word = in.read();
+    if (inside) word = in.read();
     out.write(word);
     if (++fold == FOLDS) {
       fold = 0;

@@ -8,7 +8,8 @@
 namespace requant {
 
 /// Scale and bias of one channel.
-template <int SCALE_WIDTH, int BIAS_WIDTH> struct parameter {
+template <int SCALE_WIDTH, int BIAS_WIDTH>
+struct parameter {
   lanes::integer<SCALE_WIDTH, true> scale;
   lanes::integer<BIAS_WIDTH, true> bias;
 };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One stream to several; see docs/kernels/stream_fork.md.
 //
-// A write to one output waits for room in it, so outputs of unequal speed need streams of some depth.
+// A write to one output waits for room in it, so outputs of unequal speed need streams of some
+// depth.
 #pragma once
 
 #include <hls_stream.h>

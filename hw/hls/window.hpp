@@ -10,9 +10,9 @@ namespace window {
 
 /// Takes a frame of HEIGHT x WIDTH pixels, FOLDS words each; gives for each place of a window of
 /// K_HEIGHT x K_WIDTH pixels its words: tap by tap the folds, or with DEPTHWISE fold by fold the
-/// taps. Rows lie in a circle. Windows leave as soon as the words of the first are there, and a word
-/// is read for each that the next windows will need, spread over the time in which a row of windows
-/// leaves: the kernel holds no more of a frame than its RTL.
+/// taps. Rows lie in a circle. Windows leave as soon as the words of the first are there, and a
+/// word is read for each that the next windows will need, spread over the time in which a row of
+/// windows leaves: the kernel holds no more of a frame than its RTL.
 template <int HEIGHT, int WIDTH, int FOLDS, int K_HEIGHT, int K_WIDTH, int STRIDE_Y, int STRIDE_X,
           bool DEPTHWISE, int SIMD, int ACT_WIDTH>
 void run(hls::stream<lanes::word<SIMD, ACT_WIDTH>> &in,
@@ -25,13 +25,13 @@ void run(hls::stream<lanes::word<SIMD, ACT_WIDTH>> &in,
   constexpr int COLUMNS = (WIDTH - K_WIDTH) / STRIDE_X + 1;
   constexpr int ROW_WORDS = WIDTH * FOLDS; // of the frame
   constexpr int TAPS = K_HEIGHT * K_WIDTH;
-  constexpr int NEXT = STRIDE_Y * ROW_WORDS;             // read for a row of windows
-  constexpr int LEAVING = COLUMNS * TAPS * FOLDS;        // written for it
-  constexpr int STEPS = LEAVING > NEXT ? LEAVING : NEXT; // it takes
+  constexpr int NEXT = STRIDE_Y * ROW_WORDS;                            // read for a row of windows
+  constexpr int LEAVING = COLUMNS * TAPS * FOLDS;                       // written for it
+  constexpr int STEPS = LEAVING > NEXT ? LEAVING : NEXT;                // it takes
   constexpr bool IN_TIME = 1LL * TAPS * NEXT >= 1LL * STRIDE_X * STEPS; // within a row
   constexpr int FIRST = IN_TIME ? (K_HEIGHT - 1) * ROW_WORDS + K_WIDTH * FOLDS
                                 : K_HEIGHT * ROW_WORDS; // read before the first window
-  constexpr int HELD = K_HEIGHT + STRIDE_Y;              // rows in the circle
+  constexpr int HELD = K_HEIGHT + STRIDE_Y;             // rows in the circle
   lanes::word<SIMD, ACT_WIDTH> rows[HELD][ROW_WORDS];
 #pragma HLS dependence variable = rows type = inter dependent = false
   int taken = 0;                          // words of the frame, 0..HEIGHT*ROW_WORDS
@@ -49,14 +49,10 @@ void run(hls::stream<lanes::word<SIMD, ACT_WIDTH>> &in,
       const bool last_x = x == K_WIDTH - 1, last_y = y == K_HEIGHT - 1;
       const bool next_x = DEPTHWISE || last_fold, next_y = next_x && last_x;
       const bool taps_end = next_y && last_y;
-      if (DEPTHWISE ? taps_end : true)
-        fold = last_fold ? 0 : fold + 1;
-      if (next_x)
-        x = last_x ? 0 : x + 1;
-      if (next_y)
-        y = last_y ? 0 : y + 1;
-      if (taps_end && last_fold)
-        column = column == COLUMNS - 1 ? 0 : column + 1;
+      if (DEPTHWISE ? taps_end : true) fold = last_fold ? 0 : fold + 1;
+      if (next_x) x = last_x ? 0 : x + 1;
+      if (next_y) y = last_y ? 0 : y + 1;
+      if (taps_end && last_fold) column = column == COLUMNS - 1 ? 0 : column + 1;
     }
     bool read = step < 0;
     if (!read) {

@@ -1,30 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""FINN operators of our kernels; ONNX domain ``hw.ops``."""
+"""Operators of our kernels; ONNX domain ``hw.ops``.
 
-from hw.finn.environment import prepare_finn
+Every class in a module of this folder that is derived from :class:`hw.ops.base.KernelOp` is one:
+qonnx finds it here under its name, as does ``from hw.ops import NAME``.
+"""
 
-prepare_finn()
+from __future__ import annotations
 
-from hw.ops.dense import Dense  # noqa: E402
-from hw.ops.depthwise import Depthwise  # noqa: E402
-from hw.ops.fifo import Fifo  # noqa: E402
-from hw.ops.global_acc_pool import GlobalAccPool  # noqa: E402
-from hw.ops.grid_peak import GridPeak  # noqa: E402
-from hw.ops.requant import Requant  # noqa: E402
-from hw.ops.stream_add import StreamAdd  # noqa: E402
-from hw.ops.stream_concat import StreamConcat  # noqa: E402
-from hw.ops.stream_fork import StreamFork  # noqa: E402
-from hw.ops.weight_stream import WeightStream  # noqa: E402
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
 
-__all__ = [
-    "Dense",
-    "Depthwise",
-    "Fifo",
-    "GlobalAccPool",
-    "GridPeak",
-    "Requant",
-    "StreamAdd",
-    "StreamConcat",
-    "StreamFork",
-    "WeightStream",
-]
+from hw.ops.base import KernelOp
+
+
+@cache
+def operators() -> dict[str, type[KernelOp]]:
+    """All operators by name."""
+    modules = [import_module(f"{__name__}.{info.name}") for info in iter_modules(__path__)]
+    return {
+        name: value
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, type)
+        and issubclass(value, KernelOp)
+        and value.__module__ == module.__name__
+        and value is not KernelOp
+    }
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__all__":
+        return list(operators())
+    if name in operators():
+        return operators()[name]
+    raise AttributeError(f"module {__name__} has no attribute {name}")

@@ -11,39 +11,37 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from finn.custom_op.fpgadataflow.hwcustomop import HWCustomOp
+from onnx import NodeProto
 from qonnx.core.datatype import BaseDataType, DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.base import CustomOp
 
 from host.common.arrays import IntArray
 from host.common.errors import UserError
+from hw import generate
+from hw.ops.unit import ANY_STYLE, Sizes, Stream, Unit
+from hw.rtl_files import module_name
 
-RAM_STYLE = ("s", False, "auto", {"auto", "distributed", "block", "ultra"})  # of weights
+RAM_STYLE = ("s", False, "auto", set(ANY_STYLE))  # of weights
+OUTPUT_BITS = 32  #: results leave the accelerator in words the host reads without unpacking
 EXACT_FLOAT32 = 1 << 24  # FINN's executor carries integers in float32
 
 
-@dataclass(frozen=True)
-class Resources:
-    """Cost of one instance on UltraScale+; ``origin`` says where the numbers come from."""
+class KernelOp(Unit, CustomOp):
+    """A kernel of ours: one SystemVerilog module with AXI-Stream in and out.
 
-    lut: int = 0
-    ff: int = 0
-    dsp: int = 0
-    bram18: int = 0
-    uram: int = 0
-    origin: str = "estimated by the kernel's formula"
+    The methods that begin with ``get_`` are those by which FINN's transformations know an operator.
+    """
 
-
-class KernelOp(HWCustomOp):
-    """A kernel of ours: one SystemVerilog module with AXI-Stream in and out."""
-
-    rtl_module: ClassVar[str]  #: module name = file name in hw/rtl
-    rtl_sources: ClassVar[tuple[str, ...]] = ()  #: further modules in hw/rtl it instantiates
+    rtl_module: ClassVar[str]  #: name of the kernel; ``hw.rtl_files.module_name`` has its module
     stream_inputs: ClassVar[int] = 1  #: leading ONNX inputs that are streams
+    replaces: ClassVar[str] = ""  #: operator of the integer graph whose place it takes
+    takes_weights: ClassVar[bool] = False  #: whether the last of them are weights, on a memory
 
     # -- to be given by each kernel ------------------------------------------------------------
 
@@ -74,15 +72,29 @@ class KernelOp(HWCustomOp):
     def latency(self) -> int:
         """Clock cycles from the last input word of the first result to that result at the port."""
 
-    @abstractmethod
-    def resources(self) -> Resources:
-        """Cost of this instance."""
+    # -- in the place of a node ----------------------------------------------------------------
+
+    @classmethod
+    def inputs_for(cls, node: NodeProto) -> list[str]:
+        """Inputs of the operator in the place of ``node``."""
+        return list(node.input)
+
+    @classmethod
+    def attributes_for(cls, model: ModelWrapper, node: NodeProto) -> dict[str, Any]:
+        """Attributes of the operator in the place of ``node``; UserError where it cannot be."""
+        *vectors, channels = model.get_tensor_shape(node.input[0])
+        return {
+            "NumChannels": channels,
+            "numInputVectors": vectors,
+            "inputDataType": model.get_tensor_datatype(node.input[0]).name,
+        }
 
     # -- attributes ----------------------------------------------------------------------------
 
     def get_nodeattr_types(self) -> dict[str, Any]:
-        common: dict[str, Any] = super().get_nodeattr_types()
-        return common | {
+        return {
+            "backend": ("s", True, "fpgadataflow"),
+            "preferred_impl_style": ("s", False, "", {"", "hls", "rtl"}),
             "PE": ("i", False, 1),
             "NumChannels": ("i", True, 0),
             "numInputVectors": ("ints", False, [1]),
@@ -165,9 +177,99 @@ class KernelOp(HWCustomOp):
         """Clock cycles a frame: by default one word a cycle."""
         return int(np.prod(self.get_folded_input_shape()[:-1]))
 
-    def infer_node_datatype(self, model: Any) -> None:
+    def make_shape_compatible_op(self, model: ModelWrapper) -> NodeProto:
+        return self.make_const_shape_op(self.get_normal_output_shape())
+
+    def verify_node(self) -> list[str]:
+        return []  # rtl_parameters says what is illegal
+
+    def infer_node_datatype(self, model: ModelWrapper) -> None:
         for i, name in enumerate(self.onnx_node.output):
             model.set_tensor_datatype(name, self.get_output_datatype(i))
+
+    # -- as a unit -----------------------------------------------------------------------------
+
+    @property
+    def operator(self) -> str:
+        return str(self.onnx_node.op_type)
+
+    @property
+    def kernel(self) -> str:
+        return self.rtl_module
+
+    def _input(self, ind: int) -> Stream:
+        shape, folded = self.get_normal_input_shape(ind), self.get_folded_input_shape(ind)
+        return Stream(_ints(shape), _ints(folded), self.get_input_datatype(ind))
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        return tuple(self._input(i) for i in range(self.stream_inputs - self.takes_weights))
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        return tuple(
+            Stream(
+                _ints(self.get_normal_output_shape(i)),
+                _ints(self.get_folded_output_shape(i)),
+                self.get_output_datatype(i),
+            )
+            for i in range(len(self.onnx_node.output))
+        )
+
+    @property
+    def weights(self) -> Stream | None:
+        return self._input(self.stream_inputs - 1) if self.takes_weights else None
+
+    def weight_words(self, weights: IntArray) -> list[int]:
+        """Words of one run through the memory of the weights."""
+        bits = self.get_input_datatype(self.stream_inputs - 1).bitwidth()
+        return [pack(lanes, bits) for lanes in self.weight_lanes(weights)]
+
+    @property
+    def folds(self) -> dict[str, int]:
+        return {"PE": self.channels}
+
+    def get_fold(self, attribute: str) -> int:
+        return int(self.get_nodeattr(attribute))
+
+    def set_fold(self, attribute: str, value: int) -> None:
+        self.set_nodeattr(attribute, value)
+
+    @property
+    def ram_style(self) -> str:
+        return str(self.get_nodeattr("ramStyle"))
+
+    @ram_style.setter
+    def ram_style(self, style: str) -> None:
+        self.set_nodeattr("ramStyle", style)
+
+    def run_in_python(self) -> None:
+        pass  # execute_node never needs one
+
+    @property
+    def cycles(self) -> int:
+        return self.get_exp_cycles()
+
+    def _cpp(self, *names: str, **others: int) -> Sizes:
+        """Parameters of the RTL under their names, and ``others``, as sizes of the twin."""
+        values = self.rtl_parameters() | others
+        return {name: int(values[name]) for name in names}
+
+    def instance(
+        self,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        folder: Path,
+        constants: Sequence[IntArray] = (),
+        reset: str = "rst_n",
+    ) -> str:
+        names_in, names_out = self.rtl_ports()
+        nets = dict(zip([*names_in, *names_out], [*inputs, *outputs], strict=True))
+        return generate.instance(self, self.name, nets, folder, constants, {"rst_n": reset})
+
+    @property
+    def rtl_modules(self) -> tuple[str, ...]:
+        return (module_name(self.rtl_module),)
 
     # -- execution -----------------------------------------------------------------------------
 
@@ -181,6 +283,10 @@ class KernelOp(HWCustomOp):
                     "graph executor carries exactly; narrow the operands of this layer"
                 )
             context[name] = value.astype(np.float32)
+
+
+def _ints(values: Sequence[int]) -> tuple[int, ...]:
+    return tuple(int(value) for value in values)
 
 
 def to_integers(values: npt.NDArray[Any], name: str) -> IntArray:

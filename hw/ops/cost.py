@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from math import ceil
 
-from hw.ops.base import Resources
 from hw.ops.fifo import memory_cost
+from hw.ops.unit import Resources
 
 OUTPUT_FIFO_DEPTH = 16  #: of the cell output_fifo in our pipelines
 

@@ -12,13 +12,18 @@ from math import ceil
 from typing import Any
 
 import numpy as np
+from onnx import NodeProto
 from qonnx.core.datatype import BaseDataType, DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
 
 from host.common.arrays import IntArray
 from host.common.errors import UserError
-from hw.ops.base import RAM_STYLE, KernelOp, Resources, check_weight_type, divisors, pack
+from hw.ops.base import OUTPUT_BITS, RAM_STYLE, KernelOp, check_weight_type, divisors
 from hw.ops.fifo import lut_memory_luts
-from hw.ops.weight_stream import mvau_weight_lanes
+from hw.ops.unit import Resources, Sizes, Table
+from hw.ops.weight_stream import mvau_weight_lanes, weight_table
+from hw.ops.widths import sum_of_products
 
 MAX_BITS = 8  #: of an input and of a weight: four products fit 18 bits with sign
 MAX_ACC_BITS = 48
@@ -34,8 +39,11 @@ class Dense(KernelOp):
     (1, H, W); MW, MH, SIMD and PE mean what they do in FINN.
     """
 
-    rtl_module = "dense"
+    replaces = "MVAU"
+    rtl_module = cpp_kernel = "dense"
     stream_inputs = 2
+    takes_weights = True
+    kernels = ("Dense", "MVAU")  # FINN's unit gives the same sums
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         types = super().get_nodeattr_types() | {
@@ -49,13 +57,31 @@ class Dense(KernelOp):
         del types["NumChannels"]  # MW
         return types
 
+    @classmethod
+    def attributes_for(cls, model: ModelWrapper, node: NodeProto) -> dict[str, Any]:
+        """Accumulators just wide enough, those of the last layer for the host."""
+        old, activation = getCustomOp(node), model.get_tensor_datatype(node.input[0])
+        sums = sum_of_products(model.get_initializer(node.input[1]).T, activation).name
+        inner = model.find_consumers(node.output[0])
+        return {
+            **{name: old.get_nodeattr(name) for name in ("MW", "MH", "weightDataType")},
+            "numInputVectors": model.get_tensor_shape(node.input[0])[:-1],
+            "inputDataType": activation.name,
+            "accDataType": sums if inner else f"INT{OUTPUT_BITS}",
+        }
+
+    @classmethod
+    def inputs_for(cls, node: NodeProto) -> list[str]:
+        """Data and weights."""
+        return list(node.input[:2])
+
     @property
     def channels(self) -> int:
         """Inputs of a pixel."""
         return int(self.get_nodeattr("MW"))
 
     @property
-    def outputs(self) -> int:
+    def outputs_a_pixel(self) -> int:
         """Outputs of a pixel."""
         return int(self.get_nodeattr("MH"))
 
@@ -65,9 +91,9 @@ class Dense(KernelOp):
         return int(self.get_nodeattr("SIMD"))
 
     @property
-    def folds(self) -> tuple[int, int]:
+    def pixel_words(self) -> tuple[int, int]:
         """Words of a pixel, input and output."""
-        return self.channels // self.simd, self.outputs // self.pe
+        return self.channels // self.simd, self.outputs_a_pixel // self.pe
 
     @property
     def pixels(self) -> int:
@@ -84,26 +110,28 @@ class Dense(KernelOp):
     def golden(self, *inputs: IntArray) -> tuple[IntArray, ...]:
         """The matrix product; UserError if a sum leaves accDataType."""
         data, weights = inputs
-        self.check_weights(weights, (self.channels, self.outputs))
+        self.check_weights(weights, (self.channels, self.outputs_a_pixel))
         acc: IntArray = data @ weights
         self.check_accumulators(acc)
         return (acc,)
 
     def weight_lanes(self, weights: IntArray) -> IntArray:
         """Weights (MW, MH) as the lanes (words, PE*SIMD) of the stream of one pair of pixels."""
-        self.check_weights(weights, (self.channels, self.outputs))
+        self.check_weights(weights, (self.channels, self.outputs_a_pixel))
         return mvau_weight_lanes(weights, self.pe, self.simd)
-
-    def weight_words(self, weights: IntArray) -> list[int]:
-        """Words of the weight stream of one pair; the stream repeats them for every pair."""
-        bits = self.get_input_datatype(1).bitwidth()
-        return [pack(lanes, bits) for lanes in self.weight_lanes(weights)]
 
     # -- hardware ------------------------------------------------------------------------------
 
+    @property
+    def folds(self) -> dict[str, int]:
+        return {"SIMD": self.channels, "PE": self.outputs_a_pixel}
+
     def check_folding(self) -> None:
         """Raise UserError unless SIMD divides the inputs and PE the outputs."""
-        pairs = (("SIMD", self.simd, self.channels, "MW"), ("PE", self.pe, self.outputs, "MH"))
+        pairs = (
+            ("SIMD", self.simd, self.channels, "MW"),
+            ("PE", self.pe, self.outputs_a_pixel, "MH"),
+        )
         for attribute, value, size, name in pairs:
             if value < 1 or size % value:
                 raise UserError(
@@ -118,7 +146,7 @@ class Dense(KernelOp):
         return {
             "PIXELS": self.pixels,
             "MW": self.channels,
-            "MH": self.outputs,
+            "MH": self.outputs_a_pixel,
             "SIMD": self.simd,
             "PE": self.pe,
             "ACT_WIDTH": act.bitwidth(),
@@ -144,9 +172,22 @@ class Dense(KernelOp):
     def rtl_ports(self) -> tuple[list[str], list[str]]:
         return ["s_axis", "s_weight"], ["m_axis"]
 
+    def cpp_sizes(self) -> Sizes:
+        sizes = ("SHARE", "PIXELS", "MW", "MH", "SIMD", "PE")
+        widths = ("ACT_WIDTH", "ACT_SIGNED", "WEIGHT_WIDTH", "ACC_WIDTH")
+        return self._cpp(*sizes, *widths, SHARE=2)
+
+    def cpp_table(self, constants: Sequence[IntArray]) -> Table:
+        (weights,) = constants
+        return weight_table(self.weight_lanes(weights), self.get_input_datatype(1).bitwidth())
+
+    @property
+    def multiplications(self) -> int:
+        return self.pixels * self.channels * self.outputs_a_pixel
+
     def get_exp_cycles(self) -> int:
         """Weights of all pairs, unless the words of an unfolded side take longer."""
-        in_folds, out_folds = self.folds
+        in_folds, out_folds = self.pixel_words
         return max(
             self.weight_passes * in_folds * out_folds,
             self.pixels * in_folds,
@@ -167,7 +208,7 @@ class Dense(KernelOp):
     def resources(self) -> Resources:
         """Products and the sums of four lanes are in the DSPs; trees, buffers, delays are not."""
         chains, length = self._chains
-        in_folds, out_folds = self.folds
+        in_folds, out_folds = self.pixel_words
         levels, act = (chains - 1).bit_length(), self.get_input_datatype()
         acc = self.pe * int(self.get_output_datatype().bitwidth())
         weight = self.pe * int(self.get_input_datatype(1).bitwidth())
@@ -192,13 +233,13 @@ class Dense(KernelOp):
         return DataType[self.get_nodeattr("accDataType")]
 
     def get_normal_input_shape(self, ind: int = 0) -> Sequence[int]:
-        return (self.channels, self.outputs) if ind else (*self.vectors, self.channels)
+        return (self.channels, self.outputs_a_pixel) if ind else (*self.vectors, self.channels)
 
     def get_normal_output_shape(self, ind: int = 0) -> Sequence[int]:
-        return (*self.vectors, self.outputs)
+        return (*self.vectors, self.outputs_a_pixel)
 
     def get_folded_input_shape(self, ind: int = 0) -> Sequence[int]:
-        in_folds, out_folds = self.folds
+        in_folds, out_folds = self.pixel_words
         if ind:
             return (1, in_folds * out_folds, self.pe * self.simd)
         return (*self.vectors, in_folds, self.simd)

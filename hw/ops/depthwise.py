@@ -12,12 +12,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from onnx import NodeProto
 from qonnx.core.datatype import BaseDataType, DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
 
 from host.common.arrays import IntArray
 from host.common.errors import UserError
-from hw.ops.base import RAM_STYLE, KernelOp, Resources, check_weight_type, pack
+from hw.ops.base import RAM_STYLE, KernelOp, check_weight_type
 from hw.ops.cost import output_fifo_cost
+from hw.ops.unit import Resources, Sizes, Table
+from hw.ops.weight_stream import weight_table
+from hw.ops.widths import sum_of_products
 
 MAX_ACT_BITS, MAX_WEIGHT_BITS, MAX_ACC_BITS = 27, 18, 48  #: operands of a DSP48E2, signed
 ABSTRACT_WINDOWS = ("ConvolutionInputGenerator", "Im2Col")  #: give taps first, all channels last
@@ -31,9 +37,11 @@ class Depthwise(KernelOp):
     ``numInputVectors`` is (1, OH, OW), ``NumChannels`` is C.
     """
 
-    rtl_module = "depthwise"
-    rtl_sources = ("fifo", "output_fifo")
+    replaces = "VVAU"
+    rtl_module = cpp_kernel = "depthwise"
     stream_inputs = 2
+    takes_weights = True
+    rigid = True
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         return super().get_nodeattr_types() | {
@@ -43,13 +51,32 @@ class Depthwise(KernelOp):
             "ramStyle": RAM_STYLE,
         }
 
+    @classmethod
+    def attributes_for(cls, model: ModelWrapper, node: NodeProto) -> dict[str, Any]:
+        """Accumulators just wide enough."""
+        old, common = getCustomOp(node), super().attributes_for(model, node)
+        channels = old.get_nodeattr("Channels")
+        weights = model.get_initializer(node.input[1]).reshape(channels, -1)
+        activation = model.get_tensor_datatype(node.input[0])
+        return common | {
+            "NumChannels": channels,
+            "Kernel": old.get_nodeattr("Kernel"),
+            "weightDataType": old.get_nodeattr("weightDataType"),
+            "accDataType": sum_of_products(weights, activation).name,
+        }
+
+    @classmethod
+    def inputs_for(cls, node: NodeProto) -> list[str]:
+        """Window and weights."""
+        return list(node.input[:2])
+
     @property
     def taps(self) -> int:
         """Products summed for one output."""
         return int(np.prod(self.get_nodeattr("Kernel")))
 
     @property
-    def folds(self) -> int:
+    def channel_words(self) -> int:
         """Words in which the channels of one pixel leave."""
         return self.channels // self.pe
 
@@ -63,7 +90,7 @@ class Depthwise(KernelOp):
     def golden(self, *inputs: IntArray) -> tuple[IntArray, ...]:
         """Accumulators of a window in stream order; UserError if one leaves accDataType."""
         window, weights = inputs
-        taps = window.reshape(*self.vectors, self.folds, self.taps, self.pe)
+        taps = window.reshape(*self.vectors, self.channel_words, self.taps, self.pe)
         acc = (taps * self._stream_order(weights)).sum(axis=-2).reshape(*self.vectors, -1)
         self.check_accumulators(acc)
         return (acc,)
@@ -79,22 +106,17 @@ class Depthwise(KernelOp):
 
     def fold_window(self, window: IntArray) -> IntArray:
         """A window with the channels fastest (Im2Col) in the order of the stream, same shape."""
-        taps = window.reshape(*self.vectors, self.taps, self.folds, self.pe)
+        taps = window.reshape(*self.vectors, self.taps, self.channel_words, self.pe)
         return np.swapaxes(taps, -3, -2).reshape(window.shape)
 
     def _stream_order(self, weights: IntArray) -> IntArray:
-        """Weights (C, 1, KH, KW) as (folds, taps, PE)."""
+        """Weights (C, 1, KH, KW) as (words, taps, PE)."""
         self.check_weights(weights, (self.channels, 1, *self.get_nodeattr("Kernel")))
-        return weights.reshape(self.folds, self.pe, self.taps).transpose(0, 2, 1)
+        return weights.reshape(self.channel_words, self.pe, self.taps).transpose(0, 2, 1)
 
     def weight_lanes(self, weights: IntArray) -> IntArray:
         """Weights (C, 1, KH, KW) as the lanes (words, PE) of the stream of one pixel."""
         return self._stream_order(weights).reshape(-1, self.pe)
-
-    def weight_words(self, weights: IntArray) -> list[int]:
-        """Words of the weight stream of one pixel; the stream repeats them for every pixel."""
-        bits = self.get_input_datatype(1).bitwidth()
-        return [pack(lanes, bits) for lanes in self.weight_lanes(weights)]
 
     # -- hardware ------------------------------------------------------------------------------
 
@@ -131,6 +153,18 @@ class Depthwise(KernelOp):
     def rtl_ports(self) -> tuple[list[str], list[str]]:
         return ["s_axis", "s_weight"], ["m_axis"]
 
+    def cpp_sizes(self) -> Sizes:
+        names = ("CHANNELS", "PE", "TAPS", "ACT_WIDTH", "ACT_SIGNED", "WEIGHT_WIDTH", "ACC_WIDTH")
+        return self._cpp(*names, "PIXELS", PIXELS=self.weight_passes)
+
+    def cpp_table(self, constants: Sequence[IntArray]) -> Table:
+        (weights,) = constants
+        return weight_table(self.weight_lanes(weights), self.get_input_datatype(1).bitwidth())
+
+    @property
+    def multiplications(self) -> int:
+        return self.weight_passes * self.taps * self.channels
+
     def latency(self) -> int:
         return 5
 
@@ -157,5 +191,5 @@ class Depthwise(KernelOp):
 
     def get_folded_input_shape(self, ind: int = 0) -> Sequence[int]:
         if ind:
-            return (1, self.folds * self.taps, self.pe)
+            return (1, self.channel_words * self.taps, self.pe)
         return super().get_folded_input_shape(ind)

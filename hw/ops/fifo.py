@@ -11,7 +11,9 @@ from qonnx.core.datatype import BaseDataType
 
 from host.common.arrays import IntArray
 from host.common.errors import UserError
-from hw.ops.base import KernelOp, Resources
+from hw.generate import ram_symbol
+from hw.ops.base import KernelOp
+from hw.ops.unit import Resources
 
 STYLES = ("srl", "distributed", "block", "ultra")
 MIN_DEPTH = 2
@@ -41,6 +43,8 @@ class Fifo(KernelOp):
     """Buffer of at least ``depth`` words; ``style`` names its memory, "auto" lets auto_style."""
 
     rtl_module = "fifo"
+    passes_on = True
+    arranges = True
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         return super().get_nodeattr_types() | {
@@ -65,12 +69,17 @@ class Fifo(KernelOp):
         style = str(self.get_nodeattr("style"))
         return auto_style(self.get_instream_width(), self.depth) if style == "auto" else style
 
+    @property
+    def fifo_depth(self) -> int:
+        return self.depth
+
     def golden(self, *inputs: IntArray) -> tuple[IntArray, ...]:
         return (inputs[0],)
 
     def rtl_parameters(self) -> dict[str, int | str]:
         self.check_folding()
-        return {"WIDTH": self.get_instream_width(), "DEPTH": self.depth, "STYLE": self.style}
+        width, style = self.get_instream_width(), ram_symbol(self.style)
+        return {"WIDTH": width, "DEPTH": self.depth, "STYLE": style}
 
     def get_output_datatype(self, ind: int = 0) -> BaseDataType:
         return self.get_input_datatype()

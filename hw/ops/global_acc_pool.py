@@ -6,17 +6,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from onnx import NodeProto
 from qonnx.core.datatype import BaseDataType, DataType
 
 from host.common.arrays import IntArray
-from hw.ops.base import KernelOp, Resources
+from hw.ops.base import KernelOp
+from hw.ops.unit import Resources, Sizes
 
 
 class GlobalAccPool(KernelOp):
     """(N, H, W, C) -> (N, 1, 1, C); the factor 1/(H*W) belongs to the requantisation behind."""
 
-    rtl_module = "global_acc_pool"
-    rtl_sources = ("stream_fork",)
+    replaces = "ReduceSum"
+    rtl_module = cpp_kernel = "global_acc_pool"
+
+    @classmethod
+    def inputs_for(cls, node: NodeProto) -> list[str]:
+        """The data; the axes are known."""
+        return list(node.input[:1])
 
     @property
     def pixels(self) -> int:
@@ -38,6 +45,9 @@ class GlobalAccPool(KernelOp):
             "SIGNED": int(dtype.signed()),
             "ACC_WIDTH": self.get_output_datatype().bitwidth(),
         }
+
+    def cpp_sizes(self) -> Sizes:
+        return self._cpp("CHANNELS", "PE", "PIXELS", "IN_WIDTH", "SIGNED", "ACC_WIDTH")
 
     def get_output_datatype(self, ind: int = 0) -> BaseDataType:
         """Narrowest type that holds every sum."""

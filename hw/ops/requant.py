@@ -8,16 +8,21 @@ plus one half, both in units of 2**-shift.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from onnx import NodeProto
 from qonnx.core.datatype import BaseDataType, DataType
+from qonnx.core.modelwrapper import ModelWrapper
 
 from host.common.arrays import F64Array, IntArray
 from host.common.errors import UserError
-from hw.ops.base import KernelOp, Resources, pack
+from hw.ops.base import KernelOp, pack
 from hw.ops.cost import output_fifo_cost, rom_luts
+from hw.ops.unit import Resources, Sizes, Table
+from hw.ops.widths import signed_bits
 
 SCALE_BITS = 18  #: signed width of a scale: the B operand of a DSP48E2
 BIAS_FRACTION = 6  #: fractional bits of an offset, in output steps
@@ -76,8 +81,8 @@ class Requant(KernelOp):
     ``outputDataType``. ``biasBits`` is the signed width of a bias in the parameter memory.
     """
 
-    rtl_module = "requant"
-    rtl_sources = ("fifo", "output_fifo")
+    replaces = "Requant"  # of the integer graph, whose widths are not known yet
+    rtl_module = cpp_kernel = "requant"
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         return super().get_nodeattr_types() | {
@@ -85,6 +90,18 @@ class Requant(KernelOp):
             "outputDataType": ("s", True, ""),
             "perChannel": ("i", False, 1, {0, 1}),
             "biasBits": ("i", False, SUM_BITS),
+        }
+
+    @classmethod
+    def attributes_for(cls, model: ModelWrapper, node: NodeProto) -> dict[str, Any]:
+        """Those of the node, and the widths."""
+        old = cls(node)
+        scale, bias = (model.get_initializer(name) for name in node.input[1:])
+        return super().attributes_for(model, node) | {
+            "shift": old.shift,
+            "outputDataType": old.get_nodeattr("outputDataType"),
+            "perChannel": int(scale.size > 1),
+            "biasBits": signed_bits(bias),
         }
 
     @property
@@ -161,6 +178,14 @@ class Requant(KernelOp):
         return {
             "PARAM_FILE": (bits * self.pe, [pack(np.array(fold, object), bits) for fold in folds])
         }
+
+    def cpp_sizes(self) -> Sizes:
+        names = ("CHANNELS", "PE", "ACC_WIDTH", "ACC_SIGNED", "OUT_WIDTH", "OUT_SIGNED", "SHIFT")
+        return self._cpp(*names, "PER_CHANNEL", "WORDS", WORDS=self.get_exp_cycles())
+
+    def cpp_table(self, constants: Sequence[IntArray]) -> Table:
+        element = f"requant::parameter<{SCALE_BITS}, {self.bias_bits}>"
+        return Table("parameters", element, np.stack(constants, axis=1), flat=True)
 
     def latency(self) -> int:
         return 7

@@ -8,11 +8,14 @@ from math import ceil
 from typing import Any
 
 import numpy as np
+from onnx import NodeProto
 from qonnx.core.datatype import BaseDataType
+from qonnx.core.modelwrapper import ModelWrapper
 
 from host.common.arrays import IntArray
 from host.common.errors import UserError
-from hw.ops.base import KernelOp, Resources, divisors
+from hw.ops.base import KernelOp, divisors
+from hw.ops.unit import Resources, Sizes
 
 CHANNEL_BITS = 16  #: width of one entry of the SystemVerilog parameter CHANNELS
 
@@ -20,14 +23,23 @@ CHANNEL_BITS = 16  #: width of one entry of the SystemVerilog parameter CHANNELS
 class StreamConcat(KernelOp):
     """Channels of every input one after another; all inputs share type, PE and leading shape."""
 
-    rtl_module = "stream_concat"
-    rtl_sources = ("stream_fork",)
+    replaces = "Concat"
+    rtl_module = cpp_kernel = "stream_concat"
+    joins = True
+    cpp_outputs_first = True
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         return super().get_nodeattr_types() | {
             "NumChannels": ("i", False, 0),  # given by ChannelsPerInput
             "ChannelsPerInput": ("ints", True, []),
         }
+
+    @classmethod
+    def attributes_for(cls, model: ModelWrapper, node: NodeProto) -> dict[str, Any]:
+        """The channels of each input."""
+        channels = [model.get_tensor_shape(name)[-1] for name in node.input]
+        common = super().attributes_for(model, node)
+        return common | {"NumChannels": 0, "ChannelsPerInput": channels}
 
     @property
     def channels_per_input(self) -> tuple[int, ...]:
@@ -62,6 +74,10 @@ class StreamConcat(KernelOp):
                 f"{name}; use one of {divisors(common)}"
             )
 
+    @property
+    def folds(self) -> dict[str, int]:
+        return {"PE": int(np.gcd.reduce(self.channels_per_input))}
+
     def golden(self, *inputs: IntArray) -> tuple[IntArray, ...]:
         return (np.concatenate(inputs, axis=-1),)
 
@@ -74,6 +90,15 @@ class StreamConcat(KernelOp):
             "INPUTS": self.stream_inputs,
             "CHANNELS": packed,
         }
+
+    def cpp_sizes(self) -> Sizes:
+        self.check_folding()
+        beats = {f"BEATS_{i}": n // self.pe for i, n in enumerate(self.channels_per_input)}
+        return {"PIXELS": int(np.prod(self.vectors)), **beats}
+
+    def waiting_words(self, held: Sequence[int]) -> list[int]:
+        """Each input waits for those before it: its vector."""
+        return [stream.pixel_words for stream in self.inputs]
 
     def get_output_datatype(self, ind: int = 0) -> BaseDataType:
         return self.get_input_datatype()

@@ -6,13 +6,15 @@ from __future__ import annotations
 from qonnx.core.datatype import BaseDataType
 
 from host.common.arrays import IntArray
-from hw.ops.base import KernelOp, Resources
+from hw.ops.base import KernelOp
+from hw.ops.unit import Resources, Sizes
 
 
 class StreamFork(KernelOp):
     """Copies its input to every output of the ONNX node."""
 
-    rtl_module = "stream_fork"
+    rtl_module = cpp_kernel = "stream_fork"
+    passes_on = True
 
     def golden(self, *inputs: IntArray) -> tuple[IntArray, ...]:
         return (inputs[0],) * len(self.onnx_node.output)
@@ -20,6 +22,10 @@ class StreamFork(KernelOp):
     def rtl_parameters(self) -> dict[str, int | str]:
         self.check_folding()
         return {"WIDTH": self.get_instream_width(), "COPIES": len(self.onnx_node.output)}
+
+    def cpp_sizes(self) -> Sizes:
+        self.check_folding()
+        return {"WORDS": self.get_exp_cycles()}
 
     def get_output_datatype(self, ind: int = 0) -> BaseDataType:
         return self.get_input_datatype()

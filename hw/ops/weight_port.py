@@ -6,11 +6,9 @@ Its registers are in host/board/registers.py, the way of the weights in host/boa
 
 from __future__ import annotations
 
-from hw.ops.base import Resources
-from hw.registers import PACKAGE
+from hw.ops.unit import Resources
 
-MODULE = "weight_port"
-SOURCES = (PACKAGE, "stream_fork", MODULE)  #: modules of hw/rtl, in order
+KERNEL = "weight_port"
 CHAIN_BITS = 37  #: of a net from one memory to the next
 
 

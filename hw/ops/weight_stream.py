@@ -19,12 +19,13 @@ from host.board.registers import MAX_DEPTH, MAX_MEMORIES, SLICE_BITS
 from host.board.weights import slices_per_word
 from host.common.arrays import IntArray
 from host.common.errors import UserError
-from hw.ops.base import KernelOp, Resources, pack
+from hw.generate import ram_symbol
+from hw.ops.base import KernelOp, pack
 from hw.ops.cost import output_fifo_cost, rom_luts
 from hw.ops.fifo import ULTRA_SHAPE, lut_memory_luts, memory_cost
+from hw.ops.unit import RAM_STYLES, Resources, Table
 from hw.ops.weight_port import CHAIN_BITS
 
-RAM_STYLES = ("distributed", "block", "ultra")
 NO_CHAIN = -1  #: chainIndex of a constant memory
 AUTO_REGISTERS = -1  #: readRegisters by the height of the UltraRAM cascade
 MAX_REGISTERS = 8
@@ -40,7 +41,6 @@ class WeightStream(KernelOp):
     """
 
     rtl_module = "weight_stream"
-    rtl_sources = ("fifo", "output_fifo")
     stream_inputs = 0
 
     def get_nodeattr_types(self) -> dict[str, Any]:
@@ -127,7 +127,7 @@ class WeightStream(KernelOp):
         parameters: dict[str, int | str] = {
             "WIDTH": self.width,
             "DEPTH": self.depth,
-            "RAM_STYLE": self._ram_style(),
+            "RAM_STYLE": ram_symbol(self._ram_style()),
             "READ_REGS": self.read_registers,
         }
         if self.chain_index != NO_CHAIN:
@@ -174,7 +174,7 @@ class WeightStream(KernelOp):
         if chained:
             slices = slices_per_word(width)
             lut += 52 + address + 42 * (ceil(slices / 3) - 1)  # 32 and the 42 choose a read slice
-            ff += CHAIN_BITS + (width if slices == 1 else SLICE_BITS * slices) + address + 4
+            ff += 2 * CHAIN_BITS + (width if slices == 1 else SLICE_BITS * slices) + address + 4
         registers = self.read_registers
         if registers:
             fifo = output_fifo_cost(width)
@@ -208,6 +208,11 @@ def mvau_weight_lanes(weights: IntArray, pe: int, simd: int) -> IntArray:
         raise UserError(f"SIMD={simd}, PE={pe} do not divide a weight matrix of {mw} x {mh}")
     folds = weights.T.reshape(mh // pe, pe, mw // simd, simd)
     return folds.transpose(0, 2, 1, 3).reshape(-1, pe * simd)
+
+
+def weight_table(lanes: IntArray, bits: int) -> Table:
+    """The lanes of a weight stream as a table of the twin, ``bits`` a weight."""
+    return Table("weights", f"lanes::native<{bits}, true>", lanes)
 
 
 def mvau_weight_words(weights: IntArray, pe: int, simd: int, bits: int) -> list[int]:

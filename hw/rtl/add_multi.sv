@@ -13,34 +13,33 @@
 module add_multi
   import mvu_pkg::*;
 #(
-  parameter int unsigned N,               // arguments
-  parameter int unsigned DEPTH,           // registers from arg to sum
-  parameter int unsigned ARG_WIDTH,       // bits of an argument
-  parameter int          ARG_LO     = 0,  // range of an argument; 0..0: that of its width
-  parameter int          ARG_HI     = 0,
-  /* verilator lint_off UNUSEDPARAM */ // part of FINN's interface
-  parameter bit          RESET_ZERO = 1,
+  parameter int unsigned N,  // arguments
+  parameter int unsigned DEPTH,  // registers from arg to sum
+  parameter int unsigned ARG_WIDTH,  // bits of an argument
+  parameter int ARG_LO = 0,  // range of an argument; 0..0: that of its width
+  parameter int ARG_HI = 0,
+  /* verilator lint_off UNUSEDPARAM */  // part of FINN's interface
+  parameter bit RESET_ZERO = 1,
   /* verilator lint_on UNUSEDPARAM */
-  localparam int unsigned SUM_WIDTH =
-      sumwidth(N, ARG_WIDTH, longint'(ARG_LO), longint'(ARG_HI))
+  localparam int unsigned SUM_WIDTH = sumwidth(N, ARG_WIDTH, longint'(ARG_LO), longint'(ARG_HI))
 ) (
-  input  wire logic                 clk,
-  input  wire logic                 rst,
-  input  wire logic                 en,
+  input wire logic clk,
+  input wire logic rst,
+  input wire logic en,
 
   input  wire logic [ARG_WIDTH-1:0] arg[N],
-  output logic [SUM_WIDTH-1:0]      sum
+  output logic      [SUM_WIDTH-1:0] sum
 );
 
   if (N < 1) begin : g_illegal_n
     $fatal(1, "add_multi: N=%0d is not positive", N);
   end
 
-  localparam bit          SIGNED   = ARG_LO < 0;
-  localparam int unsigned LEVELS   = $clog2(N);
-  localparam int unsigned SHARE    = LEVELS > 0 ? LEVELS : 1;
-  localparam int unsigned SPREAD   = DEPTH < LEVELS ? DEPTH : LEVELS;  // registers in the tree
-  localparam int unsigned TRAILING = DEPTH - SPREAD;                   // registers behind it
+  localparam bit SIGNED = ARG_LO < 0;
+  localparam int unsigned LEVELS = $clog2(N);
+  localparam int unsigned SHARE = LEVELS > 0 ? LEVELS : 1;
+  localparam int unsigned SPREAD = DEPTH < LEVELS ? DEPTH : LEVELS;  // registers in the tree
+  localparam int unsigned TRAILING = DEPTH - SPREAD;  // registers behind it
 
   for (genvar l = 0; l <= LEVELS; l++) begin : g_level
     localparam int unsigned BELOW = l > 0 ? l - 1 : 0;
@@ -57,11 +56,13 @@ module add_multi
         assign value[i] = arg[i];
       end else begin : g_pair
         logic [WIDTH-1:0] left, right;
-        assign left = SIGNED ? WIDTH'($signed(g_level[l-1].result[2*i]))
-                            : WIDTH'(g_level[l-1].result[2*i]);
+        assign left = SIGNED ? WIDTH'($signed(
+            g_level[l-1].result[2*i]
+        )) : WIDTH'(g_level[l-1].result[2*i]);
         if (2 * i + 1 < PAIRS) begin : g_right
-          assign right = SIGNED ? WIDTH'($signed(g_level[l-1].result[2*i+1]))
-                              : WIDTH'(g_level[l-1].result[2*i+1]);
+          assign right = SIGNED ? WIDTH'($signed(
+              g_level[l-1].result[2*i+1]
+          )) : WIDTH'(g_level[l-1].result[2*i+1]);
         end else begin : g_none
           assign right = '0;
         end

@@ -37,7 +37,7 @@ FORKS = ((1, 2), (8, 2), (32, 2), (64, 3))  # lanes, copies
 CONCATS = (1, 4, 16)  # lanes
 POOLS = ((16, 1, 196), (16, 16, 196), (32, 4, 49), (128, 8, 1), (128, 32, 49))  # ..., pixels
 
-PEAKS = ((98, 1, 196), (98, 2, 196), (98, 7, 49))  # landmarks, of a word, cells
+PEAKS = ((98, 1, 14), (98, 2, 14), (98, 7, 7))  # landmarks, of a word, rows and columns
 
 
 @dataclass(frozen=True)
@@ -82,12 +82,13 @@ def cases() -> Iterator[Case]:
             ops.GlobalAccPool, 1, 1, NumChannels=channels, PE=lanes, numInputVectors=[1, pixels, 1]
         )
         yield Case(f"{channels} channels, {pixels} pixels, {lanes} lanes", op)
-    for landmarks, lanes, cells in PEAKS:
+    for landmarks, lanes, side in PEAKS:
         op = _op(
-            ops.GridPeak, 1, 1, NumChannels=3 * landmarks, PE=3 * lanes,
-            numInputVectors=[1, cells, 1], inputDataType="INT21",
+            ops.GridPeak, 2, 1, NumChannels=3 * landmarks, PE=lanes,
+            numInputVectors=[1, side, side], inputDataType="INT21", stepBits=13,
         )  # fmt: skip
-        yield Case(f"{landmarks} landmarks, {lanes} a word, {cells} cells", op)
+        steps = np.random.default_rng(lanes).integers(4000, 8192, (landmarks, 2))
+        yield Case(f"{landmarks} landmarks, {lanes} a word, {side}x{side} cells", op, (steps,))
 
 
 def _requant(channels: int, lanes: int, bits: int) -> Case:

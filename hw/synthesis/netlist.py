@@ -9,7 +9,8 @@ Counting rules, which follow what Vivado reports as CLB LUTs:
 - An inverter is absorbed by its neighbours; MUXF7, MUXF8 and carry cells are no LUTs.
 
 Depth is the most LUTs and carry chains on a way between two registers, memories, DSPs or ports;
-reading a LUT memory counts as a LUT, a multiplexer behind LUTs not at all.
+reading a LUT memory counts as a LUT, a multiplexer behind LUTs not at all. A wide enable or fan-out
+is a long net: the widest of a unit are named.
 """
 
 from __future__ import annotations
@@ -52,6 +53,14 @@ class Count:
     """Signals at the start and the end of that way."""
     slow_dsp: int
     """DSPs that leave the product or output register unused."""
+    widest_enable: int
+    """Flip-flops and shift registers behind one clock enable."""
+    enable: str
+    """Its signal."""
+    fanout: int
+    """Most pins that one signal reaches, clocks excepted."""
+    reaches: str
+    """That signal."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,10 @@ def count(module: dict[str, Any]) -> Count:
     kinds = Counter(cell.kind for cell in cells)
     _check_kinds(kinds)
     memory = sum(luts * kinds[kind] for kind, luts in MEMORY_LUTS.items())
-    levels, path = _longest_way(cells, _names(module))
+    names = _names(module)
+    levels, path = _longest_way(cells, names)
+    widest, enable = _widest(_enables(cells), names)
+    fanout, reaches = _widest(_pins(cells), names)
     return Count(
         lut=_logic_luts(cells) + _short_shift_luts(cells) + memory,
         ff=sum(kinds[kind] for kind in REGISTERS),
@@ -95,6 +107,10 @@ def count(module: dict[str, Any]) -> Count:
         levels=levels,
         path=path,
         slow_dsp=sum(cell.kind in DSPS and not _pipelined(cell) for cell in cells),
+        widest_enable=widest,
+        enable=enable,
+        fanout=fanout,
+        reaches=reaches,
     )
 
 
@@ -135,6 +151,28 @@ def _short_shift_luts(cells: list[_Cell]) -> int:
 def _pipelined(cell: _Cell) -> bool:
     """Whether product and sum are registered; yosys leaves shared input registers in logic."""
     return all(int(cell.parameters.get(name, "0"), 2) for name in ("MREG", "PREG"))
+
+
+def _enables(cells: list[_Cell]) -> Iterator[int]:
+    """The clock enable of every register that has one."""
+    for cell in cells:
+        if cell.kind in REGISTERS or cell.kind.startswith("SRL"):
+            yield from cell.inputs.get("CE", [])
+
+
+def _pins(cells: list[_Cell]) -> Iterator[int]:
+    """The signal at every input pin that is no clock's."""
+    for cell in cells:
+        for port, bits in cell.inputs.items():
+            if port != "C" and "CLK" not in port:
+                yield from bits
+
+
+def _widest(signals: Iterator[int], names: dict[int, str]) -> tuple[int, str]:
+    """How often the most frequent signal comes, and its name; 0 and "" without any."""
+    for bit, number in Counter(signals).most_common(1):
+        return number, names.get(bit, str(bit))
+    return 0, ""
 
 
 def _names(module: dict[str, Any]) -> dict[int, str]:

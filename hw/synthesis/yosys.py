@@ -3,7 +3,7 @@
 
 The units go through ``synth_xilinx -family xcup``, with what yosys does not do by itself put right:
 products become cells into which it packs registers and sums as Vivado does (techmaps/multiplier.v),
-the shift register of fifo.sv is split into bits, as it knows them (techmaps/shift_register.v),
+the shift register of kl_fifo.sv is split into bits, as it knows them (techmaps/shift_register.v),
 constant words fill whole LUTs (techmaps/constant_memory.v), only arrays with a memory attribute are
 memories, and delays stay registers. Assertions are dropped. netlist.py says how cells are
 counted.
@@ -25,11 +25,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from host.common.arrays import IntArray
-from host.common.atomic import write_text
 from host.common.errors import ToolError, UserError
-from hw.generate import instance, sources
+from host.common.json_file import write_json
+from hw.generate import instance
 from hw.ops.base import KernelOp
 from hw.ops.weight_port import CHAIN_BITS
+from hw.rtl_files import source_files
+from hw.sources import sources
 from hw.synthesis import netlist
 from hw.synthesis.netlist import Count
 
@@ -39,11 +41,11 @@ SHIFT_REGISTER = rb"""
     for (genvar b = 0; b < WIDTH; b++) begin : g_bit
       logic [DEPTH-1:0] column;
       always_ff @(posedge clk) if (store) column <= {column[DEPTH-2:0], s_axis_tdata[b]};
-      assign head[b] = column[ADDR_BITS'(stored - 1'b1)];
+      assign head[b] = column[ADDRESS_WIDTH'(stored - 1'b1)];
     end
 """
 REWRITES = (
-    # fifo.sv: its shift register bit by bit, as yosys finds it; words simulate faster
+    # kl_fifo.sv: its shift register bit by bit, as yosys finds it; words simulate faster
     (re.compile(rb"\(\* shreg_extract.*?assign head +=[^\n]*", re.DOTALL), SHIFT_REGISTER),
     # FINN's files, for the slang front end; the second is a check in simulation
     (re.compile(rb"^\s*`default_nettype.*$", re.MULTILINE), b""),
@@ -65,7 +67,7 @@ read_verilog -lib +/xilinx/cells_xtra.v
 setattr -mod -unset top
 delete t:$check t:$print
 flatten
-techmap -map shift_register.v t:$bmux a:src=*fifo.sv:* %i
+techmap -map shift_register.v t:$bmux a:src=*kl_fifo.sv:* %i
 setattr -mod -set keep_hierarchy 1 {modules}
 synth_xilinx -family xcup -noiopad -noclkbuf -uram -run prepare:map_dsp
 memory_dff
@@ -213,7 +215,7 @@ def _read_cache(folder: Path | None) -> dict[str, Count]:
 def _write_cache(folder: Path, known: Mapping[str, Count]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     entries = {key: asdict(count) for key, count in known.items()}
-    write_text(_cache_file(folder), json.dumps(entries, indent=1))
+    write_json(_cache_file(folder), entries)
 
 
 def _run(units: Sequence[Unit]) -> list[Count]:
@@ -264,8 +266,7 @@ def _primitives() -> str:
 
 
 def _script(units: Sequence[Unit], folder: Path) -> str:
-    names = sorted(path.name for path in folder.iterdir() if path.suffix in (".sv", ".v"))
-    names.sort(key=lambda name: "pkg" not in name)  # packages first
+    names = [path.name for path in source_files(folder)]
     (folder / PRIMITIVES).write_text(_primitives())
     names.append(PRIMITIVES)
     for path in TECHMAPS.glob("*.v"):

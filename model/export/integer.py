@@ -20,6 +20,7 @@ from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from torch import Tensor
 
+from host.common.accumulators import landmarks_of
 from host.common.arrays import Accumulators, F32Array, F64Array, I8Array, Images, IntArray, Points
 from host.common.errors import UserError
 from hw.ops.requant import RequantParams, quantise_affine
@@ -210,8 +211,7 @@ class IntegerNetwork:
 
     def landmarks(self, accumulators: npt.NDArray[np.integer]) -> F64Array:
         """Fractions of the crop (N, points, 2) of accumulators (N, 2 * points)."""
-        values = accumulators * self.out_scale + self.out_bias
-        return values.reshape(len(values), -1, 2)
+        return landmarks_of(accumulators, self.out_scale, self.out_bias)
 
     def run(self, images: Images, keep: Collection[str] = (), batch: int = 8) -> Result:
         """Evaluate ``images`` uint8 (N, H, W); tensors named in ``keep`` come back as int64 NCHW.

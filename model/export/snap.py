@@ -26,6 +26,7 @@ from qonnx.util.cleanup import cleanup_model
 from host.common.arrays import F64Array, Images
 from host.common.atomic import replacing
 from host.common.errors import UserError
+from hw.ops.layers import record_layers, recorded_layers
 from hw.ops.requant import BIAS_FRACTION, SCALE_BITS, quantise_affine
 from model.export.exact import write_exact
 from model.export.integer import Peak, batch_norm_affine, integer_network, pool_pixels
@@ -53,7 +54,10 @@ def to_qonnx(twin: PFLD) -> ModelWrapper:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "raw.onnx")
         export_qonnx(twin, image, str(path), opset_version=OPSET, dynamo=False)
-        model = cleanup_model(ModelWrapper(str(path)))
+        model = ModelWrapper(str(path))
+        layers = recorded_layers(model)  # the clean-up gives nodes other names
+        model = cleanup_model(model)
+    record_layers(model, layers)
     twin.undecided = False
     model.rename_tensor(model.graph.input[0].name, INPUT)
     output = CELLS if twin.head_kind == "grid" else OUTPUT

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import math
 import os
 import signal
@@ -22,8 +21,8 @@ from rich.progress import Progress
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from host.common.atomic import write_text
 from host.common.errors import UserError
+from host.common.json_file import write_json
 from host.common.provenance import provenance
 from host.face.landmarks import COUNT
 from host.face.metrics import Metrics, measure_known
@@ -398,7 +397,7 @@ def run_training(
         trainer = begin_training(config, out, device, begin, console.print)
         if first:
             out.mkdir(parents=True, exist_ok=True)
-            write_text(out / "config.json", json.dumps(describe(config), indent=2) + "\n")
+            write_json(out / "config.json", describe(config))
         with Progress(console=console, transient=True, disable=not first) as progress:
             mixture, held = source.collect(config, progress)
             with stopping(begin.pause) as stop:

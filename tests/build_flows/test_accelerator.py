@@ -9,8 +9,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from build_flows.build import Build
 from build_flows.config import load_config
-from build_flows.design.simulate import PRELOAD, Simulator
+from build_flows.design.simulate import Simulator
 from build_flows.design.verify import compare
+from host.board.simulation import PRELOAD
 from model.export.integer import integer_network
 from model.faces.render import make_faces
 

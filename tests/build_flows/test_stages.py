@@ -12,9 +12,13 @@ from qonnx.core.modelwrapper import ModelWrapper
 from build_flows.build import Build
 from build_flows.design.verify import verify
 from build_flows.graph.folding import apply_table, read_table
-from build_flows.graph.mapping import map_to_kernels, signed_bits, sum_of_products
+from build_flows.graph.layers import name_layers
+from build_flows.graph.mapping import map_to_kernels
 from build_flows.graph.streamline import streamline
 from host.common.errors import UserError, VerifyError
+from hw.ops.layers import set_layer
+from hw.ops.widths import signed_bits, sum_of_products
+from hw.units import units_of
 from tests.build_flows.conftest import config_of, export_random, write_golden
 
 PART = "xck26-sfvc784-2LV-c"
@@ -69,6 +73,8 @@ def test_one_wrong_weight_is_found(small_build, small_golden):
         ({"Requant_0": {"ramStyle": "block"}}, "sets ramStyle of Requant_0; it has PE"),
         ({"Requant_0": {"PE": 3}}, r"PE=3 does not divide the 8 channels of Requant_0; use one of"),
         ({"Requant_0": {"PE": 0}}, "PE=0 does not divide"),
+        ({"Dense_1": {"SIMD": 5}}, "^layer stem.1: SIMD=5 does not divide"),
+        ({"Requant_0": {"layer": "stem.7"}}, "takes Requant_0 for the layer stem.7, it is stem.0"),
         ({"Requant_0": {"SIMD": 1}}, "sets SIMD of Requant_0; it has PE"),
         ({"Nothing_0": {"PE": 1}}, "folds Nothing_0, which the model does not have"),
         ({"Depthwise_0": {"PE": 2}}, "SIMD=1 of .* and PE=2 of Depthwise_0 differ"),
@@ -77,6 +83,26 @@ def test_one_wrong_weight_is_found(small_build, small_golden):
 def test_foldings_that_cannot_be(mapped, table, message):
     with pytest.raises(UserError, match=message):
         apply_table(mapped, table, "f.json")
+
+
+def test_every_unit_has_a_layer(mapped, small_build):
+    """Those of the makers; windows go with what they feed, adds with the last before them."""
+    layers = {unit.name: unit.layer for unit in units_of(mapped)}
+    weighted = [unit.layer for unit in units_of(mapped) if unit.weights]
+    assert all(layers.values())
+    assert len(set(weighted)) == len(weighted) == 44
+    assert (weighted[0], weighted[-1]) == ("stem.0", "fc")
+    assert {"stages_28.0.expand", "stages_14.7.depthwise", "s2", "s3"} < set(weighted)
+    assert layers["FMPadding_rtl_0"] == layers["Requant_0"] == "stem.0"
+    assert layers["StreamAdd_0"] == layers["StreamFork_1"] == "stages_28.1.project"
+
+
+def test_a_file_without_names_has_no_layers(mapped):
+    for node in mapped.graph.node:
+        set_layer(node, "")
+    name_layers(mapped)
+    assert {unit.layer for unit in units_of(mapped)} == {""}
+    apply_table(mapped, {"Requant_0": {"layer": "of another name", "PE": 8}}, "f.json")
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", '{"a": 1}'])

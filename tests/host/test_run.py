@@ -57,14 +57,18 @@ def test_the_command_prints_json_and_writes_the_picture(
 
 def check_result(result, source, model, shape):
     assert list(result) == [
-        "format", "source", "picture", "box", "crop", "landmarks", "times_ms", "backend", "model",
-        "details",
+        "format", "source", "picture", "box", "score", "roll_deg", "crop", "landmarks", "times_ms",
+        "backend", "model", "details", "detector", "clock", "faces",
     ]  # fmt: skip
     assert result["format"] == 1
     assert result["source"] == str(source)
     assert result["picture"] == {"width": 512, "height": 512}
     assert [type(value) for value in result["box"]] == [int] * 4
     assert (result["backend"], result["model"], result["details"]) == ("cpu", str(model), {})
+    assert [face["box"] for face in result["faces"]] == [result["box"]]
+    assert result["faces"][0]["landmarks"] == result["landmarks"]
+    assert 0.5 < result["score"] <= 1
+    assert (result["roll_deg"], result["detector"]) == (0, "blazeface")
     assert list(result["times_ms"]) == ["load", "detect", "crop", "infer"]
     assert all(value > 0 for value in result["times_ms"].values())
     fractions = Transform(**result["crop"]).to_crop(result["landmarks"])
@@ -116,8 +120,9 @@ def test_the_network_gets_the_crop_and_equalisation_when_asked(portrait_file, ti
     assert plain.images.shape == (1, SIZE, SIZE)
     assert plain.images.dtype == np.uint8
     assert (cv2.equalizeHist(plain.images[0]) == equalised.images[0]).all()
-    middle = np.array([result.crop.left, result.crop.top]) + result.crop.side / 2
-    assert (result.landmarks == middle).all()
+    (face,) = result.faces
+    middle = np.array([face.crop.left, face.crop.top]) + face.crop.side / 2
+    assert (face.landmarks == middle).all()
 
 
 def test_the_backend_is_closed_whatever_happens(monkeypatch, tmp_path, capsys):
@@ -131,6 +136,28 @@ def test_the_backend_is_closed_whatever_happens(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(run, "open_backend", lambda *_, **__: spy)
     assert "cannot read" in fails(capsys, "--source", tmp_path / "no.png", "--json")
     assert spy.closed
+
+
+def test_every_face_is_in_the_result_and_the_drawing(portrait, tiny_model, tmp_path, capsys):
+    two, out = tmp_path / "two.png", tmp_path / "out.png"
+    cv2.imwrite(str(two), np.concatenate([portrait, portrait], axis=1))
+    words = ["--source", two, "--model", tiny_model, "--json", "--out", out]
+    assert run.main([str(word) for word in words]) == 0
+    faces = json.loads(capsys.readouterr().out)["faces"]
+    assert len(faces) == 2
+    assert abs(abs(faces[0]["box"][0] - faces[1]["box"][0]) - 512) < 10
+    assert run.main([*map(str, words[:-3]), "--out", str(out)]) == 0
+    assert "98 landmarks of each of 2 faces, backend cpu" in capsys.readouterr().out
+
+
+def test_a_picture_that_lies_on_its_side_can_be_turned(portrait, tiny_model, tmp_path, capsys):
+    side = tmp_path / "side.png"
+    cv2.imwrite(str(side), np.rot90(portrait))
+    words = ["--source", str(side), "--model", str(tiny_model), "--json", "--rotate", "90"]
+    assert run.main(words) == 0
+    assert json.loads(capsys.readouterr().out)["roll_deg"] == 0
+    assert run.main(words[:-2]) == 0
+    assert abs(json.loads(capsys.readouterr().out)["roll_deg"] + 90) < 15
 
 
 # -- errors ----------------------------------------------------------------------------------------
@@ -148,6 +175,50 @@ def test_bad_sources_end_in_one_line(capsys, tmp_path, tiny_model):
         (empty, "no face found in the 80x90 picture"),
     ):
         assert message in fails(capsys, "--source", source, "--model", tiny_model, "--json")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--seconds", 3, "--report", "r.html"],
+            "--seconds, --report: only for moving sources, and",
+        ),
+        (["--mqtt", "host", "--window"], "--window, --mqtt: only for moving sources"),
+        (["--rotate", 45], "--rotate 45 is not possible; give 0, 90, 180 or 270"),
+        (["--json", "photo.JPG"], "would write text into a file with the ending of a picture or"),
+        (["--json", "run.mp4"], "would write text into a file with the ending of a picture or"),
+        (["--json", "a.json", "--out", "a.json"], "is also an input or another output; give"),
+    ],
+)
+def test_options_that_would_do_harm_or_nothing_are_refused(capsys, portrait_file, options, message):
+    assert message in fails(capsys, "--source", portrait_file, *options)
+
+
+def test_a_picture_is_not_written_over(capsys, portrait_file):
+    before = portrait_file.read_bytes()
+    message = "is also an input or another output; give another name"
+    assert message in fails(capsys, "--source", portrait_file, "--out", portrait_file)
+    assert portrait_file.read_bytes() == before
+
+
+@pytest.mark.parametrize("source", ["portrait", "synthetic"])
+def test_a_closed_stdout_is_one_line(portrait_file, tiny_model, source):
+    name = portrait_file if source == "portrait" else source
+    words = [sys.executable, *SCRIPT, "--source", str(name), "--model", str(tiny_model), "--json"]
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        process.stdout.close()
+        error = process.stderr.read()
+        assert process.wait(60) == 1
+    assert "Traceback" not in error
+    assert error.splitlines()[-1].startswith("error: ")
+    done = subprocess.run(
+        ["sh", "-c", f"exec {' '.join(words)} >&-"], capture_output=True, text=True, cwd=ROOT,
+        check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
 
 
 def test_bad_backends_end_in_one_line(capsys, tmp_path, make_build):

@@ -34,7 +34,7 @@ proc located_sources {from to} {
     set text [read $in]
     close $in
     regsub -all {"([A-Za-z0-9_]+\.hex)"} $text "\"$from/\\1\"" text
-    set copy [file join $to [file tail $path]]
+    set copy [file join $to $name]
     set out [open $copy w]
     puts -nonewline $out $text
     close $out

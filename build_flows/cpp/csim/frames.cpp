@@ -16,8 +16,7 @@ extern "C" int accelerator_frames(const unsigned char *images, int *accumulators
     }
     accelerator(source, sink);
     int wrong = int(source.size()) + OUTPUT_WORDS - int(sink.size());
-    if (wrong != 0)
-      return wrong;
+    if (wrong != 0) return wrong;
     for (int i = 0; i < OUTPUT_WORDS; i++) {
       const lanes::word<OUTPUT_LANES, OUTPUT_WIDTH> word = sink.read();
       for (int lane = 0; lane < OUTPUT_LANES; lane++)

@@ -14,8 +14,7 @@ int main() {
   int frames = 0;
   for (int value; images >> value; frames++) {
     image[0] = value;
-    for (int i = 1; i < BYTES && images >> value; i++)
-      image[i] = value;
+    for (int i = 1; i < BYTES && images >> value; i++) image[i] = value;
     if (accelerator_frames(image, found, 1) != 0) {
       std::cerr << "frame " << frames << ": words are missing or left over\n";
       return 1;

@@ -11,8 +11,8 @@
 //
 // Frames follow each other without a pause, or with one word every CYCLES/INPUT_WORDS cycles. With
 // a stall seed, both sides pause at random. When no stream of the design has moved for QUIET_LIMIT
-// cycles in which nothing outside held it up, the run ends with exit code 1, one line, and the state
-// of all streams in the statistics.
+// cycles in which nothing outside held it up, the run ends with exit code 1, one line, and the
+// state of all streams in the statistics.
 
 #include <cstdint>
 #include <cstdio>
@@ -48,11 +48,11 @@ struct Options {
   std::string input, output, stats, trace;
   bool stalls = false;
   unsigned seed = 0;
-  std::uint64_t interval = 0;  // cycles a frame is spread over, 0: as fast as it is taken
+  std::uint64_t interval = 0; // cycles a frame is spread over, 0: as fast as it is taken
   std::uint64_t trace_from = 0, trace_cycles = 0;
 };
 
-struct Flow {  // of one stream, in cycles: a word passed, waited for its sink, was waited for
+struct Flow { // of one stream, in cycles: a word passed, waited for its sink, was waited for
   std::uint64_t moved = 0, blocked = 0, starved = 0;
 };
 
@@ -77,8 +77,10 @@ Options parse(int argc, char **argv) {
     if (name == "--input") options.input = fs::absolute(value);
     else if (name == "--output") options.output = fs::absolute(value);
     else if (name == "--stats") options.stats = fs::absolute(value);
-    else if (name == "--stall-seed") { options.stalls = true; options.seed = std::stoul(value); }
-    else if (name == "--interval") options.interval = std::stoull(value);
+    else if (name == "--stall-seed") {
+      options.stalls = true;
+      options.seed = std::stoul(value);
+    } else if (name == "--interval") options.interval = std::stoull(value);
     else if (name == "--trace") options.trace = fs::absolute(value);
     else if (name == "--trace-from") options.trace_from = std::stoull(value);
     else if (name == "--trace-cycles") options.trace_cycles = std::stoull(value);
@@ -122,8 +124,8 @@ std::string json(const Stats &stats) {
   std::vector<std::string> ends, flows, stuck;
   for (auto end : stats.frame_ends) ends.push_back(std::to_string(end));
   for (const auto &flow : stats.flows)
-    flows.push_back(joined({std::to_string(flow.moved), std::to_string(flow.blocked),
-                            std::to_string(flow.starved)}));
+    flows.push_back(joined(
+        {std::to_string(flow.moved), std::to_string(flow.blocked), std::to_string(flow.starved)}));
   for (const auto &state : stats.stuck) stuck.push_back("\"" + state + "\"");
   return "{\"frames\": " + std::to_string(stats.frame_ends.size()) +
          ", \"cycles\": " + std::to_string(stats.cycles) +
@@ -133,7 +135,8 @@ std::string json(const Stats &stats) {
          ", \"stuck\": " + joined(stuck) + "}\n";
 }
 
-template <typename T> bool bit(const T &signal, std::size_t i) {
+template <typename T>
+bool bit(const T &signal, std::size_t i) {
   if constexpr (std::is_integral_v<T>) return signal >> i & 1;
   else return signal[i / 32] >> i % 32 & 1;
 }
@@ -141,8 +144,7 @@ template <typename T> bool bit(const T &signal, std::size_t i) {
 class Simulation {
 public:
   Simulation(const Options &options, VerilatedContext *context)
-      : options(options), context(context), top(context), random(options.seed),
-        counting(STREAMS) {
+      : options(options), context(context), top(context), random(options.seed), counting(STREAMS) {
 #if VM_TRACE
     if (!options.trace.empty()) {
       context->traceEverOn(true);
@@ -228,7 +230,7 @@ private:
 
 #if MEMORIES
   void write(std::uint32_t offset, std::uint32_t value) {
-    top.s_axil_awaddr = offset - WEIGHT_PORT;  // the design's port is that of weight_port alone
+    top.s_axil_awaddr = offset - WEIGHT_PORT; // the design's port is that of weight_port alone
     top.s_axil_wdata = value;
     top.s_axil_awvalid = top.s_axil_wvalid = 1;
     while (top.s_axil_awvalid || top.s_axil_wvalid) {
@@ -262,9 +264,10 @@ private:
       write(WEIGHT_ADDRESS, index++ << WEIGHT_WORD_BITS);
       std::ifstream image(file);
       for (std::string word; image >> word;) {
-        for (int low = 0; low < bits; low += 32) {  // eight digits a slice, from the right
+        for (int low = 0; low < bits; low += 32) { // eight digits a slice, from the right
           const int end = int(word.size()) - low / 4, begin = end > 8 ? end - 8 : 0;
-          const auto slice = std::uint32_t(std::stoul(word.substr(begin, end - begin), nullptr, 16));
+          const auto slice =
+              std::uint32_t(std::stoul(word.substr(begin, end - begin), nullptr, 16));
           write(WEIGHT_DATA, slice);
           sum = (sum << 1 | sum >> 31) + slice;
         }
@@ -313,7 +316,7 @@ private:
   Vaccelerator top;
   std::mt19937 random;
   std::vector<Flow> counting;
-  std::uint64_t cycle = 0;  // since the simulation began
+  std::uint64_t cycle = 0; // since the simulation began
 #if VM_TRACE
   VerilatedVcdC trace;
 #endif

@@ -21,7 +21,8 @@
 //   d - -    what was received                                 -> its size, the bytes
 //   i - -    the interrupt                                     -> 0 or 1
 //   x - -    reset the DMA engine
-//   p A B    from now on A to B cycles pass before each of the commands w r s g a x, and before each
+//   p A B    from now on A to B cycles pass before each of the commands w r s g a x, and before
+//   each
 //            access of W and R; at random with the seed that follows, of 32 bits
 //   c - -    cycles since the start, and when the last word of a frame was received
 //                                                              -> 64 bits, 64 bits
@@ -45,10 +46,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int RESET_CYCLES = 16;
-constexpr std::uint64_t ANSWER_LIMIT = 100'000;  // cycles until a register counts as dead
+constexpr std::uint64_t ANSWER_LIMIT = 100'000; // cycles until a register counts as dead
 constexpr unsigned SEND = 1, RECEIVE = 2, FAILED = 4;
 
-struct Closed {};  // the other side has gone
+struct Closed {}; // the other side has gone
 
 class Shell {
 public:
@@ -185,10 +186,10 @@ private:
 
   Vlandmarks top;
   std::mt19937 random, delays;
-  std::uniform_int_distribution<std::uint32_t> delay{0, 0};  // cycles before each command
+  std::uniform_int_distribution<std::uint32_t> delay{0, 0}; // cycles before each command
   const bool stalls;
   std::vector<std::uint8_t> to_send;
-  std::size_t sent = 0, place = 0;  // bytes sent; bytes that can be received, 0: idle
+  std::size_t sent = 0, place = 0; // bytes sent; bytes that can be received, 0: idle
   bool failed = false;
 };
 
@@ -198,9 +199,13 @@ void get(void *data, std::size_t size) {
 
 void put(const void *data, std::size_t size) { std::fwrite(data, 1, size, stdout); }
 
-template <typename T> void put(T value) { put(&value, sizeof value); }
+template <typename T>
+void put(T value) {
+  put(&value, sizeof value);
+}
 
-template <typename T> std::vector<T> get_many(std::size_t count) {
+template <typename T>
+std::vector<T> get_many(std::size_t count) {
   std::vector<T> values(count);
   get(values.data(), count * sizeof(T));
   return values;
@@ -216,13 +221,13 @@ void obey(Shell &shell) {
   switch (command) {
   case 'w': shell.write(a, b); break;
   case 'r': put(shell.read(a)); break;
-  case 'W': 
+  case 'W':
     for (auto value : get_many<std::uint32_t>(b)) {
       shell.pass();
       shell.write(a, value);
     }
     break;
-  case 'R': 
+  case 'R':
     for (std::uint32_t i = 0; i < b; i++) {
       shell.pass();
       put(shell.read(a));
@@ -242,7 +247,10 @@ void obey(Shell &shell) {
   case 'p': shell.set_delay(a, b, get_many<std::uint32_t>(1)[0]); break;
   case 'i': put(std::uint32_t(shell.interrupt())); break;
   case 'x': shell.reset(); break;
-  case 'c': put(shell.cycle); put(shell.frame_end); break;
+  case 'c':
+    put(shell.cycle);
+    put(shell.frame_end);
+    break;
   default: throw std::runtime_error(std::string("unknown command ") + command);
   }
   std::fflush(stdout);

@@ -52,12 +52,17 @@ def find_first(detector: Detector, image: Image) -> Face:
     """
     faces = detector.find(image)
     if not faces:
-        height, width = image.shape[:2]
-        raise UserError(
-            f"no face found in the {width}x{height} picture; give one that shows a face from the "
-            "front, at least a twentieth of the picture wide"
-        )
+        raise UserError(no_face(image))
     return faces[0]
+
+
+def no_face(image: Image) -> str:
+    """What to say of a picture in which nothing was found."""
+    height, width = image.shape[:2]
+    return (
+        f"no face found in the {width}x{height} picture; give one that shows a face from the "
+        "front, at least a twentieth of the picture wide"
+    )
 
 
 def square_box(centre_x: float, centre_y: float, side: float) -> Box:

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from host.common.errors import UserError
-from host.monitor.pipeline import Observation
+from host.monitor.judge import Observation
 from host.monitor.thresholds import Thresholds
 
 FORMAT = 1

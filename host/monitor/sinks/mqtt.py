@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from host.common.errors import UserError
+from host.monitor.judge import Observation
 from host.monitor.notices import Notices
-from host.monitor.pipeline import Observation
 from host.monitor.sinks.lines import as_json
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}

@@ -19,7 +19,7 @@ import numpy as np
 
 from host.common.arrays import Image
 from host.common.errors import UserError
-from host.monitor.pipeline import Observation
+from host.monitor.judge import Observation
 
 MIN_FREE_BYTES = 32 * 2**20
 """A video ends with an error when the disk has less room than this: OpenCV tells of no failed

@@ -6,7 +6,8 @@ from __future__ import annotations
 import cv2
 
 from host.common.errors import UserError
-from host.monitor.pipeline import Observation, Stop
+from host.monitor.judge import Observation
+from host.monitor.pipeline import Stop
 
 ESCAPE = 27
 

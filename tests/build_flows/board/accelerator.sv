@@ -7,46 +7,50 @@
 `default_nettype none
 
 module accelerator (
-  input  wire logic        clk,
-  input  wire logic        rst_n,
+  input wire logic clk,
+  input wire logic rst_n,
 
-  input  wire logic [7:0]  s_axil_awaddr,
+  input  wire logic [ 7:0] s_axil_awaddr,
   input  wire logic        s_axil_awvalid,
-  output wire logic        s_axil_awready,
+  output logic             s_axil_awready,
   input  wire logic [31:0] s_axil_wdata,
-  input  wire logic [3:0]  s_axil_wstrb,
+  input  wire logic [ 3:0] s_axil_wstrb,
   input  wire logic        s_axil_wvalid,
-  output wire logic        s_axil_wready,
-  output wire logic [1:0]  s_axil_bresp,
-  output wire logic        s_axil_bvalid,
+  output logic             s_axil_wready,
+  output logic      [ 1:0] s_axil_bresp,
+  output logic             s_axil_bvalid,
   input  wire logic        s_axil_bready,
-  input  wire logic [7:0]  s_axil_araddr,
+  input  wire logic [ 7:0] s_axil_araddr,
   input  wire logic        s_axil_arvalid,
-  output wire logic        s_axil_arready,
-  output wire logic [31:0] s_axil_rdata,
-  output wire logic [1:0]  s_axil_rresp,
-  output wire logic        s_axil_rvalid,
+  output logic             s_axil_arready,
+  output logic      [31:0] s_axil_rdata,
+  output logic      [ 1:0] s_axil_rresp,
+  output logic             s_axil_rvalid,
   input  wire logic        s_axil_rready,
-  output wire logic        weights_error,
+  output logic             weights_error,
 
-  input  wire logic [7:0]  s_axis_tdata,
-  input  wire logic        s_axis_tvalid,
-  output wire logic        s_axis_tready,
+  input  wire logic [7:0] s_axis_tdata,
+  input  wire logic       s_axis_tvalid,
+  output logic            s_axis_tready,
 
-  output wire logic [31:0] m_axis_tdata,
-  output wire logic        m_axis_tvalid,
+  output logic      [31:0] m_axis_tdata,
+  output logic             m_axis_tvalid,
   input  wire logic        m_axis_tready
 );
 
-  logic [36:0] chain_0, chain_1, chain_2;
-  logic        running, unit_rst_n;
+  kl_pkg::chain_t chain_0, chain_1, chain_2;
+  logic running, unit_rst_n;
   logic [19:0] a;  // signed
   logic [39:0] b;  // signed, its low 32 bits count
-  logic        a_valid, b_valid;
+  logic a_valid, b_valid;
+
+  logic [4:0] count;  // 0..15: of the next input word; 16..19: of the next output word
+  logic [3:0][31:0] sums;
+  logic take, give;
 
   always_ff @(posedge clk) unit_rst_n <= rst_n && running;
 
-  weight_port #(
+  kl_weight_port #(
     .MEMORIES(2)
   ) u_port (
     .*,
@@ -55,38 +59,56 @@ module accelerator (
     .error    (weights_error)
   );
 
-  weight_stream #(
-    .WIDTH(20), .DEPTH(4), .RAM_STYLE("ultra"), .FILE("a_file.hex"), .CHAIN(1), .CHAIN_ID(0)
+  kl_weight_stream #(
+    .WIDTH    (20),
+    .DEPTH    (4),
+    .RAM_STYLE(kl_pkg::RAM_ULTRA),
+    .FILE     ("a_file.hex"),
+    .CHAIN    (1),
+    .CHAIN_ID (0)
   ) u_a (
-    .clk(clk), .rst_n(rst_n), .chain_in(chain_0), .chain_out(chain_1),
-    .m_axis_tdata(a), .m_axis_tvalid(a_valid), .m_axis_tready(give)
+    .clk          (clk),
+    .rst_n        (rst_n),
+    .chain_in     (chain_0),
+    .chain_out    (chain_1),
+    .m_axis_tdata (a),
+    .m_axis_tvalid(a_valid),
+    .m_axis_tready(give)
   );
 
-  weight_stream #(
-    .WIDTH(40), .DEPTH(4), .RAM_STYLE("block"), .FILE("b_file.hex"), .CHAIN(1), .CHAIN_ID(1)
+  kl_weight_stream #(
+    .WIDTH    (40),
+    .DEPTH    (4),
+    .RAM_STYLE(kl_pkg::RAM_BLOCK),
+    .FILE     ("b_file.hex"),
+    .CHAIN    (1),
+    .CHAIN_ID (1)
   ) u_b (
-    .clk(clk), .rst_n(rst_n), .chain_in(chain_1), .chain_out(chain_2),
-    .m_axis_tdata(b), .m_axis_tvalid(b_valid), .m_axis_tready(give)
+    .clk          (clk),
+    .rst_n        (rst_n),
+    .chain_in     (chain_1),
+    .chain_out    (chain_2),
+    .m_axis_tdata (b),
+    .m_axis_tvalid(b_valid),
+    .m_axis_tready(give)
   );
 
-  logic [4:0]       count;  // 0..15: of the next input word; 16..19: of the next output word
-  logic [3:0][31:0] sums;
-  wire logic        take = s_axis_tvalid && s_axis_tready;
-  wire logic        give = m_axis_tvalid && m_axis_tready;
-
+  assign take          = s_axis_tvalid && s_axis_tready;
+  assign give          = m_axis_tvalid && m_axis_tready;
   assign s_axis_tready = unit_rst_n && !count[4];
   assign m_axis_tvalid = count[4] && a_valid && b_valid;
   assign m_axis_tdata  = sums[count[1:0]] + {{12{a[19]}}, a} + b[31:0];
 
   always_ff @(posedge clk) begin
     if (take || give) count <= count == 5'd19 ? '0 : count + 1'b1;
-    for (int j = 0; j < 4; j++) begin
+    for (int unsigned j = 0; j < 4; j++) begin
       if (take) sums[j] <= (count == '0 ? '0 : sums[j]) + s_axis_tdata * (4 * count + j + 1);
     end
     if (!unit_rst_n) count <= '0;
   end
 
-  wire unused = &{1'b0, b[39:32]};
+  logic unused;
+  assign unused = &{1'b0, b[39:32]};
 
 endmodule
 

@@ -11,9 +11,9 @@ import pytest
 from build_flows.board import bitstream
 from build_flows.board.bitstream import clocks_from, legal_clock, write_project
 from build_flows.board.overlay import ADDRESSES, settings
-from build_flows.design.stitch import source_files
 from host.board.overlay import SOURCE_CLK_MHZ
 from host.common.errors import UserError
+from hw.rtl_files import source_files
 from tests.build_flows.board import tiny
 
 TCLSH = shutil.which("tclsh")
@@ -269,7 +269,8 @@ def test_sources_are_read_packages_first(project):
     _, _, commands = run(project, "out_of_context.tcl")
     read = [others[0].rpartition("/")[2] for name, _, others in commands if name == "read_verilog"]
     assert read == [path.name for path in source_files(project.folder / "rtl")]
-    assert read[0] == "registers_pkg.sv"
+    assert read[0] == "kl_pkg.sv"
+    assert read.index("kl_registers_pkg.sv") < read.index("kl_control_registers.sv")
 
 
 @pytest.mark.parametrize(

@@ -3,25 +3,25 @@
 
 import pytest
 
-from build_flows.board.shell import MAX_FRAMES
+from build_flows.board import shell
 from build_flows.explore.budget import SHELL
-from host.board.registers import CONTROL_REGISTERS
-from hw.generate import RTL_FOLDER, module_instance
+from hw.generate import module_instance
+from hw.rtl_files import files_of
 from hw.synthesis.yosys import Unit, synthesise
 from tests.hw.rtl import test_control_registers, test_frame_gate
 
 MAX_LEVELS = 8
 PART_OF_SHELL = 0.25  #: of LUTs and flip-flops kept for the shell; the rest is for DMA and buses
 FRAME = {"IN_WIDTH": 8, "IN_WORDS": 112 * 112, "OUT_WIDTH": 32, "OUT_WORDS": 196,
-         "BUFFER": 112 * 112, "FRAMES": MAX_FRAMES}  # fmt: skip
+         "BUFFER": 112 * 112, "FRAMES": shell.MAX_FRAMES}  # fmt: skip
 
 
-def unit(module: str, parameters: dict[str, int], ports: dict[str, str], files: list[str]) -> Unit:
+def unit(module: str, parameters: dict[str, int], ports: dict[str, str]) -> Unit:
     """One module of hw/rtl behind ports of its own; ``ports`` has direction and width."""
     body = module_instance(module, "u_dut", parameters, {name: name for name in ports})
     listed = ", ".join(f"{kind} {name}" for name, kind in ports.items())
     text = f"module {module}_unit_top ({listed});\n{body}endmodule\n"
-    sources = {f"{name}.sv": (RTL_FOLDER / f"{name}.sv").read_bytes() for name in files}
+    sources = {path.name: path.read_bytes() for path in files_of([module])}
     return Unit(f"{module}_unit", text, sources)
 
 
@@ -33,12 +33,9 @@ def test_registers_and_gate_leave_room_for_the_dma(tmp_path):
         if name not in test_control_registers.UNCONNECTED
     }
     gate = {name: kind.replace("put", "put wire") for name, kind in test_frame_gate.PORTS.items()}
-    name = CONTROL_REGISTERS.module
     units = [
-        unit(
-            name, {"CONFIG_HASH": test_control_registers.HASH}, registers, ["registers_pkg", name]
-        ),
-        unit("frame_gate", FRAME, gate, ["fifo", "frame_gate"]),
+        unit(shell.REGISTERS, {"CONFIG_HASH": test_control_registers.HASH}, registers),
+        unit(shell.GATE, FRAME, gate),
     ]
     found = synthesise(units, tmp_path)
     lut, ff, dsp, bram18, uram = SHELL

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from build_flows.design.stitch import Design, Memory
-from hw.generate import RTL_FOLDER, write_memory
+from hw.generate import write_memory
 from hw.ops import weight_port
+from hw.rtl_files import files_of, module_name
 
 SIDE, OUTPUTS = 4, 4
 A = [5, -7, 300_000, -400_000]
 B = [0x0012345678, -1, 0x00000000FF, -(1 << 39)]
-SOURCES = ("output_fifo", *weight_port.SOURCES, "weight_stream")
+KERNELS = (weight_port.KERNEL, "weight_stream")
 SETTINGS = {
     "format": 1,
     "config": "tiny",
@@ -31,8 +32,8 @@ def write_design(folder: Path) -> Path:
     """The stitched folder, as build_flows.design.stitch leaves it."""
     folder.mkdir()
     shutil.copy2(Path(__file__).with_name("accelerator.sv"), folder)
-    for name in SOURCES:
-        shutil.copy2(RTL_FOLDER / f"{name}.sv", folder)
+    for path in files_of(map(module_name, KERNELS)):
+        shutil.copy2(path, folder)
     write_memory(folder / "a_file.hex", 20, [value & 0xFFFFF for value in A])
     write_memory(folder / "b_file.hex", 40, [value & 0xFFFFFFFFFF for value in B])
     memories = [Memory("a", 20, 4, "a_file.hex"), Memory("b", 40, 4, "b_file.hex")]

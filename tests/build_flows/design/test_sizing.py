@@ -10,9 +10,10 @@ from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.build import Build
 from build_flows.design.generate import generate
-from build_flows.design.simulate import PRELOAD, provide_simulator
+from build_flows.design.simulate import provide_simulator
 from build_flows.design.sizing import before_pauses, short_branches, with_fifos
 from build_flows.design.stitch import Design, stitch
+from host.board.simulation import PRELOAD
 from host.common.errors import ToolError
 
 

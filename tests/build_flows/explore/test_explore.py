@@ -19,11 +19,11 @@ from build_flows.explore.choices import (
     Space,
     cost_of,
     fifo_costs,
+    held_by_branches,
     space_of,
     table_of,
     total,
 )
-from build_flows.explore.cost import unit_cost
 from build_flows.explore.front import (
     Explorer,
     comparison,
@@ -41,6 +41,7 @@ from build_flows.explore.solve import (
 )
 from build_flows.graph.folding import apply_table, fold
 from host.common.errors import UserError
+from hw.units import units_of
 
 PART = "xck26-sfvc784-2LV-c"
 CLK_MHZ = 250.0
@@ -59,7 +60,7 @@ def mapped(mapped_file):
 
 @pytest.fixture(scope="module")
 def space(mapped_file):
-    return space_of(ModelWrapper(str(mapped_file)), PART)
+    return space_of(ModelWrapper(str(mapped_file)))
 
 
 def explorer_of(space, budget=None, time_limit=2.0):
@@ -95,7 +96,7 @@ def chain():
         "a": (choice(1, 800, 10, 1), choice(2, 400, 20, 2), choice(4, 200, 40, 4)),
         "b": (choice(1, 800, 10, 1), choice(2, 400, 500, 2)),
     }
-    return Space(units, (Link("a", "b", 8, rigid=False),), PART)
+    return Space(units, (Link("a", "b", 8, rigid=False),))
 
 
 def test_the_least_is_found_converters_counted(chain):
@@ -103,7 +104,7 @@ def test_the_least_is_found_converters_counted(chain):
     problem = Problem(chain, budget, 400)
     problem.prefer_least()
     found = problem.solve(1.0)
-    assert table_of(found.chosen) == {"a": {"PE": 2}, "b": {"PE": 2}}
+    assert table_of(found.chosen, {}) == {"a": {"PE": 2}, "b": {"PE": 2}}
     assert (found.cycles, found.used, found.gap(budget)) == (400, (520, 0, 4, 0, 0), 0)
 
 
@@ -180,9 +181,9 @@ def test_the_predicted_cost_is_that_of_the_folded_model(space, point, mapped, tm
     """Units, converters, weight memories, expected FIFOs and what is reserved."""
     model = fold(mapped, write_folding(point, tmp_path), PART)
     costs = [cost_of(memory.resources()) for memory, _ in weight_memories(model).values()]
-    for node in model.graph.node:
-        op = getCustomOp(node)
-        costs += [cost_of(unit_cost(op, PART)), *fifo_costs(model, node, op)]
+    for unit in units_of(model):
+        held = held_by_branches(model, unit)
+        costs += [cost_of(unit.resources()), *fifo_costs(unit, held)]
     assert total([*costs, budget_of(PART).reserved]) == point.solution.used
 
 
@@ -236,6 +237,8 @@ def test_front_and_comparison_as_files(space, mapped, tmp_path):
     assert rates == sorted(set(rates))
     assert rates[0] >= 60
     assert record["no_folding_below_cycles"] <= record["points"][-1]["cycles"]
+    assert record["git"]
+    assert "ortools" in record["versions"]
     for row in rows:
         apply_table(mapped, json.loads((tmp_path / row["folding"]).read_text()), row["folding"])
     assert (tmp_path / "front.png").read_bytes().startswith(b"\x89PNG")

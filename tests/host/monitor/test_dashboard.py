@@ -15,7 +15,8 @@ import pytest
 from host.common.errors import UserError
 from host.monitor.dashboard import Dashboard
 from host.monitor.explain import MEANINGS
-from host.monitor.pipeline import STATE_COLOURS, Pipeline
+from host.monitor.judge import STATE_COLOURS
+from host.monitor.pipeline import Pipeline
 from host.monitor.state import ALARMS, ASLEEP, STATES
 from host.monitor.thresholds import Thresholds, read_thresholds
 from host.monitor.track import DirectSearch, Tracker
@@ -118,7 +119,7 @@ def test_what_the_page_says_about_thresholds_and_states(watched):
 
 def test_calibration_begins_anew_on_a_post(watched):
     called = []
-    watched._pipeline.recalibrate = lambda: called.append(True)
+    watched._pipeline.judge.recalibrate = lambda: called.append(True)
     assert ask(watched, "/recalibrate")[0] == 404
     assert called == []
     assert ask(watched, "/recalibrate", "{}")[0] == 200
@@ -259,18 +260,18 @@ def test_the_page_works_in_a_browser(watched, browser, tmp_path):
     wait_for(lambda: page.find_element("id", "state").text in (state, watched.state(0)["state"]))
     field = page.find_element("id", "asleep_s")
     field.send_keys(ALL, "3.25\t")
-    wait_for(lambda: watched._pipeline.thresholds.asleep_s == 3.25, 60)
+    wait_for(lambda: watched._pipeline.judge.thresholds.asleep_s == 3.25, 60)
     field.send_keys(ALL, "-1\t")
     wait_for(lambda: "give a number above 0" in page.find_element("id", "problem").text, 60)
     row = page.find_element("css selector", ".limit:has(#asleep_s)").text
     assert "Eyes closed for this long: asleep." in row
     assert "\ns\n" in row or " s\n" in row
     called = []
-    watched._pipeline.recalibrate = lambda: called.append(True)
+    watched._pipeline.judge.recalibrate = lambda: called.append(True)
     page.find_element("id", "recalibrate").click()
     wait_for(lambda: called, 60)
     page.find_element("css selector", "[data-alarm=tired]").click()
-    wait_for(lambda: "tired" in watched._pipeline.thresholds.alarm_states, 60)
+    wait_for(lambda: "tired" in watched._pipeline.judge.thresholds.alarm_states, 60)
     page.save_screenshot(str(tmp_path / "dashboard.png"))
 
 

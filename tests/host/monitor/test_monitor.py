@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import cv2
 import numpy as np
 import pytest
 
@@ -19,7 +20,10 @@ from host.drawn.script import DEMO, DEMO_S, NORMAL, Event, draw_frame, head_at, 
 from host.face.detect.choice import open_detector
 from host.monitor.capture import LoopSource, SyntheticSource
 from host.monitor.dashboard import Dashboard
+from host.monitor.measures import Measurer
+from host.monitor.person import SPREAD
 from host.monitor.pipeline import Pipeline
+from host.monitor.profile import Profile
 from host.monitor.sinks.lines import as_json
 from host.monitor.thresholds import Thresholds
 from host.monitor.track import DirectSearch, Tracker
@@ -27,6 +31,8 @@ from tests.host.conftest import ROOT
 from tests.host.drivers import Backend, Sink
 
 LIMITS = Thresholds()
+LOAD_S = 0.5 * os.getloadavg()[0] / (os.cpu_count() or 1)
+"""What a busy machine may add to a time that is measured."""
 
 
 def fails(capsys, *arguments):
@@ -91,6 +97,66 @@ def test_ctrl_c_ends_within_a_second_and_closes_the_files(tmp_path, tiny_model):
     assert frames == list(range(len(frames)))
     assert video.stat().st_size > 1000
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["TERM", "HUP"])
+def test_a_signal_during_an_alarm_leaves_all_in_order_within_a_second(tmp_path, tiny_model, number):
+    """GPIO 0, report and video complete, the alarm program ended."""
+    clip, value = tmp_path / "clip", tmp_path / "value"
+    clip.mkdir()
+    for frame in range(400):
+        cv2.imwrite(str(clip / f"f{frame}.bmp"), np.zeros((120, 160, 3), np.uint8))
+    value.write_text("0")
+    report, video, log = tmp_path / "run.html", tmp_path / "run.mp4", tmp_path / "run.jsonl"
+    command = [sys.executable, ROOT / "host" / "run.py", "--source", clip, "--fps", 25, "--model",
+               tiny_model, "--report", report, "--out", video, "--gpio", value, "--json", log,
+               "--alarm", "sleep 60", "--dashboard", "0", "--threads", 1]  # fmt: skip
+    with subprocess.Popen(
+        [str(word) for word in command], stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
+    ) as process:  # fmt: skip
+        while value.read_text() != "1":
+            time.sleep(0.02)
+            assert process.poll() is None
+        process.send_signal(number)
+        sent = time.monotonic()
+        assert process.wait(30) == 1
+        took = time.monotonic() - sent
+        error = process.stderr.read()
+    assert error.splitlines()[-1] == "error: interrupted; the files are complete up to here"
+    assert value.read_text() == "0"
+    assert "no face" in report.read_text()
+    assert report.read_text().endswith("</html>\n")
+    capture = cv2.VideoCapture(str(video))
+    times = [0.0]
+    while capture.read()[0]:
+        times.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3)
+    capture.release()
+    last = json.loads(log.read_text().splitlines()[-1])["time_s"]
+    assert last > 2
+    assert abs(times[-1] - last) < 0.5  # each sink may have lost frames of this live source
+    assert took < 1.0 + LOAD_S
+
+
+def test_a_profile_is_kept_from_run_to_run(tmp_path, monkeypatch, tiny_model, capsys):
+    """What was learnt is written at the end, and the next run begins with it."""
+    known = Profile(eye_left=0.3, eye_right=0.32, yaw_deg=1.0, pitch_deg=2.0,
+                    proportions=(0.0,) * len(SPREAD))  # fmt: skip
+    path, begun = tmp_path / "driver.json", []
+    monkeypatch.setattr(Measurer, "profile", lambda _: known)
+    begin = Measurer.__init__
+
+    def spy(self, limits, profile=None):
+        begun.append(profile)
+        begin(self, limits, profile)
+
+    monkeypatch.setattr(Measurer, "__init__", spy)
+    words = ["--source", "synthetic", "--seconds", "0.2", "--model", str(tiny_model), "--profile"]
+    for _ in range(2):
+        assert run.main([*words, str(path)]) == 0
+    assert begun == [None, known]
+    path.write_text("{}")
+    assert "is no profile of format" in fails(capsys, *words, path)
 
 
 def test_two_faces_and_one_that_leaves_and_comes_back():

@@ -64,7 +64,7 @@ def test_a_slow_sink_of_a_live_source_loses_frames_and_the_others_do_not_wait():
             super().write(seen)
 
     def draw(number):
-        time.sleep(0.002)
+        time.sleep(0.02)  # a busy machine must keep up
         if number == 59:
             blocked.go_on.set()
         return STILL
@@ -167,13 +167,13 @@ def test_thresholds_change_in_the_middle_of_a_run():
         def write(self, seen):
             super().write(seen)
             if seen.frame.number == 10:
-                pipeline.thresholds = Thresholds().changed(no_face_s=0.1)
+                pipeline.judge.thresholds = Thresholds().changed(no_face_s=0.1)
 
     changer = Changer()
     pipeline = build(Source(lambda _: picture(None), 45), [changer])
     pipeline.run()
     assert changer.seen[-1].state == "no face"  # after 1.8 s, where the default allows 2 s
-    assert pipeline.thresholds.no_face_s == 0.1
+    assert pipeline.judge.thresholds.no_face_s == 0.1
 
 
 def test_the_annotated_picture_shows_state_and_points():

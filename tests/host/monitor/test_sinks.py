@@ -17,9 +17,10 @@ from host.common.errors import UserError
 from host.monitor import hooks
 from host.monitor.capture import Frame
 from host.monitor.hooks import MOST, CommandHook, GpioHook, HookSink
+from host.monitor.judge import Observation
 from host.monitor.measures import Measures
 from host.monitor.notices import Notices
-from host.monitor.pipeline import Observation, Pipeline, Stop
+from host.monitor.pipeline import Pipeline, Stop
 from host.monitor.session import MAX_POINTS, SessionReport
 from host.monitor.sinks.lines import JsonSink
 from host.monitor.sinks.video import VideoSink

@@ -27,8 +27,7 @@ void read(const std::string &file, hls::stream<lanes::word<LANES, WIDTH>> &strea
     lanes::word<LANES, WIDTH> word = {};
     for (int lane = 0; lane < LANES; lane++) {
       unsigned long long value = 0;
-      for (int i = 0; i < WIDTH; i++)
-        value |= bit(lane * WIDTH + i) << i;
+      for (int i = 0; i < WIDTH; i++) value |= bit(lane * WIDTH + i) << i;
       lanes::set<WIDTH>(word, lane, lanes::integer<WIDTH, false>(value));
     }
     stream.write(word);
@@ -42,15 +41,13 @@ void write(const std::string &file, hls::stream<lanes::word<LANES, WIDTH>> &stre
   while (!stream.empty()) {
     const auto word = stream.read();
     const auto bit = [&](int index) -> unsigned {
-      if (index >= LANES * WIDTH)
-        return 0;
+      if (index >= LANES * WIDTH) return 0;
       const auto lane = lanes::get<WIDTH, false>(word, index / WIDTH);
       return unsigned((lane >> index % WIDTH) & 1);
     };
     for (int digit = (LANES * WIDTH + 3) / 4 - 1; digit >= 0; digit--) {
       unsigned value = 0;
-      for (int i = 0; i < 4; i++)
-        value |= bit(4 * digit + i) << i;
+      for (int i = 0; i < 4; i++) value |= bit(4 * digit + i) << i;
       output << "0123456789abcdef"[value];
     }
     output << '\n';

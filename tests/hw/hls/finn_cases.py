@@ -12,7 +12,7 @@ from qonnx.core.datatype import DataType
 from qonnx.custom_op.base import CustomOp
 from qonnx.custom_op.registry import getCustomOp
 
-from hw.ops.base import IntArray
+from host.common.arrays import IntArray
 from hw.twin import twin_of
 from tests.hw.hls.compiled import Vectors
 from tests.hw.rtl import test_mvau

@@ -16,6 +16,7 @@ from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.graph.edit import kernel_node
 from host.backends.csim import vendor_headers
+from hw.finn.environment import prepare_finn
 from hw.hls_backend import DOMAIN, PreferHls
 
 SHAPE = [1, 2, 3, 4]
@@ -24,6 +25,7 @@ SHAPE = [1, 2, 3, 4]
 @pytest.fixture(params=["hls", "rtl"])
 def model(request: pytest.FixtureRequest) -> ModelWrapper:
     """A dense unit and its requantisation."""
+    prepare_finn()
     common = {"PE": 2, "numInputVectors": SHAPE[:3], "preferred_impl_style": request.param}
     dense = kernel_node(
         "Dense", ["in", "w"], ["acc"], MW=4, MH=4, SIMD=2, inputDataType="UINT8",

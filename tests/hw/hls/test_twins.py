@@ -5,31 +5,33 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from host.common.errors import UserError
+from hw.ops import operators
+from hw.ops.base import KernelOp
 from hw.twin import twin_of
 from tests.hw.hls.compiled import MODES, Vectors, check_words, compile_cases, compile_file
 from tests.hw.hls.finn_cases import FINN_CASES, MVAU_CASES, finn_op, mvau_vectors, window_case
-from tests.hw.rtl import (
-    test_dense,
-    test_depthwise,
-    test_global_acc_pool,
-    test_grid_peak,
-    test_requant,
-    test_stream_add,
-    test_stream_concat,
-    test_stream_fork,
-)
+from tests.hw.rtl import test_fifo
 from tests.hw.rtl.harness import FRAMES, Case, Stimuli
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not on PATH")
-MODULES = (
-    test_dense, test_depthwise, test_global_acc_pool, test_grid_peak, test_requant,
-    test_stream_add, test_stream_concat, test_stream_fork,
-)  # fmt: skip
+RTL_TESTS = Path(test_fifo.__file__).parent
+
+
+def cases_with_twin() -> dict[str, list[Case]]:
+    """Cases of every test of the RTL whose kernel has a twin, by kernel."""
+    found: dict[str, list[Case]] = {}
+    for path in sorted(RTL_TESTS.glob("test_*.py")):
+        cases = getattr(import_module(f"tests.hw.rtl.{path.stem}"), "CASES", ())
+        op = cases[0].op if isinstance(cases, list) else None
+        if isinstance(op, KernelOp) and op.cpp_kernel:
+            found[op.rtl_module] = cases
+    return found
 
 
 def vectors_of(case: Case) -> Vectors:
@@ -41,8 +43,8 @@ def vectors_of(case: Case) -> Vectors:
 
 
 KERNELS = {
-    **{module.CASES[0].op.rtl_module: [(str(case), vectors_of, case) for case in module.CASES]
-       for module in MODULES},
+    **{kernel: [(str(case), vectors_of, case) for case in cases]
+       for kernel, cases in cases_with_twin().items()},
     "mvau": [(str(case), mvau_vectors, case) for case in MVAU_CASES],
     **{name: [(case.name, type(case).vectors, case) for case in cases]
        for name, cases in FINN_CASES.items()},
@@ -118,9 +120,15 @@ def test_illegal_sizes_are_told(
     assert f"static assertion failed: {message}" in failure.value.stderr
 
 
+def test_every_kernel_with_a_twin_is_here() -> None:
+    assert set(KERNELS) >= {op.rtl_module for op in operators().values() if op.cpp_kernel}
+
+
 def test_operators_and_settings_without_twin_are_refused() -> None:
-    with pytest.raises(UserError, match="no HLS twin of VVAU_rtl; there are Dense, MVAU_rtl"):
+    with pytest.raises(UserError, match="there is no unit for VVAU_rtl, only for MVAU_rtl, "):
         twin_of(finn_op("VVAU_rtl"))
+    with pytest.raises(UserError, match="dut: the kernel fifo has no HLS twin"):
+        twin_of(test_fifo.CASES[0].op)
     with pytest.raises(UserError, match="word of 129 lanes of 8 bits is too wide for ap_uint"):
         twin_of(window_case((2, 2), 129, 129, (1, 1)).op)
     op = window_case((5, 5), 1, 1, (2, 2)).op

@@ -9,15 +9,15 @@ module add_multi_bench #(
   parameter int unsigned MAX   = 17,
   parameter int unsigned WIDTH = 7
 ) (
-  input  wire logic                       clk,
-  input  wire logic                       rst,
-  input  wire logic                       en,
-  input  wire logic [MAX-1:0][WIDTH-1:0]  args,
-  input  wire logic [MAX-1:0][1:0]        high_args,
-  output logic [MAX:1][31:0]              low,
-  output logic [MAX:1][31:0]              high,
-  output logic [MAX:1][31:0]              deep,
-  output logic [MAX:1][31:0]              flat
+  input  wire logic                      clk,
+  input  wire logic                      rst,
+  input  wire logic                      en,
+  input  wire logic [MAX-1:0][WIDTH-1:0] args,
+  input  wire logic [MAX-1:0][      1:0] high_args,
+  output logic      [  MAX:1][     31:0] low,
+  output logic      [  MAX:1][     31:0] high,
+  output logic      [  MAX:1][     31:0] deep,
+  output logic      [  MAX:1][     31:0] flat
 );
 
   localparam int HALF = 1 << (WIDTH - 1);
@@ -26,9 +26,9 @@ module add_multi_bench #(
     localparam int unsigned FINN_DEPTH = $clog2(n) + (n == 1 ? 1 : 0);
     localparam int unsigned HIGH_WIDTH = mvu_pkg::sumwidth(n, 2, -1, 1);
 
-    logic [WIDTH-1:0]             arg[n];
-    logic [1:0]                   high_arg[n];
-    logic [WIDTH+$clog2(n)-1:0]   low_sum, flat_sum;
+    logic [WIDTH-1:0] arg[n];
+    logic [1:0] high_arg[n];
+    logic [WIDTH+$clog2(n)-1:0] low_sum, flat_sum;
     logic signed [HIGH_WIDTH-1:0] high_sum;
     logic signed [mvu_pkg::sumwidth(n, WIDTH, -HALF, HALF-1)-1:0] deep_sum;
 
@@ -37,19 +37,54 @@ module add_multi_bench #(
       assign high_arg[i] = high_args[i];
     end
 
-    add_multi #(.N(n), .DEPTH(FINN_DEPTH), .ARG_WIDTH(WIDTH), .RESET_ZERO(0)) u_low (
-      .clk, .rst, .en, .arg(arg), .sum(low_sum)
-    );
-    add_multi #(.N(n), .DEPTH(FINN_DEPTH - 1), .ARG_WIDTH(2), .ARG_LO(-1), .ARG_HI(1)) u_high (
-      .clk, .rst, .en, .arg(high_arg), .sum(high_sum)
+    add_multi #(
+      .N         (n),
+      .DEPTH     (FINN_DEPTH),
+      .ARG_WIDTH (WIDTH),
+      .RESET_ZERO(0)
+    ) u_low (
+      .clk,
+      .rst,
+      .en,
+      .arg(arg),
+      .sum(low_sum)
     );
     add_multi #(
-      .N(n), .DEPTH(FINN_DEPTH + 3), .ARG_WIDTH(WIDTH), .ARG_LO(-HALF), .ARG_HI(HALF - 1)
-    ) u_deep (
-      .clk, .rst, .en, .arg(arg), .sum(deep_sum)
+      .N        (n),
+      .DEPTH    (FINN_DEPTH - 1),
+      .ARG_WIDTH(2),
+      .ARG_LO   (-1),
+      .ARG_HI   (1)
+    ) u_high (
+      .clk,
+      .rst,
+      .en,
+      .arg(high_arg),
+      .sum(high_sum)
     );
-    add_multi #(.N(n), .DEPTH(0), .ARG_WIDTH(WIDTH)) u_flat (
-      .clk, .rst, .en, .arg(arg), .sum(flat_sum)
+    add_multi #(
+      .N        (n),
+      .DEPTH    (FINN_DEPTH + 3),
+      .ARG_WIDTH(WIDTH),
+      .ARG_LO   (-HALF),
+      .ARG_HI   (HALF - 1)
+    ) u_deep (
+      .clk,
+      .rst,
+      .en,
+      .arg(arg),
+      .sum(deep_sum)
+    );
+    add_multi #(
+      .N        (n),
+      .DEPTH    (0),
+      .ARG_WIDTH(WIDTH)
+    ) u_flat (
+      .clk,
+      .rst,
+      .en,
+      .arg(arg),
+      .sum(flat_sum)
     );
 
     assign low[n]  = 32'(low_sum);

@@ -19,12 +19,14 @@ from typing import Any
 
 import numpy as np
 from cocotb_tools.runner import get_results, get_runner
-from finn.util.settings import get_settings
 from onnx import helper
 
+from host.common.arrays import IntArray
 from hw.finn.environment import prepare_verilator
-from hw.generate import instance, sources
-from hw.ops.base import IntArray, KernelOp, pack
+from hw.generate import instance
+from hw.ops.base import KernelOp, pack
+from hw.rtl_files import in_order
+from hw.sources import sources
 
 FRAMES = 3  #: in the stimuli
 FRAMES_CHECKED = (
@@ -45,11 +47,6 @@ def make_op(
     return cls(node)
 
 
-def finn_rtl(module: str) -> Path:
-    """The file of a module of FINN's dense unit."""
-    return Path(get_settings().finn_rtllib) / "mvu" / f"{module}.sv"
-
-
 @dataclass(frozen=True)
 class Case:
     """One configuration: the operator and the ONNX inputs behind its data streams."""
@@ -58,7 +55,7 @@ class Case:
     op: KernelOp
     constants: tuple[IntArray, ...] = ()
     seed: int = 1
-    extra_sources: tuple[Path, ...] = ()  #: files beside hw/rtl, before the kernel
+    extra_sources: tuple[Path, ...] = ()  #: files beside those of the operator
     data: tuple[IntArray, ...] = ()  #: of the data streams in every frame; random if not given
 
     def __str__(self) -> str:
@@ -208,10 +205,8 @@ class Bench:
         top = f"module bench ({', '.join(ports)});\n{''.join(wires)}endmodule\n"
         bench = self.folder / "bench.sv"
         bench.write_text("\n".join([*modules, top]))
-        extra = dict.fromkeys(file for case in self.cases for file in case.extra_sources)
-        files = [*extra, *sources(case.op for case in self.cases), bench]
-        unique = {file.name: file for file in reversed(files)}  # an extra file wins over hw/rtl
-        files = [*reversed(unique.values())]
+        extra = {file for case in self.cases for file in case.extra_sources}
+        files = in_order({*extra, *sources(case.op for case in self.cases), bench})
         return Simulator("bench", files, self.folder, object_cache, self.options)
 
 

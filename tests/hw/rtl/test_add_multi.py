@@ -3,8 +3,9 @@
 
 from pathlib import Path
 
-from hw.generate import RTL_FOLDER
-from tests.hw.rtl.harness import Simulator, finn_rtl
+from hw.finn.environment import finn_rtl
+from hw.rtl_files import RTL_FOLDER
+from tests.hw.rtl.harness import Simulator
 
 
 def test_every_size_and_depth_that_finn_uses(tmp_path, object_cache):

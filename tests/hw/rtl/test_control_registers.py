@@ -9,9 +9,11 @@ import pytest
 
 from host.board.registers import CONTROL_REGISTERS, MAGIC, VERSION, WEIGHT_PORT
 from hw.axi_lite import signals
-from hw.generate import RTL_FOLDER, module_instance
+from hw.generate import module_instance
+from hw.rtl_files import files_of, module_name
 from tests.hw.rtl.harness import Simulator
 
+MODULE = module_name(CONTROL_REGISTERS.module)
 HASH = 0xC0FFEE42
 EVENTS = ("busy", "frame_in", "frame_out", "frame_drop", "short_frame", "long_frame", "underrun",
           "weights_error", "full", "empty", "blocked")  # fmt: skip
@@ -37,11 +39,11 @@ def ports() -> dict[str, tuple[str, int]]:
 def simulator(tmp_path_factory, object_cache) -> Simulator:
     folder = tmp_path_factory.mktemp("registers")
     wires = {name: name for name in ports() if name not in UNCONNECTED}
-    body = module_instance(CONTROL_REGISTERS.module, "u_dut", {"CONFIG_HASH": HASH}, wires)
+    body = module_instance(MODULE, "u_dut", {"CONFIG_HASH": HASH}, wires)
     listed = ", ".join(f"{d} wire logic [{w - 1}:0] {n}" for n, (d, w) in ports().items())
     (folder / "registers.sv").write_text(f"module registers ({listed});\n{body}endmodule\n")
-    own = [RTL_FOLDER / f"{name}.sv" for name in ("registers_pkg", CONTROL_REGISTERS.module)]
-    return Simulator("registers", [*own, folder / "registers.sv"], folder, object_cache)
+    files = [*files_of([MODULE]), folder / "registers.sv"]
+    return Simulator("registers", files, folder, object_cache)
 
 
 @pytest.mark.parametrize("test", TESTS)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hw.generate import RTL_FOLDER, module_instance
+from hw.generate import module_instance
+from hw.rtl_files import files_of
 from tests.hw.rtl.harness import Simulator
 
 CASES = {
@@ -27,12 +28,12 @@ PORTS = {
     "frame_out": "output", "frame_drop": "output", "short_frame": "output",
     "long_frame": "output", "underrun": "output",
 }  # fmt: skip
-SOURCES = [RTL_FOLDER / f"{name}.sv" for name in ("fifo", "frame_gate")]
+SOURCES = files_of(["kl_frame_gate"])
 
 
 def top_of(parameters: dict[str, int]) -> str:
     body = module_instance(
-        "frame_gate", "u_gate", WIDTHS | parameters, {name: name for name in PORTS}
+        "kl_frame_gate", "u_gate", WIDTHS | parameters, {name: name for name in PORTS}
     )
     ports = ", ".join(f"{kind.replace('put', 'put wire')} {name}" for name, kind in PORTS.items())
     return f"module gate ({ports});\n{body}endmodule\n"
@@ -58,10 +59,10 @@ def test_frames(simulator, test, tmp_path):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"IN_WORDS": 0}, "frame_gate: IN_WORDS=0 and OUT_WORDS=5 must be at least 1"),
-        ({"OUT_WORDS": 0}, "frame_gate: IN_WORDS=12 and OUT_WORDS=0 must be at least 1"),
-        ({"FRAMES": 1}, "frame_gate: FRAMES=1 must be at least 2, IDLE_LIMIT=60 at least 1"),
-        ({"IDLE_LIMIT": 0}, "frame_gate: FRAMES=16 must be at least 2, IDLE_LIMIT=0 at least 1"),
+        ({"IN_WORDS": 0}, "kl_frame_gate: IN_WORDS=0 and OUT_WORDS=5 must be at least 1"),
+        ({"OUT_WORDS": 0}, "kl_frame_gate: IN_WORDS=12 and OUT_WORDS=0 must be at least 1"),
+        ({"FRAMES": 1}, "kl_frame_gate: FRAMES=1 must be at least 2, IDLE_LIMIT=60 at least 1"),
+        ({"IDLE_LIMIT": 0}, "kl_frame_gate: FRAMES=16 must be at least 2, IDLE_LIMIT=0 at least 1"),
     ],
 )
 def test_illegal_parameters_stop_elaboration(parameters, message, tmp_path, object_cache):

@@ -10,8 +10,9 @@ import pytest
 from host.common.errors import UserError
 from hw import ops
 from hw.finn.environment import prepare_verilator
-from hw.generate import declaration, instance, literal, sources, write_memory
+from hw.generate import declaration, instance, literal, write_memory
 from hw.ops.base import KernelOp
+from hw.sources import sources
 from tests.hw.rtl import harness
 
 
@@ -37,7 +38,7 @@ SCALE_BIAS = (np.array([1, 2, 3, -1]), np.array([4, -4, 0, 7]))
 def test_text_of_an_instance_with_several_outputs(tmp_path):
     text = instance(fork(), "u_fork", {"s_axis": "x", "m_axis[0]": "a", "m_axis[1]": "b"}, tmp_path)
     assert text == (
-        "  stream_fork #(\n"
+        "  kl_stream_fork #(\n"
         "    .WIDTH (16),\n"
         "    .COPIES (2)\n"
         "  ) u_fork (\n"
@@ -155,7 +156,9 @@ def test_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
 def test_sources_come_once_and_before_their_users():
     adds = [make_op(ops.StreamAdd, inputs=2, NumChannels=4)] * 2
     files = sources([*adds, fork()])
-    assert [path.name for path in files] == ["stream_fork.sv", "stream_add.sv"]
+    assert [path.name for path in files] == [
+        "kl_stream_check.sv", "kl_stream_register.sv", "kl_stream_add.sv", "kl_stream_fork.sv"
+    ]  # fmt: skip
     assert all(path.is_file() for path in files)
 
 

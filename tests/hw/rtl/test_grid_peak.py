@@ -1,49 +1,75 @@
 # SPDX-License-Identifier: Apache-2.0
-"""grid_peak: lanes, ties, scores at the ends of their range, a frame of one cell."""
+"""grid_peak: lanes, ties, scores and steps at the ends of their range, a frame of one cell."""
 
 import numpy as np
 import pytest
 
+from host.common.arrays import IntArray
 from host.common.errors import UserError
 from hw.ops import GridPeak
 from tests.hw.rtl.harness import Bench, Case, make_op
 
 
-def peak(dtype: str, landmarks: int, lanes: int, vectors: tuple[int, ...] = (1, 3, 3)) -> GridPeak:
+def peak(
+    dtype: str, landmarks: int, pe: int, grid: tuple[int, int] = (3, 3), step_bits: int = 8
+) -> GridPeak:
     return make_op(
         GridPeak,
+        inputs=2,
         NumChannels=3 * landmarks,
-        PE=3 * lanes,
-        numInputVectors=vectors,
+        PE=pe,
+        numInputVectors=(1, *grid),
         inputDataType=dtype,
+        stepBits=step_bits,
     )
 
 
+def wide(op: GridPeak) -> GridPeak:
+    """The same with places in the words that the host reads."""
+    op.set_nodeattr("outputDataType", "INT32")
+    return op
+
+
+def steps_of(op: GridPeak) -> IntArray:
+    """Random steps; the largest possible among them."""
+    most = (1 << op.step_bits) - 1
+    steps = np.random.default_rng(op.landmarks).integers(1, most, (op.landmarks, 2), endpoint=True)
+    steps[0] = most
+    return steps
+
+
+def case(op: GridPeak) -> Case:
+    rows, columns = op.grid
+    name = f"{op.get_input_datatype().name}-{op.landmarks}/{op.pe}-{rows}x{columns}"
+    return Case(f"{name}-{op.step_bits}-{op.get_output_datatype().name}", op, (steps_of(op),))
+
+
 def ties(op: GridPeak) -> Case:
-    """A case whose scores are all equal in half of the landmarks, and equal in two cells."""
-    rng = np.random.default_rng(3)
-    cells = rng.integers(-8, 8, (op.cells, op.landmarks, 3))
-    cells[:, ::2, 0] = -8
-    cells[1::2, 1::2, 0] = 7
-    shape = (*op.vectors, op.channels)
-    return Case(f"ties-{op.landmarks}", op, data=(cells.reshape(shape),))
+    """Scores that are all equal in half of the landmarks, else equal in half of the cells."""
+    rng, cells = np.random.default_rng(3), op.grid[0] * op.grid[1]
+    tensor = rng.integers(-8, 8, (cells, op.landmarks, 3))
+    tensor[:, ::2, 0] = -8
+    tensor[1::2, 1::2, 0] = 7
+    data = (tensor.reshape(*op.vectors, op.channels),)
+    return Case(f"ties-{op.landmarks}", op, (steps_of(op),), data=data)
 
 
 CASES = [
     *(
-        Case(f"{op.get_nodeattr('inputDataType')}-{op.landmarks}/{op.pe // 3}-{op.cells}", op)
+        case(op)
         for op in (
             peak("INT20", 4, 1),
-            peak("INT20", 4, 2),
-            peak("INT9", 6, 6),
-            peak("INT24", 5, 5, (1, 7, 7)),
-            peak("INT20", 98, 1, (1, 2, 3)),
-            peak("INT8", 3, 1, (1, 1, 1)),
-            peak("INT2", 2, 1, (1, 1, 2)),
-            peak("INT5", 1, 1, (1, 4, 4)),
+            peak("INT20", 4, 2, step_bits=14),
+            peak("INT9", 6, 6, (2, 5)),
+            peak("INT24", 5, 5, (7, 3), 20),
+            peak("INT20", 98, 1, (2, 3), 13),
+            peak("INT8", 3, 1, (1, 1)),
+            peak("INT2", 2, 1, (1, 2), 1),
+            peak("INT5", 1, 1, (4, 4)),
         )
     ),
-    ties(peak("INT4", 4, 2, (1, 2, 4))),
+    case(wide(peak("INT20", 4, 2, (2, 2), 12))),
+    ties(peak("INT4", 4, 2, (2, 4))),
 ]
 
 
@@ -52,27 +78,48 @@ def test_kernel(bench: Bench, case: Case) -> None:
 
 
 def test_the_first_of_equal_scores_wins() -> None:
-    op = peak("INT4", 1, 1, (1, 2, 2))
+    op = peak("INT4", 1, 1, (2, 2))
     cells = np.array([[-8, 1, 2], [3, 4, 5], [3, 6, 7], [2, 0, 0]]).reshape(1, 2, 2, 3)
-    assert op.golden(cells)[0].reshape(-1).tolist() == [1, 4, 5]
+    assert op.golden(cells, np.array([[100, 200]]))[0].reshape(-1).tolist() == [104, 5]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "text"),
+    ("dtype", "grid", "step_bits", "expected"),
+    [("INT20", (14, 14), 13, "INT21"), ("INT8", (1, 1), 8, "INT8"), ("INT8", (2, 1), 8, "INT10")],
+)
+def test_places_fit_the_output_type(
+    dtype: str, grid: tuple[int, int], step_bits: int, expected: str
+) -> None:
+    op = peak(dtype, 1, 1, grid, step_bits)
+    cells = np.full((1, *grid, 3), int(op.get_input_datatype().max()))
+    cells[..., 0] = -2
+    cells[0, -1, -1, 0] = 1
+    (places,) = op.golden(cells, np.full((1, 2), (1 << step_bits) - 1))
+    assert op.get_output_datatype().name == expected
+    assert op.get_output_datatype().allowed(int(places.max()))
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
     [
-        (("INT8", 4, 3), "PE=9 does not divide the 12 channels of dut; use one of"),
-        (("INT4", 4, 1), "inputDataType=INT4 is unsigned or does not hold the numbers of 9 cells"),
-        (("UINT8", 4, 1), "inputDataType=UINT8 is unsigned or does not hold"),
+        ({"PE": 3}, r"PE=3 does not divide the 4 landmarks of dut; use one of \[1, 2, 4\]"),
+        ({"NumChannels": 13}, "dut takes 13 channels; each landmark has 3"),
+        ({"outputDataType": "INT10"}, "outputDataType=INT10 of dut does not hold.*at least INT11"),
+        ({"inputDataType": "UINT8"}, "inputDataType=UINT8 is unsigned"),
+        ({"stepBits": 0}, r"stepBits=0 of dut is not in 1\.\.24"),
     ],
 )
-def test_illegal_attributes(arguments: tuple[str, int, int], text: str) -> None:
-    op = peak(*arguments)
-    with pytest.raises(UserError, match=text):
-        op.rtl_parameters(), op.get_output_datatype()
-
-
-def test_a_word_holds_whole_landmarks() -> None:
+def test_illegal_attributes(change: dict[str, int | str], text: str) -> None:
     op = peak("INT8", 4, 1)
-    op.set_nodeattr("PE", 4)
-    with pytest.raises(UserError, match=r"PE=4 splits the landmarks of dut.*use one of \[3, 6, 12"):
+    for name, value in change.items():
+        op.set_nodeattr(name, value)
+    with pytest.raises(UserError, match=text):
         op.rtl_parameters()
+
+
+@pytest.mark.parametrize("steps", [np.ones((3, 2), int), np.zeros((4, 2), int), 256])
+def test_illegal_steps(steps: IntArray | int) -> None:
+    op = peak("INT8", 4, 1)
+    values = np.broadcast_to(np.asarray(steps), (4, 2)) if np.ndim(steps) == 0 else steps
+    with pytest.raises(UserError, match=r"4 landmarks, from 1 to 255 \(stepBits=8\)"):
+        op.rtl_memories(values)

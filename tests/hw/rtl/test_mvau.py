@@ -7,13 +7,19 @@ from typing import Any
 import numpy as np
 from qonnx.core.datatype import DataType
 
-from hw.ops.base import IntArray, KernelOp, Resources
+from host.common.arrays import IntArray
+from hw.finn.environment import finn_rtl
+from hw.ops.base import KernelOp
+from hw.ops.unit import Resources
 from hw.ops.weight_stream import mvau_weight_words
-from tests.hw.rtl.harness import Case, finn_rtl, make_op, random_integers
+from hw.rtl_files import RTL_FOLDER, files_of
+from tests.hw.rtl.harness import Case, make_op, random_integers
 
 SOURCES = (
     *(finn_rtl(name) for name in ("mvu_pkg", "replay_buffer", "mvu", "mvu_vvu_axi")),
-    Path(__file__).with_name("mvau_bench.sv"),
+    Path(__file__).with_name("kl_mvau_bench.sv"),
+    RTL_FOLDER / "add_multi.sv",
+    *files_of(["kl_weight_stream"]),
 )
 
 
@@ -21,7 +27,6 @@ class Dense(KernelOp):
     """FINN's unit as if it were ours: matrix MW x MH (= NumChannels), SIMD inputs a word."""
 
     rtl_module = "mvau_bench"
-    rtl_sources = ("add_multi", "weight_stream")
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         return super().get_nodeattr_types() | {

@@ -14,11 +14,12 @@ from qonnx.core.datatype import DataType
 from host.board import registers
 from host.board.registers import WEIGHT_PORT
 from host.board.weights import address, checksum, from_slices, slices_per_word, to_slices
+from host.common.arrays import IntArray
 from host.common.errors import UserError
 from hw.axi_lite import signals
-from hw.generate import RTL_FOLDER, instance, module_instance, sources
+from hw.generate import instance, module_instance
 from hw.ops import WeightStream, weight_port
-from hw.ops.base import IntArray
+from hw.rtl_files import files_of, module_name
 from tests.hw.rtl.harness import Simulator, random_integers
 
 STYLES = ("distributed", "block", "ultra")
@@ -75,8 +76,8 @@ class Chain:
         self.folder = folder
         top = folder / "chain.sv"
         top.write_text(chain_module(memories, folder))
-        port = [RTL_FOLDER / f"{module}.sv" for module in weight_port.SOURCES]
-        files = [*port, *sources(op for op, _ in memories), top]
+        kernels = (weight_port.KERNEL, WeightStream.rtl_module)
+        files = [*files_of(map(module_name, kernels)), top]
         self.simulator = Simulator("chain", files, folder, cache)
         self.stimuli = stimuli(memories)
 
@@ -117,12 +118,10 @@ def chain_module(memories: list[tuple[WeightStream, IntArray]], folder: Path) ->
     axil = {f"s_axil_{s.name}": (s.direction, s.bits) for s in signals(WEIGHT_PORT.address_bits)}
     ports = ["input logic clk", "input logic rst_n", "output logic running"]
     ports += [f"{direction} logic [{width - 1}:0] {n}" for n, (direction, width) in axil.items()]
-    body = "".join(
-        f"  logic [{weight_port.CHAIN_BITS - 1}:0] chain_{i};\n" for i in range(last + 1)
-    )
+    body = "".join(f"  kl_pkg::chain_t chain_{i};\n" for i in range(last + 1))
     wires = {n: n for n in ("clk", "rst_n", "running", *axil)}
     wires |= {"chain_out": "chain_0", "chain_in": f"chain_{last}", "error": ""}
-    body += module_instance(weight_port.MODULE, "u_port", {"MEMORIES": last}, wires)
+    body += module_instance(module_name(weight_port.KERNEL), "u_port", {"MEMORIES": last}, wires)
     for i, (op, values) in enumerate(memories):
         ports += [f"output logic [{op.width - 1}:0] m{i}_tdata", f"output logic m{i}_tvalid"]
         ports += [f"input logic m{i}_tready"]

@@ -17,6 +17,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import ReadOnly, RisingEdge
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster
 
+HOP = 2  #: cycles from a memory to the next on the chain
 LIMIT = 5000  #: cycles until a stream counts as stuck
 CIRCLES = 3  #: words checked of each memory, in multiples of its depth
 BURST = 100  #: beats in the measurement of the write rate
@@ -143,7 +144,7 @@ class Bench:
         at = await running
         for i, task in enumerate(watch):
             first = await task
-            late = first - at + len(self.memories) - i
+            late = first - at + HOP * (len(self.memories) - i)
             assert late == self.memories[i]["latency"], f"memory {i}: first word after {late}"
         assert await self.status() == self.stimuli["running"]
 
@@ -186,7 +187,7 @@ class Bench:
 
     async def stop(self) -> None:
         await self.write("CONTROL", 0)
-        await self.cycles(len(self.memories) + 4)
+        await self.cycles(HOP * len(self.memories) + 4)
         assert await self.status() == 0
 
     async def write_rate(self) -> None:

@@ -121,6 +121,22 @@ def test_dsp_without_a_product_register_is_slow():
     assert (found.dsp, found.slow_dsp) == (2, 1)
 
 
+def test_the_widest_enable_and_fanout_are_named():
+    found = netlist.count(
+        {
+            **module(
+                *(cell("FDRE", {"D": [1], "CE": [2], "C": [9]}, {"Q": [20 + i]}) for i in range(3)),
+                cell("SRL16E", {"D": [1], "CE": [2], "A0": [3], "CLK": [9]}, {"Q": [30]}),
+                cell("FDRE", {"D": [3], "CE": ["1"], "C": [9]}, {"Q": [31]}),
+                cell("LUT2", {"I0": [1], "I1": [2]}, {"O": [32]}),
+            ),
+            "netnames": {"advance": {"bits": [2]}, "data": {"bits": [1]}},
+        }
+    )
+    assert (found.widest_enable, found.enable) == (4, "advance")
+    assert (found.fanout, found.reaches) == (5, "data")
+
+
 def test_unknown_cells_and_loops_are_refused():
     with pytest.raises(UserError, match="cells of the kinds GTYE4, for which there is no"):
         netlist.count(module(cell("GTYE4", {}, {})))

@@ -17,7 +17,8 @@ namespace hls {
 
 inline std::atomic<long> moves{0}; ///< reads and writes of all streams
 
-template <typename T> class stream {
+template <typename T>
+class stream {
 public:
   explicit stream(const std::string &name, size_t depth = size_t(-1))
       : name_(name), depth_(depth) {}

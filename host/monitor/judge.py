@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a frame and its track to an observation: measures, state, alarm."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from host.common.arrays import Image
+from host.common.timing import timed
+from host.face.draw import Colour, draw_driver
+from host.monitor.capture import Frame
+from host.monitor.measures import Measurer, Measures
+from host.monitor.profile import Profile
+from host.monitor.state import (
+    ASLEEP,
+    AWAY,
+    EYES_HIDDEN,
+    NO_FACE,
+    NO_PICTURE,
+    NORMAL,
+    NOT_CALIBRATED,
+    TIRED,
+    WRONG_WAY,
+    StateMachine,
+)
+from host.monitor.thresholds import Thresholds
+from host.monitor.track import Track
+
+STATE_COLOURS: dict[str, Colour] = {
+    NORMAL: (110, 170, 70),
+    NOT_CALIBRATED: (180, 110, 160),
+    TIRED: (60, 180, 240),
+    EYES_HIDDEN: (150, 80, 120),
+    WRONG_WAY: (120, 100, 90),
+    AWAY: (220, 140, 60),
+    NO_FACE: (130, 130, 130),
+    NO_PICTURE: (70, 70, 70),
+    ASLEEP: (60, 60, 230),
+}
+"""BGR colour of each state."""
+
+
+@dataclass
+class Observation:
+    """A frame with all that was found out about it."""
+
+    frame: Frame
+    track: Track
+    measures: Measures
+    state: str
+    times_ms: dict[str, float]
+    """Wall time by stage."""
+    alarm: bool = False
+    """True if the state sounds the alarm."""
+    limits: Thresholds | None = None
+    """What decided."""
+    clock_s: float = field(default_factory=time.time)
+    """When it was judged, in seconds since 1970."""
+
+    @cached_property
+    def picture(self) -> Image:
+        """The annotated frame, drawn once for all sinks."""
+        found = self.measures
+        parts = [self.state.upper(), f"{found.time_s:.1f} s"]
+        parts += [self.frame.fault] if self.frame.fault else []
+        for name, value in (
+            ("eyes", found.opening), ("mouth", found.mar), ("PERCLOS", found.perclos)
+        ):  # fmt: skip
+            parts += [] if value is None else [f"{name} {value:.2f}"]
+        if found.yaw_deg is not None and found.pitch_deg is not None:
+            parts.append(f"yaw {found.yaw_deg:.0f} pitch {found.pitch_deg:.0f}")
+        parts.append(f"blinks {found.blinks} yawns {found.yawns} nods {found.nods}")
+        caption = "  ".join(parts)
+        return draw_driver(
+            self.frame.image, self.track.landmarks, caption, STATE_COLOURS[self.state]
+        )
+
+
+class Judge:
+    """Measures frame after frame and decides on the state."""
+
+    def __init__(self, thresholds: Thresholds, profile: Profile | None = None) -> None:
+        """profile: what is known of the driver who is expected."""
+        self._measurer, self._machine = Measurer(thresholds, profile), StateMachine(thresholds)
+        self._recalibrate = threading.Event()
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """What decides now; may be replaced at any time, from any thread."""
+        return self._measurer.thresholds
+
+    @thresholds.setter
+    def thresholds(self, limits: Thresholds) -> None:
+        self._measurer.thresholds = self._machine.thresholds = limits
+
+    def recalibrate(self) -> None:
+        """Learn the present driver anew from the next frame on; from any thread."""
+        self._recalibrate.set()
+
+    @property
+    def profile(self) -> Profile | None:
+        """What is known of the driver; None before the calibration."""
+        return self._measurer.profile()
+
+    def update(self, frame: Frame, track: Track) -> Observation:
+        """Judge the next frame."""
+        times = dict(track.times_ms)
+        if self._recalibrate.is_set():
+            self._recalibrate.clear()
+            self._measurer.recalibrate()
+        with timed(times, "measures"):
+            measures = self._measurer.update(
+                frame.time_s, track.landmarks, frame.stale_s, track.eyes_visible
+            )
+            state = self._machine.update(measures)
+        limits = self.thresholds
+        alarm = state in limits.alarm_states
+        return Observation(frame, track, measures, state, times, alarm, limits)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The monitor as an object: a picture and its time in, an observation out, no thread."""
+
+from __future__ import annotations
+
+from host.backends.base import Backend
+from host.common.arrays import Image
+from host.common.errors import UserError
+from host.face.detect.faces import Detector
+from host.monitor.capture import Frame
+from host.monitor.judge import Judge, Observation
+from host.monitor.profile import Profile
+from host.monitor.thresholds import Thresholds
+from host.monitor.track import DirectSearch, Tracker
+
+
+class Monitor:
+    """Tracker and judge; what the command does with a recording, frame by frame."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        detector: Detector,
+        thresholds: Thresholds | None = None,
+        equalise: bool = False,
+        profile: Profile | None = None,
+    ) -> None:
+        """Begin with a driver who is not known.
+
+        Args:
+            backend: an open backend; closing it stays with the caller.
+            detector: an open detector.
+            thresholds: what decides; the defaults without.
+            equalise: histogram equalisation of the crops.
+            profile: what is known of the driver who is expected.
+        """
+        self._tracker = Tracker(backend, DirectSearch(detector), equalise)
+        self._judge = Judge(Thresholds() if thresholds is None else thresholds, profile)
+        self._number = 0
+        self._time_s = float("-inf")
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """What decides; may be replaced between two frames."""
+        return self._judge.thresholds
+
+    @thresholds.setter
+    def thresholds(self, limits: Thresholds) -> None:
+        self._judge.thresholds = limits
+
+    def recalibrate(self) -> None:
+        """Learn the present driver anew from the next frame on."""
+        self._judge.recalibrate()
+
+    @property
+    def profile(self) -> Profile | None:
+        """What is known of the driver; None before the calibration."""
+        return self._judge.profile
+
+    def update(self, time_s: float, image: Image) -> Observation:
+        """Judge the next frame.
+
+        Args:
+            time_s: when it was, in seconds from any beginning; must not fall.
+            image: (H, W, 3) BGR uint8.
+
+        Raises:
+            UserError: the time falls, or the picture has another type or shape.
+            ToolError, DeviceError: the backend fails.
+        """
+        if not time_s >= self._time_s:
+            raise UserError(f"time {time_s:g} s after {self._time_s:g} s; times must not fall")
+        self._time_s = time_s
+        frame = Frame(self._number, time_s, image)
+        self._number += 1
+        return self._judge.update(frame, self._tracker.update(frame))

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All proofs, each with the faults that it must refuse."""
+
+from __future__ import annotations
+
+from hw.formal.prove import Mutant, Proof
+from hw.generate import ram_symbol
+from hw.ops.fifo import STYLES
+
+_FIFO = "nothing lost or doubled, in order, offers stay, an offer within two cycles"
+_RING = (Mutant("kl_fifo", "'0 : read_at + 1'b1;", "'0 : read_at;"),)
+_FIFO_MUTANTS = {
+    "srl": (
+        Mutant("kl_fifo", "assign head       = shift[ADDRESS_WIDTH'(stored-1'b1)];",
+               "assign head       = shift[0];"),
+        Mutant("kl_fifo", "stored != COUNT_WIDTH'(DEPTH);", "stored != '1;"),
+    ),
+    "distributed": (*_RING, Mutant("kl_fifo", "if (advance) m_axis_tvalid", "m_axis_tvalid")),
+    "block": (*_RING, Mutant("kl_fifo", "if (advance || !latch_valid) latch_valid", "latch_valid")),
+    "ultra": (*_RING, Mutant("kl_fifo", "stored != '0 && (advance || !latch_valid)", "advance")),
+}  # fmt: skip
+_SKID = Mutant("kl_stream_register", "if (!spare_valid) spare", "spare")
+
+PROOFS = (
+    *(
+        Proof(
+            name="fifo",
+            module="kl_fifo",
+            shows=_FIFO,
+            depth=3,
+            parameters={"WIDTH": width, "DEPTH": depth, "STYLE": ram_symbol(style)},
+            mutants=_FIFO_MUTANTS[style],
+            quick=depth < 16,
+        )
+        for width, depth in ((3, 5), (8, 16))
+        for style in STYLES
+    ),
+    Proof(
+        name="stream_register",
+        module="kl_stream_register",
+        depth=2,
+        shows="nothing lost or doubled, in order, offers stay, a word inside is on offer",
+        mutants=(_SKID, Mutant("kl_stream_register", "if (advance) m_axis_tdata", "m_axis_tdata")),
+    ),
+    Proof(
+        name="stream_fork",
+        module="kl_stream_fork",
+        depth=2,
+        shows="every output has every word once, in order; offers stay",
+        mutants=(
+            Mutant("kl_stream_fork", "waiting     <= waiting & ~m_axis_tready;", ""),
+            Mutant("kl_stream_fork", "if (!spare_valid) spare", "spare"),
+        ),
+    ),
+    *(
+        Proof(
+            name="output_fifo",
+            module="kl_output_fifo",
+            depth=3,
+            parameters={"WIDTH": 3, "DEPTH": depth},
+            quick=depth < 16,
+            shows="no push finds it full, no place lost, in order, offers stay",
+            mutants=(
+                Mutant("kl_output_fifo", "room <= free_next != '0;", "room <= 1'b1;"),
+                Mutant("kl_output_fifo", "+ COUNT_WIDTH'(m_axis_tvalid && m_axis_tready)", ""),
+            ),
+        )
+        for depth in (5, 16)
+    ),
+    *(
+        Proof(
+            name="stream_add",
+            module="kl_stream_add",
+            depth=2,
+            parameters={"SIGNED": signed},
+            shows="sums of the n-th words, both inputs or none",
+            mutants=(
+                _SKID,
+                Mutant("kl_stream_add", "{2{both && ready}}", "{2{ready}}"),
+                Mutant("kl_stream_add", "{SIGNED && a[i][WIDTH-1], a[i]}", "{!SIGNED, a[i]}"),
+            ),
+        )
+        for signed in (0, 1)
+    ),
+    Proof(
+        name="stream_concat",
+        module="kl_stream_concat",
+        depth=2,
+        shows="words of the inputs in turn, each once, offers stay",
+        mutants=(
+            _SKID,
+            Mutant("kl_stream_concat", "beat == last_beats[source]", "beat == last_beats[0]"),
+            Mutant("kl_stream_concat", "ready && source == SOURCE_WIDTH'(i)", "ready"),
+        ),
+    ),
+    *(
+        Proof(
+            name="dense_output",
+            module="kl_dense_output",
+            depth=3,
+            parameters={"PIXELS": pixels},
+            shows="the account of places is exact; both pixels of a pair leave in order",
+            mutants=(
+                Mutant("kl_dense_output", "+ COUNT_WIDTH'(frees)", ""),
+                Mutant("kl_dense_output", "last && !frees ? pair_at : read_next", "read_next"),
+                Mutant("kl_dense_output", "room  <= free_next != '0;", "room  <= 1'b1;"),
+            ),
+        )
+        for pixels in (2, 3)
+    ),
+    Proof(
+        name="axil_slave",
+        module="kl_axil_slave",
+        depth=2,
+        shows="every access reaches the module once, as sent, with one response; responses stay",
+        mutants=(
+            _SKID,
+            Mutant("kl_axil_slave", "data_valid && response_ready", "data_valid"),
+            Mutant("kl_axil_slave", "        s_axil_arready <= 1'b0;\n", ""),
+        ),
+    ),
+    *(
+        Proof(
+            name="weight_stream",
+            module="kl_weight_stream",
+            depth=4,
+            parameters={"WIDTH": width},
+            shows="a word taken is the word written, a read gives it, no packet stops the stream",
+            mutants=(
+                Mutant("kl_chain_hop", "(packet.run || (step && at_last))", "(packet.run)"),
+                Mutant(
+                    "kl_chain_hop",
+                    "packet.valid && !packet.run && selected",
+                    "packet.valid && selected",
+                ),
+                Mutant(
+                    "kl_weight_stream", "if (restart) address <= '0;", "if (1'b0) address <= '0;"
+                ),
+                Mutant(
+                    "kl_weight_reader", "if (read) m_axis_tdata <= word;", "m_axis_tdata <= word;"
+                ),
+            ),
+        )
+        for width in (4, 33)
+    ),
+    Proof(
+        name="weight_port",
+        module="kl_weight_port",
+        depth=3,
+        shows="a read ends within 16 cycles, two a hop and 4; a write waits for nothing else",
+        mutants=(
+            Mutant("kl_weight_port", "reading && !asked && settle == '0", "reading && !asked"),
+            Mutant("kl_weight_port", "reading ? back : read_valid", "reading ? 1'b0 : read_valid"),
+            Mutant("kl_weight_port", "- 14'(tail.valid)", "- 14'(tail.taken)"),
+        ),
+    ),
+    Proof(
+        name="frame_gate",
+        module="kl_frame_gate",
+        depth=14,
+        bounded=True,
+        quick=False,
+        shows="the frames of whole packets leave, in order, whole and once, and no other",
+        mutants=(
+            Mutant("kl_frame_gate", "(state == PASS && in_last)", "(1'b1)"),
+            Mutant(
+                "kl_frame_gate", "in_valid && in_last) state <= PASS", "in_valid) state <= PASS"
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Types and functions that the modules share.
+`default_nettype none
+
+package kl_pkg;
+
+  // What a memory is made of: LUTs as shift registers or as RAM, block RAM, UltraRAM
+  typedef enum logic [1:0] {
+    RAM_SRL,
+    RAM_DISTRIBUTED,
+    RAM_BLOCK,
+    RAM_ULTRA
+  } ram_style_e;
+
+  // A packet on the chain of weight memories, see kl_weight_stream
+  typedef enum logic [1:0] {
+    CHAIN_SELECT,
+    CHAIN_WRITE,
+    CHAIN_READ
+  } chain_kind_e;
+
+  typedef struct packed {
+    logic        run;    // the memories stream; beside the packets
+    logic        valid;  // there is a packet
+    chain_kind_e kind;
+    logic        taken;  // a memory has followed it
+    logic [31:0] data;
+  } chain_t;
+
+  // Bits of an index that runs over 0..count-1
+  function automatic int unsigned idx_width(int unsigned count);
+    return count > 1 ? $clog2(count) : 1;
+  endfunction
+
+  // Shape of kl_dense_array for simd lanes: chains of DSPs, DSPs in a chain, and the cycles from
+  // the acceptance of a word to the sums with it
+  function automatic int unsigned dense_chains(int unsigned simd);
+    return (simd + 3) / 4;
+  endfunction
+
+  function automatic int unsigned dense_length(int unsigned simd);
+    return (simd + dense_chains(simd) - 1) / dense_chains(simd);
+  endfunction
+
+  function automatic int unsigned dense_stages(int unsigned simd);
+    return dense_length(simd) + $clog2(dense_chains(simd)) + 4;
+  endfunction
+
+endpackage
+
+`default_nettype wire

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands about what the host does besides the landmarks: finding faces, judging eyes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from model.options import read_roots
+
+FACES_SEED, COVER_SEED, FIT_SEED = 301, 1, 0  #: of train-eyes
+ROOTS = "Folder of a data set to measure on: wflw, 300w, ytf; repeatable."
+
+
+@click.command()
+@click.option("--data", "roots", multiple=True, callback=read_roots, metavar="NAME=FOLDER",
+              required=True, help=ROOTS)  # fmt: skip
+@click.option("--detector", "names", multiple=True, help="blazeface, haar; default: both.")
+@click.option("--quick", is_flag=True, help="As on moving pictures.")
+@click.option("--condition", "chosen", multiple=True, help="Of the table's; default: all.")
+@click.option("--count", default=200, show_default=True, help="Faces with open eyes a data set.")
+def evaluate_detector(
+    roots: dict[str, Path],
+    names: tuple[str, ...],
+    quick: bool,
+    chosen: tuple[str, ...],
+    count: int,
+) -> None:
+    """Measure face detectors: how many faces they find, and how their squares lie."""
+    from host.common.errors import UserError
+    from host.face.detect.choice import DETECTORS, open_detector
+    from model.evaluation.detection import (
+        CONDITIONS,
+        Rates,
+        collect_samples,
+        offsets,
+        rates,
+        rates_table,
+        scatter_table,
+    )
+
+    unknown = sorted(set(chosen) - set(CONDITIONS))
+    if unknown:
+        raise UserError(f"condition {unknown[0]!r} is unknown; use one of {', '.join(CONDITIONS)}")
+    samples = collect_samples(roots, count)
+    detectors = {name: open_detector(name, quick) for name in names or DETECTORS}
+    results: dict[str, list[Rates]] = {}
+    for name, detector in detectors.items():
+        results[name] = []
+        for one in rates(detector, samples, chosen or tuple(CONDITIONS)):
+            click.echo(f"{name}, {one.condition}: {one.found} of {one.faces}", err=True)
+            results[name].append(one)
+    click.echo(rates_table(results))
+    click.echo(scatter_table({name: offsets(one, samples) for name, one in detectors.items()}))
+
+
+@click.command()
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True,
+              help="Npz to write; the host reads host/face/weights/eyes.npz.")  # fmt: skip
+@click.option("--drawn", default=700, show_default=True, help="Procedural faces.")
+@click.option("--data", "roots", multiple=True, callback=read_roots, metavar="NAME=FOLDER",
+              help="Training faces of a source, see docs/training.md; repeatable.")  # fmt: skip
+@click.option("--count", default=350, show_default=True, help="Faces of each source.")
+def train_eyes(out: Path, drawn: int, roots: dict[str, Path], count: int) -> None:
+    """Train the test whether eyes can be judged, on procedural and on real faces."""
+    from itertools import chain
+
+    from model.training import eyes
+
+    faces = chain(eyes.drawn_faces(drawn, FACES_SEED), eyes.real_faces(roots, count))
+    found = eyes.collect_eyes(faces, COVER_SEED)
+    click.echo(f"{len(found.visible)} eyes, {100 * found.visible.mean():.0f} % of them visible")
+    eyes.write_network(out, eyes.fit_twice(found, FIT_SEED))
+
+
+@click.command()
+@click.option("--data", "roots", multiple=True, callback=read_roots, metavar="NAME=FOLDER",
+              required=True, help=ROOTS)  # fmt: skip
+@click.option("--weights", "files", multiple=True, metavar="NAME=FILE",
+              help="Networks to compare; default: the shipped one.")  # fmt: skip
+@click.option("--count", default=100, show_default=True, help="Faces with open eyes a data set.")
+def evaluate_eyes(roots: dict[str, Path], files: tuple[str, ...], count: int) -> None:
+    """Measure how often eyes are said to be visible, on faces as they are and covered."""
+    from host.backends import MONITOR_MODEL, open_backend
+    from host.face.eyes import WEIGHTS, load_network
+    from model.evaluation.detection import collect_samples
+    from model.evaluation.eyes import measure_eyes
+
+    pairs = [text.partition("=") for text in files] or [("shipped", "=", str(WEIGHTS))]
+    networks = {name: load_network(Path(file)) for name, _, file in pairs}
+    backend = open_backend("cpu", MONITOR_MODEL)
+    try:
+        click.echo(measure_eyes(collect_samples(roots, count), backend, networks))
+    finally:
+        backend.close()
