@@ -63,3 +63,9 @@ def test_onnxruntime_is_close_on_the_portrait(name: str, kind: str, percent: flo
     true = integer_network(ZOO / f"{name}.onnx").run(image[None]).landmarks[0]
     distance = np.linalg.norm(found.reshape(98, 2) - true, axis=1).mean()
     assert 100 * distance / np.linalg.norm(true[60] - true[72]) <= percent
+
+
+def test_network_of_the_eyes_is_near_the_other_on_the_portrait() -> None:
+    image = portrait(112)[None]
+    true = open_predictor(ZOO / "pfld_1x_fp32.pt").run(image)
+    assert image_errors(open_predictor(ZOO / "pfld_eyes_fp32.pt").run(image), true)[0] < 6
