@@ -7,7 +7,7 @@ RUN    := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 CONFIG ?= demo
 TORCH  ?=
-JOBS   ?=
+JOBS   ?= 2
 INDEX   = $(if $(filter cpu,$(TORCH)),--extra-index-url https://download.pytorch.org/whl/cpu)
 
 .DEFAULT_GOAL := help
@@ -62,8 +62,8 @@ report: $(STAMP) ## all machines in build/bench and simulated builds compared: b
 	$(RUN) host/comparison.py $(wildcard build/bench/*.json) \
 	  $(addprefix --build ,$(wildcard build/kv260_1x/report.json build/kv260_025x/report.json))
 
-test: $(STAMP) lint ## everything that needs no vendor tool, 25 minutes on 2 cores; JOBS=2: two at a time
-	$(RUN) -m pytest $(if $(JOBS),-n $(JOBS) --dist loadfile) -m 'not slow'
+test: $(STAMP) lint ## everything that needs no vendor tool; JOBS=1: one file after the other
+	$(RUN) -m pytest -n $(JOBS) --dist loadfile -m 'not slow'
 
 test-slow: $(STAMP) ## the long simulations and trainings
 	$(RUN) -m pytest -m slow
