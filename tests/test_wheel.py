@@ -20,6 +20,9 @@ ONLY_IN_THE_CHECKOUT = (
     "model/zoo/pfld_025x_qdq.onnx",
     "model/zoo/pfld_1x_fp32.pt",
     "model/zoo/pfld_1x_ptq.onnx",
+    "model/zoo/pfld_eyes_fp32.pt",
+    "model/zoo/pfld_eyes_ptq.onnx",
+    "model/zoo/pfld_eyes_ptq_golden.npz",
     "model/zoo/pfld_1x_ptq_golden.npz",
     "model/zoo/pfld_1x_qat_qdq.onnx",
 )
