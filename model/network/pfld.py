@@ -18,6 +18,7 @@ from torch.nn.functional import conv2d
 
 from host.common.errors import UserError
 from model.network import grid
+from model.network.depthwise import Depthwise
 
 S3_CHOICES = ("conv7x7", "conv1x1")
 STEM_CHOICES = ("conv", "depthwise")
@@ -110,12 +111,12 @@ class ConvNorm(nn.Module):
         conv, norm = self.conv, self.norm
         gain = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
         weight, bias = conv.weight * gain[:, None, None, None], norm.bias - norm.running_mean * gain
-        if conv.groups == 1 or conv.stride == (1, 1) or x.is_cuda:
+        if conv.groups == 1 or x.is_cuda:
             return conv2d(x, weight, bias, conv.stride, conv.padding, 1, conv.groups)
-        # on CPUs the gradient of a strided depthwise convolution costs more than that of a full one
-        full = conv2d(x, weight, bias, 1, conv.padding, 1, conv.groups)
-        rows, columns = conv.stride
-        return full[:, :, ::rows, ::columns].contiguous(memory_format=torch.channels_last)
+        if torch.is_autocast_enabled("cpu"):  # does not reach into functions with own gradients
+            kind = torch.get_autocast_dtype("cpu")
+            x, weight, bias = x.to(kind), weight.to(kind), bias.to(kind)
+        return Depthwise.apply(x, weight, bias, conv.stride[0])
 
 
 class Bottleneck(nn.Module):
