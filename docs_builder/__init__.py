@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes what the pages do not say by hand: diagrams, reference pages, the site."""
