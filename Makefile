@@ -11,7 +11,7 @@ JOBS   ?= 2
 INDEX   = $(if $(filter cpu,$(TORCH)),--extra-index-url https://download.pytorch.org/whl/cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo build accelerator explore bitstream overlay-package bench report hls-sim hls-ip test test-slow coverage formal lint clean
+.PHONY: help setup demo build accelerator explore bitstream overlay-package bench report hls-sim hls-ip test test-slow coverage formal lint docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -74,11 +74,21 @@ coverage: $(STAMP) ## lines that the tests reach, as a table
 formal: $(STAMP) ## proofs of the stream, credit and weight modules by yosys and z3, with their mutants
 	$(RUN) -m hw.formal
 
-lint: $(STAMP) ## Python by ruff and mypy; SystemVerilog by Verible and slang; C++ by clang-format
+lint: $(STAMP) ## Python by ruff and mypy; SystemVerilog by Verible and slang; C++ by clang-format; spelling
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(RUN) -m hw.lint
+	$(VENV)/bin/codespell
+
+$(VENV)/.docs: $(STAMP)
+	$(RUN) -m pip install --quiet -c constraints.txt -e '.[docs]'
+	@touch $@
+
+docs: $(VENV)/.docs ## the pages as a site, links checked, warnings are errors: build/docs/site
+	$(RUN) -m docs_builder check
+	$(RUN) -m docs_builder pages
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --strict -f docs_builder/mkdocs.yml
 
 clean: ## remove build products, keep the environment
 	rm -rf build

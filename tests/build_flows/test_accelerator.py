@@ -11,6 +11,8 @@ from build_flows.build import Build
 from build_flows.config import load_config
 from build_flows.design.simulate import Simulator
 from build_flows.design.verify import compare
+from docs_builder.figures import FILE as FIGURES
+from docs_builder.figures import from_report, table
 from host.board.simulation import PRELOAD
 from model.export.integer import integer_network
 from model.faces.render import make_faces
@@ -37,6 +39,15 @@ def test_a_thousand_frames_a_second_within_the_budget(build):
     assert report["fps"] >= 1000
     assert report["budget"]["kept"] is True
     assert all(row["origin"] for row in report["resources"].values())
+
+
+def test_the_pages_have_the_figures_of_the_report(build):
+    """As of the demo; `python -m docs_builder figures build/NAME/report.json` renews them."""
+    report = json.loads((build.out / "report.json").read_text())
+    known = json.loads(FIGURES.read_text())[build.cfg.name]
+    assert table(from_report(report)) == table(known)
+    assert report["macs"] == known["macs"]
+    assert report["mac_efficiency"] == pytest.approx(known["mac_efficiency"], abs=5e-4)
 
 
 def test_a_hundred_faces_are_exact(build, tmp_path):

@@ -17,6 +17,8 @@ from build_flows.build import Build
 from build_flows.config import load_config
 from build_flows.design.simulate import Simulator
 from build_flows.design.verify import Golden, compare
+from docs_builder.figures import FILE as FIGURES
+from docs_builder.figures import from_report, table
 from host.backends import csim, open_backend
 from host.common.errors import ToolError, VerifyError
 from model.faces.render import make_faces
@@ -50,6 +52,14 @@ def test_report(demo_build):
     assert set(report) >= {"config", "versions", "git"}
     assert 0 < report["mac_efficiency"] <= 1
     assert report["macs"] == 25_420_416
+
+
+def test_the_pages_have_the_figures_of_the_report(demo_build):
+    """README's table; `python -m docs_builder figures build/demo/report.json` renews it."""
+    report = json.loads((demo_build / "report" / "report.json").read_text())
+    known = json.loads(FIGURES.read_text())["demo"]
+    assert table(from_report(report)) == table(known)
+    assert report["macs"] == known["macs"]
 
 
 def test_activity(demo_build):
