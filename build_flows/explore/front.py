@@ -209,27 +209,32 @@ def write_comparison(rows: list[dict[str, Any]], folder: Path) -> None:
 
 
 def plot_front(rows: list[dict[str, Any]], path: Path) -> None:
-    """Share of each resource's limit against frames a second."""
+    """Share of each resource's limit against frames per second, a panel for each resource.
+
+    The other resources' curves are grey behind it: where they lie on one another all are seen.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, NullLocator
 
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots()
+    panels = figure.subplots(1, len(RESOURCES), sharex=True, sharey=True)
     rates = [row["fps"] for row in rows]
-    for name, marker in zip(RESOURCES, "os^Dv", strict=True):
-        shares = [100 * row[f"{name}_share"] for row in rows]
-        axes.plot(rates, shares, marker=marker, label=name.upper())
-    axes.axhline(100, color="black", linestyle="--", linewidth=1)
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter("{x:.0f}")
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set(xlabel="frames a second at the assumed clock", ylabel="share of what is allowed, %")
-    axes.set(ylim=(0, 105), title="Least resources at a rate")
-    axes.grid(alpha=0.3)
-    figure.legend(loc="outside right upper")
+    shares = {name: [100 * row[f"{name}_share"] for row in rows] for name in RESOURCES}
+    for index, (name, axes) in enumerate(zip(RESOURCES, panels, strict=True)):
+        for other in RESOURCES:
+            axes.plot(rates, shares[other], color="0.85", linewidth=1)
+        axes.plot(rates, shares[name], color=f"C{index}", marker="o", markersize=3.5)
+        axes.axhline(100, color="black", linestyle="--", linewidth=1)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        axes.xaxis.set_major_formatter("{x:.0f}")
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set(ylim=(0, 108), title=name.upper())
+        axes.grid(alpha=0.3)
+    panels[0].set(ylabel="share of what is allowed, %")
+    figure.supxlabel("frames per second at the assumed clock")
     with replacing(path) as partial:
         figure.savefig(partial, format="png", dpi=120)
 
