@@ -12,6 +12,7 @@ from host.common.errors import UserError
 
 README = (ROOT / "README.md").read_text()
 COMPARISON = (ROOT / "docs" / "comparison.md").read_text()
+PROSE = " ".join(COMPARISON.split())
 CARDS = (ROOT / "model" / "zoo" / "README.md").read_text()
 KNOWN = json.loads(FILE.read_text())
 FULL = KNOWN["kv260_1x"]
@@ -82,9 +83,9 @@ def test_our_row_of_the_comparison_is_computed_from_the_figures():
     assert cells[3] == f"{fps(FULL):,}"
     assert cells[4:8] == [f"{FULL['dsp']:,}", f"{round(FULL['lut'] / 1000)} k", f"{per_dsp:.2f}",
                           f"{per_dsp / peak:.0%}".replace("%", " %")]  # fmt: skip
-    assert f"{round(FULL['mac_efficiency'] * 100)} % of the work" in COMPARISON
-    assert f"would make it {200e6 / FULL['cycles_per_frame']:.0f} frames" in COMPARISON
-    assert f"{PART['dsp']:,} DSPs" in COMPARISON
+    assert f"{round(FULL['mac_efficiency'] * 100)} % of the work" in PROSE
+    assert f"would make it {200e6 / FULL['cycles_per_frame']:.0f} frames" in PROSE
+    assert f"{PART['dsp']:,} DSPs" in PROSE
 
 
 def test_sums_of_published_designs():
