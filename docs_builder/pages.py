@@ -77,6 +77,25 @@ def broken(path: str, root: Path = ROOT) -> list[str]:
     return found
 
 
+WIDE = 150  #: longest line of text; tables and code may be longer
+IDIOM = re.compile(
+    r"\b((?:frames|images) a second|(?:cycles|iterations) a frame|words? a cycle"
+    r"|(?:bits|multiplications) a cycle|pixels? a weight|byte a weight)\b"
+)
+
+
+def prose(path: str, root: Path = ROOT) -> list[str]:
+    """What reads badly on a page: overlong lines, and "a" where "per" is meant."""
+    found = []
+    for piece in CODE.split((root / path).read_text())[::2]:
+        for line in piece.splitlines():
+            if len(line) > WIDE and not line.startswith(("|", "![", "<!--", "[")):
+                found.append(f"{path}: {len(line)} characters in a line: {line[:60]}...")
+        for match in IDIOM.finditer(" ".join(piece.split())):
+            found.append(f"{path}: {match[1]}: per is meant")
+    return found
+
+
 def site_text(path: str, root: Path = ROOT) -> tuple[str, set[str]]:
     """Text of a page as the site shows it, and the files of the tree that it shows as text.
 

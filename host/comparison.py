@@ -109,20 +109,20 @@ def simulated_row(path: Path) -> Row:
         platform="KV260, this project's accelerator",
         network=f"{name}, INT8",
         fps=clk_mhz * 1e6 / cycles,
-        origin=f"simulated: {cycles:,} cycles a frame (RTL), {clk_mhz:g} MHz assumed; no power",
+        origin=f"simulated: {cycles:,} cycles per frame (RTL), {clk_mhz:g} MHz assumed; no power",
     )
 
 
 def as_markdown(rows: Sequence[Row]) -> str:
     """The page in Markdown."""
     table = to_markdown(COLUMNS, [row.cells() for row in rows])
-    return f"# Platforms compared\n\n{NOTE}\n\n{table}\n![Frames a second](platforms.png)\n"
+    return f"# Platforms compared\n\n{NOTE}\n\n{table}\n![Frames per second](platforms.png)\n"
 
 
 NOTE = (
-    "Frames a second of the landmark network alone, batch 1. Accuracy is 100 - NME (inter-ocular, "
-    "points 60 and 72) where we measured it. Measured, simulated and published rows are not of one "
-    "kind: the last column says which is which."
+    "Frames per second of the landmark network alone, batch 1. Accuracy is 100 - NME "
+    "(inter-ocular, points 60 and 72) where we measured it. Measured, simulated and published "
+    "rows are not of one kind: the last column says which is which."
 )
 
 STYLE = (
@@ -145,12 +145,12 @@ def as_html(rows: Sequence[Row]) -> str:
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Platforms compared</title>'
         f"<style>{STYLE}</style><h1>Platforms compared</h1><p>{NOTE}</p>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        '<p><img src="platforms.png" alt="Frames a second of all platforms"></p></html>\n'
+        '<p><img src="platforms.png" alt="Frames per second of all platforms"></p></html>\n'
     )
 
 
 def draw(rows: Sequence[Row], path: Path) -> None:
-    """Write a bar chart of the frames a second. UserError without matplotlib."""
+    """Write a bar chart of the frames per second. UserError without matplotlib."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -165,7 +165,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     axes.set_yticks(places, labels, fontsize=8)
     axes.invert_yaxis()
     axes.set_xscale("log")
-    axes.set_xlabel("frames a second, landmark network alone, batch 1 (logarithmic)")
+    axes.set_xlabel("frames per second, landmark network alone, batch 1 (logarithmic)")
     for place, row in zip(places, rows, strict=True):
         axes.annotate(f" {row.fps:.0f}", (row.fps, place), va="center", fontsize=9)
     axes.margins(x=0.12)

@@ -8,7 +8,16 @@ import pytest
 import yaml
 
 from docs_builder import reference
-from docs_builder.pages import ELSEWHERE, ROOT, anchors, broken, page_of, site_text, tree_pages
+from docs_builder.pages import (
+    ELSEWHERE,
+    ROOT,
+    anchors,
+    broken,
+    page_of,
+    prose,
+    site_text,
+    tree_pages,
+)
 from host.common.errors import UserError
 
 PAGES = list(tree_pages())
@@ -48,6 +57,15 @@ def test_broken_links_are_named(tmp_path):
         site_text("docs/a.md", tmp_path)
     with pytest.raises(UserError, match=r"x.md is no page of the site"):
         site_text("x.md", tmp_path)
+
+
+def test_prose_that_reads_badly_is_named(tmp_path):
+    text = "ten frames a\nsecond\n" + "x" * 151 + "\n| " + "y" * 200 + " |\n    words a cycle\n"
+    (tmp_path / "a.md").write_text(text)
+    assert prose("a.md", tmp_path) == [
+        f"a.md: 151 characters in a line: {'x' * 60}...",
+        "a.md: frames a second: per is meant",
+    ]
 
 
 def test_anchors_are_those_of_github():

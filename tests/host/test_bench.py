@@ -161,7 +161,7 @@ def test_the_page_has_every_row_with_its_origin(result, build, tmp_path, capsys)
     assert comparison.main([str(result), "--build", str(build), "--out", str(out)]) == 0
     assert "7 platforms" in capsys.readouterr().out
     page, text = (out / "platforms.html").read_text(), (out / "platforms.md").read_text()
-    for part in ("simulated: 250,000 cycles a frame (RTL), 250 MHz assumed; no power",
+    for part in ("simulated: 250,000 cycles per frame (RTL), 250 MHz assumed; no power",
                  "published, the paper", "measured 20", "box: "):  # fmt: skip
         assert part in text
     assert page.count("<tr>") == 8
