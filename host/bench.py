@@ -31,6 +31,7 @@ from host.face import metrics
 from host.face.crop import crop_face
 from host.face.detect.choice import DEFAULT_DETECTOR, DETECTORS, open_detector
 from host.face.detect.faces import find_first
+from host.face.eyes import look_at_eyes
 from host.monitor.capture import LoopSource
 from host.monitor.pipeline import Pipeline
 from host.monitor.track import BackgroundSearch, Tracker
@@ -75,7 +76,8 @@ def end_to_end(
     """Run the whole pipeline on the clip at full speed; only frames with a face count."""
     search = BackgroundSearch(open_detector(detector, quick=True))
     try:
-        pipeline = Pipeline(LoopSource(clip), Tracker(backend, search), [], seconds=seconds)
+        tracker = Tracker(backend, search, looker=look_at_eyes)
+        pipeline = Pipeline(LoopSource(clip), tracker, [], seconds=seconds)
         done = pipeline.run()
     finally:
         search.close()

@@ -319,7 +319,8 @@ def export(
     import numpy as np
 
     from model.data.labelled import GOLDEN_SEED, labelled_images, portrait
-    from model.export.snap import export_files, export_fp32
+    from model.export.fp32 import export_fp32
+    from model.export.snap import export_files
     from model.network.checkpoint import load_network, load_twin
 
     if fp32:

@@ -4,10 +4,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from model.options import read_roots
+
+if TYPE_CHECKING:
+    from model.data.records import Record
+    from model.evaluation.driver import Found
 
 FACES_SEED, COVER_SEED, FIT_SEED = 301, 1, 0  #: of train-eyes
 ROOTS = "Folder of a data set to measure on: wflw, 300w, ytf; repeatable."
@@ -58,19 +63,23 @@ def evaluate_detector(
 @click.command()
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True,
               help="Npz to write; the host reads host/face/weights/eyes.npz.")  # fmt: skip
-@click.option("--drawn", default=700, show_default=True, help="Procedural faces.")
+@click.option("--drawn", default=60, show_default=True, help="Procedural faces.")
 @click.option("--data", "roots", multiple=True, callback=read_roots, metavar="NAME=FOLDER",
               help="Training faces of a source, see docs/training.md; repeatable.")  # fmt: skip
-@click.option("--count", default=350, show_default=True, help="Faces of each source.")
+@click.option("--count", default=250, show_default=True,
+              help="Faces of each source, beside all with closed eyes.")  # fmt: skip
 def train_eyes(out: Path, drawn: int, roots: dict[str, Path], count: int) -> None:
-    """Train the test whether eyes can be judged, on procedural and on real faces."""
+    """Train the test of the eyes, can they be judged and are they open, on faces."""
     from itertools import chain
 
     from model.training import eyes
 
-    faces = chain(eyes.drawn_faces(drawn, FACES_SEED), eyes.real_faces(roots, count))
+    faces = chain(eyes.real_faces(roots, count), eyes.drawn_faces(drawn, FACES_SEED))
     found = eyes.collect_eyes(faces, COVER_SEED)
-    click.echo(f"{len(found.visible)} eyes, {100 * found.visible.mean():.0f} % of them visible")
+    click.echo(
+        f"{len(found.visible)} eyes, {100 * found.visible.mean():.0f} % of them visible, "
+        f"{int(((found.open < 0.5) & (found.trust > 0)).sum())} shut"
+    )
     eyes.write_network(out, eyes.fit_twice(found, FIT_SEED))
 
 
@@ -97,24 +106,51 @@ def evaluate_eyes(roots: dict[str, Path], files: tuple[str, ...], count: int) ->
 
 
 @click.command()
-@click.option("--data", "folder", required=True, metavar="FOLDER",
-              type=click.Path(exists=True, file_okay=False, path_type=Path),
-              help="Pictures with 68 points beside them, such as ytf/test.")  # fmt: skip
+@click.option("--data", "roots", multiple=True, callback=read_roots, metavar="NAME=FOLDER",
+              required=True, help=ROOTS)  # fmt: skip
 @click.option("--model", type=click.Path(dir_okay=False, path_type=Path),
               help="ONNX file; default: what watches a driver.")  # fmt: skip
-def evaluate_driver(folder: Path, model: Path | None) -> None:
+@click.option("--no-look", is_flag=True, help="Judge eyes by the landmarks alone.")
+@click.option("--thresholds", "limits", type=click.Path(dir_okay=False, path_type=Path),
+              help="JSON with other limits than the defaults.")  # fmt: skip
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path),
+              help="PNG to write: aspect ratios of closed and open eyes.")  # fmt: skip
+@click.option("--against", type=click.Path(dir_okay=False, path_type=Path),
+              help="Another ONNX file for the plot.")  # fmt: skip
+def evaluate_driver(
+    roots: dict[str, Path],
+    model: Path | None,
+    no_look: bool,
+    limits: Path | None,
+    plot: Path | None,
+    against: Path | None,
+) -> None:
     """Measure on real faces how well closed eyes, wide mouths and calibration are judged."""
-    from host.backends import MONITOR_MODEL, open_backend
-    from host.monitor.thresholds import Thresholds
-    from model.data.ibug import read_folders
-    from model.evaluation.driver import figures, find
+    from host.backends import MONITOR_MODEL
+    from host.monitor.thresholds import Thresholds, read_thresholds
+    from model.evaluation.driver import driver_faces, figures
 
-    listing = read_folders([folder], folder.name).checked()
-    backend = open_backend("cpu", model or MONITOR_MODEL)
-    try:
-        found = find(listing.records, backend, lambda done: None)
-    finally:
-        backend.close()
-    for name, value in figures(found, Thresholds()).items():
+    records, path = driver_faces(roots), model or MONITOR_MODEL
+    found = _found(records, path, not no_look)
+    if plot is not None:
+        from model.evaluation.lid_plot import plot_lids
+
+        others = {} if against is None else {against.stem: _found(records, against, False)}
+        plot_lids({**others, path.stem: found}, plot)
+    chosen = Thresholds() if limits is None else read_thresholds(limits)
+    for name, value in figures(found, chosen).items():
         shown = f"{value}" if isinstance(value, int) else f"{100 * value:.1f} %"
         click.echo(f"{name}: {shown}")
+
+
+def _found(records: list[Record], model: Path, looking: bool) -> Found:
+    """What a network finds of faces, and the eye test if ``looking``."""
+    from host.backends import open_backend
+    from host.face.eyes import look_at_eyes
+    from model.evaluation.driver import find
+
+    backend = open_backend("cpu", model)
+    try:
+        return find(records, backend, look_at_eyes if looking else None)
+    finally:
+        backend.close()

@@ -16,7 +16,7 @@ from host.common.paths import ROOT, WORK
 DEFAULT_MODEL = ROOT / "model" / "zoo" / "pfld_025x_exact.onnx"
 """What ``cpu`` runs unless told otherwise: equal to the integer reference to the bit."""
 
-MONITOR_MODEL = ROOT / "model" / "zoo" / "pfld_1x_fp32.onnx"
+MONITOR_MODEL = ROOT / "model" / "zoo" / "pfld_eyes_fp32.onnx"
 """What ``cpu`` runs on moving pictures unless told otherwise: the quarter-width network does not
 follow the eyelids."""
 

@@ -10,13 +10,14 @@ picture spans 0..width and 0..height, and a crop spans exactly its square.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from host.common.arrays import Image, Points
+from host.common.arrays import F64Array, Image, Points
 from host.common.errors import UserError
 from host.face.detect.faces import Box
 
@@ -25,6 +26,9 @@ INPUT_SIZE = 112
 
 LANDMARK_MARGIN = 1.2
 """Side of the training crop over the longer side of the landmarks' bounding box."""
+
+UPRIGHT_DEG = 15.0
+"""A face that is tilted further is turned upright before it is cropped."""
 
 MAX_SIDE = 32768
 """Longest side of a crop in pixels; a longer one can only come from a wrong box."""
@@ -128,6 +132,54 @@ def crop_square(
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     small = cv2.resize(grey, (size, size), interpolation=method)
     return np.asarray(cv2.equalizeHist(small) if equalise else small, np.uint8)
+
+
+def turned_square(points: npt.ArrayLike, roll: float) -> Transform:
+    """The square for a crop of landmarks (N, 2) that is turned by ``roll``, see ``crop_turned``."""
+    back = _rotation(roll)
+    square = square_around_landmarks(np.asarray(points, np.float64) @ back)
+    middle = back @ (square.left + square.side / 2, square.top + square.side / 2)
+    return square_at(float(middle[0]), float(middle[1]), square.side)
+
+
+def crop_turned(
+    image: Image, square: Transform, roll: float, size: int = INPUT_SIZE, equalise: bool = False
+) -> tuple[Image, Callable[[npt.ArrayLike], Points]]:
+    """As ``crop_square``, of the picture turned anticlockwise about the square's middle.
+
+    Args:
+        roll: how far the face is tilted clockwise, in radians.
+
+    Returns:
+        The crop, and what takes landmarks from fractions of it back to the picture.
+
+    Raises:
+        UserError: as ``crop_square``.
+    """
+    half = square.side / 2
+    middle = np.array([square.left, square.top]) + half
+    beside = (middle <= -half) | (middle >= np.array(image.shape[1::-1]) + half)
+    if roll == 0 or beside.any():
+        return crop_square(image, square, size, equalise), square.to_image
+    rotation = _rotation(roll)
+    corner = middle - rotation @ (half, half)
+    # OpenCV counts from the middles of pixels, we from their corners
+    matrix = np.column_stack([rotation, corner + rotation @ (0.5, 0.5) - 0.5])
+    patch = cv2.warpAffine(
+        image, matrix, (square.side, square.side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    )
+    crop = crop_square(np.asarray(patch, np.uint8), Transform(0, 0, square.side), size, equalise)
+
+    def to_image(fractions: npt.ArrayLike) -> Points:
+        return np.asarray(corner + square.side * np.asarray(fractions) @ rotation.T, np.float64)
+
+    return crop, to_image
+
+
+def _rotation(roll: float) -> F64Array:
+    """Matrix (2, 2) that turns directions clockwise as one sees them, y pointing down."""
+    cosine, sine = math.cos(roll), math.sin(roll)
+    return np.array([[cosine, -sine], [sine, cosine]])
 
 
 def crop_face(

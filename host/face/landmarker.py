@@ -17,11 +17,14 @@ import numpy as np
 from host.common.arrays import F64Array, Image, Points
 from host.common.errors import UserError
 from host.common.timing import timed
-from host.face.crop import Transform, crop_square, square_around_box, square_around_landmarks
+from host.face.crop import (
+    UPRIGHT_DEG,
+    Transform,
+    crop_square,
+    square_around_box,
+    square_around_landmarks,
+)
 from host.face.detect.faces import Box, Detector, Face
-
-UPRIGHT_DEG = 15.0
-"""A face that is turned further is turned upright before it is cropped."""
 
 ROUNDS = 5
 """Most crops of one face."""

@@ -14,7 +14,7 @@ from typing import TextIO
 from host.backends import Backend
 from host.common.errors import UserError
 from host.face.detect.choice import open_detector
-from host.face.eyes import eyes_visible
+from host.face.eyes import look_at_eyes
 from host.face.image import READ_SUFFIXES
 from host.monitor.capture import Paced, Source
 from host.monitor.dashboard import Dashboard
@@ -144,7 +144,7 @@ def monitor(options: argparse.Namespace, backend: Backend) -> None:
         search.close()
         raise
     try:
-        tracker = Tracker(backend, search, options.equalise, seat, eyes_visible)
+        tracker = Tracker(backend, search, options.equalise, seat, look_at_eyes)
         pipeline = Pipeline(source, tracker, sinks, limits, options.seconds, notices, profile)
         for sink in sinks:
             if isinstance(sink, Dashboard):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from host.common.arrays import Points
+from host.face.eyes import Look
 from host.face.landmarks import LEFT_EYE, RIGHT_EYE
 from host.monitor.events import Distribution
 from host.monitor.thresholds import Thresholds
@@ -50,10 +51,14 @@ LEARN_DEG = 15.0
 FAR_EYE_DEG = 35.0
 """Beyond this turn the eye on the far side is hidden by the nose."""
 
-DOWN, UP, TURNED, SIDE = 0.53, 0.10, 0.13, 0.088
+DOWN, UP, TURNED, SIDE = 0.30, 0.17, 0.15, 0.09
 """Fall of the logarithm of the aspect ratio at 30 degrees of pitch down and up (with the square of
 the angle), rise at 30 degrees of yaw (square), and rise of the farther eye (linear). Measured on
-open eyes with pfld_1x_fp32.onnx: 2,934 video frames, differences within people."""
+open eyes with pfld_eyes_fp32.onnx: 2,276 video frames, differences within people."""
+
+LOOK_SHARE, LOOK_SHUT, LOOK_OPEN = 0.5, 0.1, 0.3
+"""How much the look at the picture counts beside the landmarks, and the aspect ratios for which its
+0 and 1 stand."""
 
 LEARN_S = 0.2
 """The usual opening is found anew after so much more time."""
@@ -224,15 +229,23 @@ class Eyes:
         return Opening(left=None, right=None, both=None, judged=judged)
 
 
-def visible_sides(
-    evidence: tuple[float, float] | None, yaw_deg: float | None, limits: Thresholds
-) -> tuple[bool, bool]:
-    """Which eyes can be judged: those that the picture shows and the nose does not hide.
+def with_look(ratios: tuple[float, float], look: Look | None) -> tuple[float, float]:
+    """Aspect ratios of landmarks, as on a frontal face, and of the picture itself, mixed."""
+    if look is None:
+        return ratios
+    left, right = (
+        (1 - LOOK_SHARE) * ratio + LOOK_SHARE * (LOOK_SHUT + (LOOK_OPEN - LOOK_SHUT) * seen)
+        for ratio, seen in zip(ratios, look.open, strict=True)
+    )
+    return left, right
 
-    evidence: how sure it is, 0 to 1, that each eye is seen; None when nobody has looked.
-    """
-    left, right = (True, True) if evidence is None else (
-        evidence[0] >= limits.eye_visible, evidence[1] >= limits.eye_visible
+
+def visible_sides(
+    look: Look | None, yaw_deg: float | None, limits: Thresholds
+) -> tuple[bool, bool]:
+    """Which eyes can be judged: those that the picture shows and the nose does not hide."""
+    left, right = (True, True) if look is None else (
+        look.visible[0] >= limits.eye_visible, look.visible[1] >= limits.eye_visible
     )  # fmt: skip
     turn = 0.0 if yaw_deg is None else yaw_deg
     return left and turn > -FAR_EYE_DEG, right and turn < FAR_EYE_DEG

@@ -113,7 +113,7 @@ class Judge:
             self._measurer.recalibrate()
         with timed(times, "measures"):
             measures = self._measurer.update(
-                frame.time_s, track.landmarks, frame.stale_s, track.eyes_visible, track.wrong_way
+                frame.time_s, track.landmarks, frame.stale_s, track.look, track.wrong_way
             )
             state = self._machine.update(measures)
         limits = self.thresholds

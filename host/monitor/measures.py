@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from host.common.arrays import Points
 from host.face.crop import square_around_landmarks
+from host.face.eyes import Look
 from host.face.landmarks import INNER_LIPS
 from host.face.pose import head_pose
 from host.monitor.events import Happenings, Share
@@ -22,6 +23,7 @@ from host.monitor.eyes import (
     eye_ratios,
     straightened,
     visible_sides,
+    with_look,
 )
 from host.monitor.mouth import Mouth
 from host.monitor.person import Person
@@ -173,6 +175,7 @@ class Measurer:
         """A face was lost: nothing that lasts goes on."""
         self._closed_since: float | None = None
         self._open_since: float | None = None
+        self._shut_s = -math.inf
         self._before = self._lowest = 1.0
         self._slept = False
         self._down_since: float | None = None
@@ -185,7 +188,7 @@ class Measurer:
         time_s: float,
         landmarks: Points | None,
         no_picture_s: float = 0.0,
-        eyes_visible: tuple[float, float] | None = None,
+        look: Look | None = None,
         wrong_way: bool = False,
     ) -> Measures:
         """Measure one frame.
@@ -194,8 +197,7 @@ class Measurer:
             time_s: time of the frame; must not fall.
             landmarks: (98, 2) in pixels of the picture, None without a face.
             no_picture_s: how long there has been no new picture, if this is none.
-            eyes_visible: how sure it is, 0 to 1, that the eye on the picture's left and the one on
-                its right are seen; None when nobody has looked.
+            look: what the picture tells of the eyes; None when nobody has looked.
             wrong_way: there is a face, but the wrong way up, so that it has no landmarks.
         """
         step = 0.0 if self._last_s is None else max(0.0, time_s - self._last_s)
@@ -208,7 +210,7 @@ class Measurer:
             self._tilted.update(time_s, wrong_way)
             return self._sum_up(time_s)
         self._meet(time_s, step)
-        return self._face(time_s, min(step, LONGEST_STEP_S), landmarks, eyes_visible)
+        return self._face(time_s, min(step, LONGEST_STEP_S), landmarks, look)
 
     def _meet(self, time_s: float, step: float) -> None:
         """A face is there: the last one, or one that must be compared first."""
@@ -225,18 +227,18 @@ class Measurer:
         time_s: float,
         step: float,
         landmarks: Points,
-        evidence: tuple[float, float] | None,
+        look: Look | None,
     ) -> Measures:
         limits = self.thresholds
         yaw, pitch, roll = self._pose(landmarks)
         ears, mar = eye_ratios(landmarks), aspect_ratio(landmarks[[*INNER_LIPS]])
         tilted = roll is not None and abs(roll) > limits.wrong_way_deg
         self._tilted.update(time_s, tilted)
-        visible = visible_sides(evidence, yaw, limits)
+        visible = visible_sides(look, yaw, limits)
         hanging = pitch is None or abs(pitch) > HANGING_DEG
         if tilted or hanging:
             visible = (False, False)
-        level = straightened(ears, yaw or 0.0, pitch or 0.0)
+        level = with_look(straightened(ears, yaw or 0.0, pitch or 0.0), look)
         near = self._is_near(yaw, pitch)
         if near and not tilted:
             self._compare(landmarks, step)
@@ -318,7 +320,7 @@ class Measurer:
                     self.blinks.add(time_s)
                 self._closed_since = None
         else:
-            self._open_since = None
+            self._open_since, self._shut_s = None, time_s
             if self._closed_since is None and opening < limits.closed_below:
                 self._closed_since, self._slept = time_s, False
         if self._closed_since is None:
@@ -326,10 +328,10 @@ class Measurer:
             self._lowest = opening
 
     def _closed_for(self, time_s: float) -> float:
-        """Seconds of the present closure, up to where the eyes seem to have opened."""
+        """Seconds of the present closure, up to the last frame that showed the eyes closed."""
         if self._closed_since is None:
             return 0.0
-        return (time_s if self._open_since is None else self._open_since) - self._closed_since
+        return (time_s if self._open_since is None else self._shut_s) - self._closed_since
 
     def _watch_head(
         self, time_s: float, step: float, yaw: float | None, pitch: float | None

@@ -12,7 +12,7 @@ CLOSES_BELOW = 0.8
 VOICE_S, VOICE_OPENINGS = 8.0, 2
 """Somebody whose mouth opened more often than this within this time speaks or sings."""
 
-VOICE_FACTOR = 2.0
+VOICE_FACTOR = 1.8
 """Who speaks or sings must open the mouth for so many times longer to yawn."""
 
 BLINK_OUT_S = 0.12

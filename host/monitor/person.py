@@ -9,7 +9,7 @@ from host.common.arrays import F64Array, Points
 
 SPREAD: F64Array = np.array([0.037, 0.024, 0.022, 0.026, 0.006, 0.025, 0.072, 0.08, 0.118, 0.15])
 """Scatter of the logarithms of ``proportions`` within one person's frames, (10,). Measured with
-pfld_1x_fp32.onnx on nearly frontal frames of 198 people."""
+the network pfld_1x on nearly frontal frames of 198 people."""
 
 FADE_S = 3.0
 """Time constant of what was seen lately."""

@@ -18,17 +18,19 @@ import cv2
 import numpy as np
 
 from host.backends.base import Backend
-from host.common.arrays import F32Array, F64Array, Image, Points
+from host.common.arrays import F32Array, Image, Points
 from host.common.errors import UserError
 from host.common.timing import timed
 from host.face.crop import (
+    UPRIGHT_DEG,
     Transform,
-    crop_square,
+    crop_turned,
     square_around_box,
-    square_around_landmarks,
+    turned_square,
 )
 from host.face.detect.faces import Box, Detector, Face
-from host.face.landmarks import inter_ocular
+from host.face.eyes import Look
+from host.face.landmarks import OUTER_CORNERS, inter_ocular
 from host.monitor.capture import Frame
 from host.monitor.seat import ANYWHERE, DriverPlace, Seat
 from host.monitor.smooth import OneEuro
@@ -155,21 +157,19 @@ class Track:
     landmarks: Points | None
     """(98, 2) in pixels of the picture, smoothed."""
     square: Transform | None = None
-    """What the network saw."""
+    """What the network saw; of a tilted face turned upright about its middle."""
     new: bool = False
     """True for the first frame of a face."""
-    eyes_visible: tuple[float, float] | None = None
-    """How sure it is, 0 to 1, that the eye on the picture's left and the one on its right are seen;
-    None when nobody has looked."""
+    look: Look | None = None
+    """What the picture tells of the eyes; None when nobody has looked."""
     wrong_way: bool = False
     """The detector has found a face, but it is the wrong way up."""
     times_ms: dict[str, float] = field(default_factory=dict)
     """Time by stage: detect (when it was asked or waited for), crop, landmarks, track, eyes."""
 
 
-Visibility = Callable[[Image, Points], F64Array]
-"""How sure it is, 0 to 1, that the eye on the picture's left and the one on its right are seen, of
-a picture (H, W, 3) and landmarks (98, 2) in its pixels."""
+Looker = Callable[[Image, Points], Look]
+"""Looks at the eyes in a picture (H, W, 3) with landmarks (98, 2) in its pixels."""
 
 
 class Tracker:
@@ -181,7 +181,7 @@ class Tracker:
         search: Search,
         equalise: bool = False,
         seat: Seat = ANYWHERE,
-        visibility: Visibility | None = None,
+        looker: Looker | None = None,
     ) -> None:
         """Put the parts together.
 
@@ -190,13 +190,14 @@ class Tracker:
             search: the detector at work.
             equalise: spread the grey levels of crops.
             seat: where the driver's face is looked for.
-            visibility: tells whether eyes can be judged; without it nobody looks.
+            looker: looks at the eyes; without it nobody does.
         """
         self._backend, self._search, self._equalise = backend, search, equalise
-        self._place, self._visibility = DriverPlace(seat), visibility
+        self._place, self._looker = DriverPlace(seat), looker
         self._wrong_way = self._steady = False
         self._filter = OneEuro(CUTOFF_HZ, BETA)
         self._square: Transform | None = None
+        self._roll = 0.0
         self._likeness: F32Array | None = None
         self._asked_s = -np.inf
         self._misses = 0
@@ -216,7 +217,9 @@ class Tracker:
         square = self._square
         try:
             with timed(times, "crop"):
-                crop = crop_square(frame.image, square, self._backend.input_size, self._equalise)
+                crop, to_image = crop_turned(
+                    frame.image, square, self._roll, self._backend.input_size, self._equalise
+                )
         except UserError:  # the face has left the picture
             self._lose()
             return Track(landmarks=None, times_ms=times)
@@ -226,15 +229,12 @@ class Tracker:
         with timed(times, "landmarks"):
             fractions = self._backend.infer(crop[np.newaxis])[0]
         with timed(times, "track"):
-            landmarks = self._follow(square.to_image(fractions), frame)
-        visible = None
-        if landmarks is not None and self._visibility is not None:
+            landmarks = self._follow(to_image(fractions), frame)
+        look = None
+        if landmarks is not None and self._looker is not None:
             with timed(times, "eyes"):
-                left, right = self._visibility(frame.image, landmarks)
-            visible = float(left), float(right)
-        return Track(
-            landmarks=landmarks, square=square, new=new, eyes_visible=visible, times_ms=times
-        )
+                look = self._looker(frame.image, landmarks)
+        return Track(landmarks=landmarks, square=square, new=new, look=look, times_ms=times)
 
     def _listen(self, frame: Frame) -> None:
         """Ask the detector when it is time to, and take what it has found."""
@@ -261,6 +261,7 @@ class Tracker:
         self._wrong_way = found is not None and abs(found.roll or 0.0) > WRONG_WAY
         if found is not None and not self._wrong_way:
             self._square, self._misses = square_around_box(found.box), 0
+            self._roll = _turn(found.roll or 0.0)
 
     def _looks_alike(self, crop: Image) -> bool:
         """Compare with the mean of the last crops, and add this one to it."""
@@ -283,7 +284,8 @@ class Tracker:
         if not (np.isfinite(landmarks).all() and inside and eyes >= MIN_EYES):
             self._lose()
             return None
-        square = square_around_landmarks(landmarks)
+        self._roll = _turn(tilt(landmarks))
+        square = turned_square(landmarks, self._roll)
         if self._square is not None and self._steady and _jumps(self._square, square):
             self._lose()
             return None
@@ -297,6 +299,18 @@ class Tracker:
         self._asked_s = -np.inf
         self._misses = 0
         self._filter.reset()
+
+
+def tilt(landmarks: Points) -> float:
+    """How far the line of the eyes of landmarks (98, 2) is turned clockwise, in radians."""
+    first, second = OUTER_CORNERS
+    right, down = landmarks[second] - landmarks[first]
+    return math.atan2(down, right)
+
+
+def _turn(roll: float) -> float:
+    """By how much the crop of a face tilted by ``roll`` is turned: not at all for little."""
+    return roll if abs(math.degrees(roll)) >= UPRIGHT_DEG else 0.0
 
 
 def _jumps(before: Transform, after: Transform) -> bool:

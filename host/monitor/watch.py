@@ -7,7 +7,7 @@ from host.backends.base import Backend
 from host.common.arrays import Image
 from host.common.errors import UserError
 from host.face.detect.faces import Detector
-from host.face.eyes import eyes_visible
+from host.face.eyes import look_at_eyes
 from host.monitor.capture import Frame
 from host.monitor.judge import Judge, Observation
 from host.monitor.profile import Profile
@@ -39,7 +39,7 @@ class Monitor:
             seat: where the driver's face is looked for.
         """
         search = DirectSearch(detector)
-        self._tracker = Tracker(backend, search, equalise, seat, eyes_visible)
+        self._tracker = Tracker(backend, search, equalise, seat, look_at_eyes)
         self._judge = Judge(Thresholds() if thresholds is None else thresholds, profile)
         self._number = 0
         self._time_s = float("-inf")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the driver monitor's measures are worth on real faces with a network's landmarks.
 
-Truth comes from 300-W's 68 points: an eye's aspect ratio is the mean of two heights over the width,
-a mouth's that of three. Faces in between count for nothing. Pictures of one person are told by
-names that differ in what follows the last underscore (YouTube Faces).
+Truth comes from known points: of 68, an eye's aspect ratio is the mean of two heights over the
+width, of 98 that of three, as a mouth's. Faces in between count for nothing. Pictures of one person
+are told by names that differ in what follows the last underscore (YouTube Faces).
 """
 
 from __future__ import annotations
@@ -12,20 +12,24 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from host.backends.base import Backend
-from host.common.arrays import BoolArray, F64Array, Points
+from host.common.arrays import BoolArray, F64Array, Image, Points
 from host.common.errors import UserError
 from host.face.crop import crop_square, square_around_landmarks
+from host.face.eyes import Look
 from host.face.landmarks import INNER_LIPS, inter_ocular
 from host.face.pose import head_pose
-from host.monitor.eyes import Eyes, aspect_ratio, eye_ratios, straightened, visible_sides
+from host.monitor.eyes import Eyes, aspect_ratio, eye_ratios, straightened, visible_sides, with_look
 from host.monitor.measures import Measurer
 from host.monitor.thresholds import Thresholds
-from model.data.records import Record, read_picture
-from model.data.scheme68 import NUM_68
+from model.data.ibug import read_folders
+from model.data.lids import openings
+from model.data.records import Listing, Record, read_picture
+from model.data.registry import is_68, measured_faces, one_a_person
 
 EYES_68 = ((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47))
 INNER_LIPS_68 = (60, 61, 62, 63, 64, 65, 66, 67)
@@ -45,8 +49,8 @@ HELD_S, RATE = 5.0, 15.0
 CLIPS = 60
 """So many clips are made at most."""
 
-NOISE = 0.004
-"""Scatter of a point from frame to frame in inter-ocular distances, of 60 faces of 300-W under a
+NOISE = 0.0045
+"""Scatter of a point from frame to frame in inter-ocular distances, of 40 faces of 300-W under a
 camera's noise and tremble."""
 
 
@@ -62,6 +66,8 @@ class Found:
     """True aspect ratio of the inner lips, (N,)."""
     people: tuple[str, ...]
     """Whose face, of N; a name of its own where nothing is known."""
+    looks: tuple[Look | None, ...]
+    """What the pictures tell of the eyes, of N; None where nobody has looked."""
 
     @property
     def shut(self) -> BoolArray:
@@ -74,32 +80,80 @@ class Found:
         return np.asarray((self.eyes > OPEN).all(axis=1))
 
 
-def find(records: Sequence[Record], backend: Backend, report: Callable[[int], None]) -> Found:
-    """Let a backend find the landmarks of faces with 68 points; UserError for others."""
-    found = []
+def driver_faces(roots: dict[str, Path]) -> list[Record]:
+    """Faces of data sets by name that no training has seen.
+
+    Of ytf all frames but the one a person that trainings take. UserError: a data set is unknown,
+    none is given, or nothing in it can be measured.
+    """
+    records: list[Record] = []
+    for name, root in roots.items():
+        records += (_other_frames(root) if name == "ytf" else measured_faces(name, root)).records
+    if not records:
+        raise UserError("no data set is given; name one with --data 300w=FOLDER")
+    return records
+
+
+def _other_frames(root: Path) -> Listing:
+    training = read_folders([root / "training"], "ytf training")
+    taken = {record.image for record in one_a_person(training).records}
+    every = read_folders([root / "training", root / "test"], "ytf")
+    kept = [record for record in every.records if record.image not in taken]
+    return Listing(every.name, kept, every.problems).checked()
+
+
+def find(
+    records: Sequence[Record],
+    backend: Backend,
+    look: Callable[[Image, Points], Look] | None = None,
+    report: Callable[[int], None] = lambda done: None,
+) -> Found:
+    """Let a backend find the landmarks of faces, and look at their eyes.
+
+    look: host.face.eyes.look_at_eyes; None judges by the landmarks alone.
+    report: called with the number of faces done.
+    """
+    found, looks = [], []
     for number, record in enumerate(records):
-        if len(record.points) != NUM_68:
-            raise UserError(f"{record.image} has no 68 points; give folders of 300-W or ytf")
         picture = read_picture(record.image)
-        points = record.points
+        points = record.points[np.isfinite(record.points).all(axis=1)]
         for _ in range(CROPS):
             square = square_around_landmarks(points)
             crop = crop_square(picture, square, backend.input_size)
             points = square.to_image(backend.infer(crop[np.newaxis])[0])
         found.append(points)
+        looks.append(None if look is None else look(picture, points))
         report(number + 1)
-    return compare(np.stack(found), records)
+    return compare(np.stack(found), records, looks)
 
 
-def compare(landmarks: Points, records: Sequence[Record]) -> Found:
-    """Put found landmarks (N, 98, 2) beside the truth of N records with 68 points."""
-    true = np.stack([record.points for record in records])
+def compare(
+    landmarks: Points, records: Sequence[Record], looks: Sequence[Look | None] | None = None
+) -> Found:
+    """Put found landmarks (N, 98, 2), and looks at the eyes, beside the truth of N records."""
     return Found(
         landmarks=landmarks,
-        eyes=np.array([[_eye_68(points[list(eye)]) for eye in EYES_68] for points in true]),
-        mouth=np.array([aspect_ratio(points[list(INNER_LIPS_68)]) for points in true]),
-        people=tuple(record.image.stem.rpartition("_")[0] for record in records),
+        eyes=np.array([_true_eyes(record) for record in records]),
+        mouth=np.array([_true_mouth(record) for record in records]),
+        people=tuple(_person(record) for record in records),
+        looks=tuple([None] * len(records) if looks is None else looks),
     )
+
+
+def _person(record: Record) -> str:
+    """The name of who is seen: frames are called PERSON_NN in folders of their own."""
+    name, mark, number = record.image.stem.rpartition("_")
+    return name if mark and number.isdigit() else record.image.stem
+
+
+def _true_eyes(record: Record) -> list[float]:
+    if is_68(record):
+        return [_eye_68(record.points[list(eye)]) for eye in EYES_68]
+    return [float(ratio) for ratio in openings(record.points)]
+
+
+def _true_mouth(record: Record) -> float:
+    return aspect_ratio(record.points[list(INNER_LIPS_68 if is_68(record) else INNER_LIPS)])
 
 
 def _eye_68(p: Points) -> float:
@@ -152,16 +206,20 @@ def _pose(landmarks: Points, limits: Thresholds) -> tuple[float, float]:
     return float(yaw), float(pitch) * limits.pitch_gain
 
 
-def _level(landmarks: Points, limits: Thresholds) -> tuple[tuple[float, float], tuple[bool, bool]]:
+def _level(
+    found: Found, number: int, limits: Thresholds
+) -> tuple[tuple[float, float], tuple[bool, bool]]:
+    """Aspect ratios of the eyes of one face as the monitor takes them, and which can be judged."""
+    landmarks, look = found.landmarks[number], found.looks[number]
     yaw, pitch = _pose(landmarks, limits)
-    ratios = straightened(eye_ratios(landmarks), yaw, pitch)
-    return ratios, visible_sides(None, yaw, limits)
+    ratios = with_look(straightened(eye_ratios(landmarks), yaw, pitch), look)
+    return ratios, visible_sides(look, yaw, limits)
 
 
 def judged_alone(found: Found, limits: Thresholds) -> F64Array:
     """1 where the eyes count as closed before any calibration, else 0, (N,)."""
     eyes = Eyes()
-    return np.array([_closed(eyes, points, limits) for points in found.landmarks])
+    return np.array([_closed(eyes, found, n, limits) for n in range(len(found.landmarks))])
 
 
 def judged_as_own(found: Found, limits: Thresholds) -> F64Array:
@@ -176,14 +234,14 @@ def judged_as_own(found: Found, limits: Thresholds) -> F64Array:
         eyes = Eyes()
         for _ in range(3):
             for number in numbers:
-                eyes.learn(*_level(found.landmarks[number], limits), 0.5, limits)
+                eyes.learn(*_level(found, number, limits), 0.5, limits)
         if eyes.calibrated:
-            closed[numbers] = [_closed(eyes, found.landmarks[n], limits) for n in numbers]
+            closed[numbers] = [_closed(eyes, found, n, limits) for n in numbers]
     return closed
 
 
-def _closed(eyes: Eyes, points: Points, limits: Thresholds) -> float:
-    opening = eyes.judge(*_level(points, limits), limits).judged
+def _closed(eyes: Eyes, found: Found, number: int, limits: Thresholds) -> float:
+    opening = eyes.judge(*_level(found, number, limits), limits).judged
     return float(opening is not None and opening < limits.closed_below)
 
 
@@ -207,7 +265,9 @@ def calibrations(found: Found, limits: Thresholds, seed: int) -> Iterator[bool]:
         pair = rng.choice(numbers, 2, replace=False)
         measurer, calibrated = Measurer(limits), False
         for frame in range(round(2 * HELD_S * RATE)):
-            points = found.landmarks[pair[int(frame >= HELD_S * RATE)]]
+            number = pair[int(frame >= HELD_S * RATE)]
+            points, look = found.landmarks[number], found.looks[number]
             noise = rng.normal(0, NOISE * float(inter_ocular(points)), points.shape)
-            calibrated |= measurer.update(frame / RATE, points + noise).calibrated
+            seen = measurer.update(frame / RATE, points + noise, look=look)
+            calibrated |= seen.calibrated
         yield calibrated

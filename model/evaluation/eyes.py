@@ -85,7 +85,7 @@ def scores(
 
 
 def _all_of(features: Sequence[F32Array | None], network: Network) -> F64Array:
-    rows = [np.zeros(2) if one is None else probabilities(one, network) for one in features]
+    rows = [np.zeros(2) if one is None else probabilities(one, network)[:, 0] for one in features]
     return np.stack(rows)
 
 

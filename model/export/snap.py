@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -63,19 +62,6 @@ def to_qonnx(twin: PFLD) -> ModelWrapper:
     output = CELLS if twin.head_kind == "grid" else OUTPUT
     model.rename_tensor(model.graph.output[0].name, output)
     return model
-
-
-def export_fp32(network: PFLD, path: Path) -> None:
-    """Write an FP32 network for onnxruntime: "image" (N, 1, S, S) -> "landmarks" (N, 196)."""
-    network.eval()
-    image = torch.zeros(1, 1, network.image_size, network.image_size)
-    axes = {INPUT: {0: "N"}, OUTPUT: {0: "N"}}
-    with replacing(path) as partial, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=DeprecationWarning)  # torch prefers dynamo
-        torch.onnx.export(
-            network, (image,), str(partial), input_names=[INPUT], output_names=[OUTPUT],
-            dynamic_axes=axes, opset_version=OPSET, dynamo=False,
-        )  # fmt: skip
 
 
 # -- snapping --------------------------------------------------------------------------------------

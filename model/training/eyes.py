@@ -1,44 +1,63 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training of the test whether eyes can be judged (host/face/eyes.py).
+"""Training of the eye test (host/face/eyes.py): can an eye be judged, and is it open?
 
 Each face is shown as it is, with clear glasses, a mask, less light, a little blur, and hidden: with
-sunglasses, a hand, hair, a strong blur or next to no light. Landmarks are off as a network's are.
+sunglasses, a hand, hair, a box, a strong blur or next to no light. Landmarks are off as a network's
+are. How far an eye is open is known from its lids; that of hidden eyes is not asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
+from torch import Tensor, nn
 
-from host.common.arrays import F32Array, F64Array, Image, Points
+from host.common.arrays import BoolArray, F32Array, F64Array, Image, Points
 from host.common.atomic import replacing
 from host.common.errors import UserError
 from host.face.crop import cut_square, square_around_landmarks, square_at
-from host.face.eyes import FEATURES, Network, eye_features
-from host.face.image import read_image
+from host.face.eyes import PATCH, SUMMARY, Network, eye_features, stretched
 from host.face.landmarks import inter_ocular
+from model.data.lids import openings
+from model.data.records import read_picture
 from model.data.registry import training_faces
 from model.faces import cover
 from model.faces.render import SIZE, make_faces
 
-HIDDEN = 16  #: units of the network
+CHANNELS, HIDDEN = (8, 16, 20), 16  #: of the network
 SIDE = 144  #: side of the cut-outs on which things are drawn
 CONTEXT = 1.5  #: side of a cut-out over that of the landmarks' square
 OFF = 0.04  #: standard deviation of a landmark's error over the inter-ocular distance
-EPOCHS, BATCH, RATE, DECAY = 60, 256, 2e-3, 1e-3
-WORST = 0.04  #: share of "visible" eyes that are left out of the second round: true sunglasses
-MARGIN = 4.0  #: weight of a visible eye in the loss
-ODDS = 7 / 3  #: of being visible, by that loss, at which the network says one half
+EPOCHS, BATCH, RATE, DECAY = 8, 128, 3e-3, 1e-3
+SHORT = 2  #: epochs of the first round
+WORST = 0.03  #: share of "visible" eyes that are left out of the second round: true sunglasses
+MARGIN = 3.0  #: weight of a visible eye in the loss
+SHUT, OPEN = 0.12, 0.22  #: aspect ratios of eyes that count as shut and as open
+CLOSED, AGAIN = 0.15, 3  #: a face with an eye of a smaller aspect ratio is shown so many times
+RARE = 4.0  #: weight of a shut eye in the loss
 
 Rng = np.random.Generator
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class Face:
+    """A picture of a face whose points are known."""
+
+    image: Image
+    """(SIDE, SIDE) grey, or of another size."""
+    points: Points
+    """(98, 2) in pixels; nan where unknown."""
+    trust: float = 1.0
+    """Weight of what its points say about the lids, 0 to 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Eyes:
     """Eyes to learn from."""
 
@@ -46,118 +65,169 @@ class Eyes:
     """(N, FEATURES)"""
     visible: F32Array
     """(N,) 0 or 1"""
+    open: F32Array
+    """(N,) 0 to 1; any value where ``trust`` is 0"""
+    trust: F32Array
+    """(N,) weight of ``open``"""
+
+    def part(self, kept: BoolArray) -> Eyes:
+        """Those where ``kept``, (N,), is true."""
+        return Eyes(features=self.features[kept], visible=self.visible[kept],
+                    open=self.open[kept], trust=self.trust[kept])  # fmt: skip
 
 
-def real_faces(roots: dict[str, Path], count: int) -> Iterator[tuple[Image, Points]]:
-    """Cut-outs of at most ``count`` training faces of each source, with their landmarks."""
+def real_faces(roots: dict[str, Path], count: int) -> Iterator[Face]:
+    """Cut-outs of training faces of each source: with closed eyes all, of the others ``count``."""
     for source, root in roots.items():
         records = training_faces(source, root).records
-        for record in records[:: max(1, -(-len(records) // count))]:
+        shut = [bool((openings(record.points) < CLOSED).any()) for record in records]
+        others = [record for record, closed in zip(records, shut, strict=True) if not closed]
+        chosen = [record for record, closed in zip(records, shut, strict=True) if closed]
+        for record in chosen + others[:: max(1, -(-len(others) // count))]:
             known = record.points[np.isfinite(record.points).all(axis=1)]
             true = square_around_landmarks(known)
             square = square_at(
                 true.left + true.side / 2, true.top + true.side / 2, CONTEXT * true.side
             )
-            cut = cut_square(read_image(record.image), square)
-            yield (
-                cv2.resize(cut, (SIDE, SIDE), interpolation=cv2.INTER_AREA),
-                square.to_crop(record.points) * SIDE,
-            )
+            cut = cut_square(read_picture(record.image), square)
+            image = cv2.resize(cut, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+            yield Face(image=np.asarray(image, np.uint8),
+                       points=square.to_crop(record.points) * SIDE, trust=record.lids)  # fmt: skip
 
 
-def drawn_faces(count: int, seed: int) -> Iterator[tuple[Image, Points]]:
+def drawn_faces(count: int, seed: int) -> Iterator[Face]:
     """Procedural faces with their landmarks."""
     for index in range(count):
         face = make_faces(1, seed, index)
-        yield face.images[0], face.landmarks[0].astype(np.float64) * SIZE
+        yield Face(image=face.images[0], points=face.landmarks[0].astype(np.float64) * SIZE)
 
 
 def variants(image: Image, points: Points, rng: Rng) -> Iterator[tuple[Image, tuple[int, int]]]:
     """Pictures of one face, and whether its left and its right eye can be judged on each."""
     seen, hidden = (1, 1), (0, 0)
     yield image, seen
+    yield _toned(image, rng), seen
     yield cover.glasses(image, points, rng), seen
     yield (cover.mask(image, points, rng) if rng.random() < 0.5 else _haze(image, rng)), seen
     yield _dark(image, rng.uniform(0.12, 0.8), rng), seen
     yield _blurred(image, points, rng.uniform(0.005, 0.025)), seen
-    for _ in range(2):
-        yield _dark(cover.sunglasses(image, points, rng), rng.uniform(0.3, 1.0), rng), hidden
+    yield _dark(cover.sunglasses(image, points, rng), rng.uniform(0.3, 1.0), rng), hidden
     yield cover.sunglasses(image, points, rng), hidden
-    which = int(rng.integers(0, 3))
-    labels = {0: (0, 1), 1: (1, 0), cover.BOTH: hidden}[which]
-    yield cover.hand(image, points, rng, which), labels
+    for draw in (cover.hand, _box):
+        which = int(rng.integers(0, 3))
+        labels = {0: (0, 1), 1: (1, 0), cover.BOTH: hidden}[which]
+        yield draw(image, points, rng, which), labels
     yield cover.hair(image, points, rng), hidden
     yield _blurred(image, points, rng.uniform(0.13, 0.3)), hidden
     yield _dark(image, rng.uniform(0.0, 0.02), rng), hidden
 
 
-def collect_eyes(faces: Iterable[tuple[Image, Points]], seed: int) -> Eyes:
+def collect_eyes(faces: Iterable[Face], seed: int) -> Eyes:
     """All variants of the faces as features."""
     rng = np.random.default_rng(seed)
-    rows, labels = [], []
-    for image, points in faces:
-        unit = float(inter_ocular(points))
-        for picture, visible in variants(image, points, rng):
-            shift = rng.normal(0, OFF * unit, (1, 2)) + rng.normal(0, OFF * unit / 2, points.shape)
-            features = eye_features(picture, points + shift)
-            if features is not None:
-                rows.append(features)
-                labels.append(visible)
+    rows: list[F32Array] = []
+    labels: list[tuple[F64Array, F64Array, F64Array]] = []
+    for face in faces:
+        unit = float(inter_ocular(face.points))
+        ratios = openings(face.points)
+        known = np.isfinite(ratios) * face.trust
+        wide = np.clip((np.nan_to_num(ratios, nan=OPEN) - SHUT) / (OPEN - SHUT), 0, 1)
+        for _ in range(AGAIN if (ratios < CLOSED).any() else 1):
+            for picture, visible in variants(face.image, face.points, rng):
+                features = eye_features(picture, _missed(face.points, unit, rng))
+                if features is not None:
+                    rows.append(features)
+                    labels.append((np.array(visible, np.float64), wide, known * visible))
     if not rows:
         raise UserError("there is no face to learn from; name data sets or a number of drawn faces")
-    return Eyes(np.concatenate(rows), np.asarray(labels, np.float32).ravel())
+    table: F32Array = np.asarray(labels, np.float32).transpose(1, 0, 2).reshape(3, -1)
+    return Eyes(features=np.concatenate(rows), visible=table[0], open=table[1], trust=table[2])
+
+
+def _missed(points: Points, unit: float, rng: Rng) -> Points:
+    """Points as a network finds them: all shifted, and each a little by itself."""
+    shift = rng.normal(0, OFF * unit, (1, 2)) + rng.normal(0, OFF * unit / 2, points.shape)
+    return np.asarray(points + shift, np.float64)
+
+
+class EyeNet(nn.Module):
+    """What host.face.eyes.probabilities computes, before the sigmoid."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        sides = (2, *CHANNELS)
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(before, after, 3, 2, 1) for before, after in pairwise(sides)
+        )
+        places = PATCH[0] * PATCH[1] // 4 ** len(CHANNELS)
+        self.hidden = nn.Linear(places * CHANNELS[-1] + SUMMARY, HIDDEN)
+        self.out = nn.Linear(HIDDEN, 2)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits (N, 2), visible and open, of features (N, FEATURES)."""
+        level = features[:, :-SUMMARY].numpy().reshape(-1, PATCH[1], PATCH[0])
+        maps = torch.from_numpy(np.stack([level, stretched(level)], axis=1))
+        for convolution in self.convolutions:
+            maps = torch.relu(convolution(maps))
+        vector = torch.cat([maps.permute(0, 2, 3, 1).flatten(1), features[:, -SUMMARY:]], 1)
+        return torch.as_tensor(self.out(torch.relu(self.hidden(vector))))
+
+    def network(self) -> Network:
+        """The parameters as the host takes them."""
+        parts: list[Tensor] = []
+        for one in self.convolutions:
+            parts += [one.weight.flatten(1).T, one.bias]
+        for layer in (self.hidden, self.out):
+            parts += [layer.weight.T, layer.bias]
+        return Network(*(np.ascontiguousarray(part.detach().numpy()) for part in parts))
 
 
 def fit_twice(eyes: Eyes, seed: int) -> Network:
     """Fit the network, leave out the visible eyes that it believes least, and fit it again."""
-    first = fit(eyes, seed)
-    score = _score(first, torch.from_numpy(eyes.features)).detach().numpy()
-    visible = eyes.visible > 0
-    limit = np.quantile(score[visible], WORST)
-    kept = ~visible | (score > limit)
-    a, b, c, d = fit(Eyes(eyes.features[kept], eyes.visible[kept]), seed)
-    return Network(*(part.detach().numpy() for part in (a, b, c, d - np.log(ODDS))))
+    first = fit(eyes, seed, SHORT)
+    with torch.no_grad():
+        score = first(torch.from_numpy(eyes.features))[:, 0].numpy()
+    hidden = eyes.visible == 0
+    limit = np.quantile(score[~hidden], WORST)
+    return fit(eyes.part(hidden | (score > limit)), seed, EPOCHS).network()
 
 
-def fit(eyes: Eyes, seed: int) -> list[torch.Tensor]:
-    """Parameters a, b, c, d of the network after EPOCHS passes, on one thread: it is tiny."""
+def fit(eyes: Eyes, seed: int, epochs: int) -> EyeNet:
+    """The network after so many passes, on one thread: it is tiny."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return _fit(eyes, torch.Generator().manual_seed(seed))
+        return _fit(eyes, seed, epochs)
     finally:
         torch.set_num_threads(threads)
 
 
-def _fit(eyes: Eyes, generator: torch.Generator) -> list[torch.Tensor]:
-    parameters = [
-        torch.randn(FEATURES, HIDDEN, generator=generator) * FEATURES**-0.5,
-        torch.zeros(HIDDEN),
-        torch.randn(HIDDEN, generator=generator) * HIDDEN**-0.5,
-        torch.zeros(()),
-    ]
-    for one in parameters:
-        one.requires_grad_(True)
-    optimiser = torch.optim.AdamW(parameters, RATE, weight_decay=DECAY)
-    given, wanted = torch.from_numpy(eyes.features), torch.from_numpy(eyes.visible)
-    weights = torch.where(wanted > 0, MARGIN, 1.0)
-    steps = EPOCHS * -(-len(wanted) // BATCH)
+def _fit(eyes: Eyes, seed: int, epochs: int) -> EyeNet:
+    generator = torch.Generator().manual_seed(seed)
+    net = EyeNet()
+    for parameter in net.parameters():
+        with torch.no_grad():
+            spread = (2 / parameter[0].numel()) ** 0.5 if parameter.ndim > 1 else 0.0
+            parameter.copy_(spread * torch.randn(parameter.shape, generator=generator))
+    optimiser = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)
+    given = torch.from_numpy(eyes.features)
+    wanted = torch.from_numpy(np.stack([eyes.visible, eyes.open], 1))
+    rare = 1 + (RARE - 1) * (1 - eyes.open)
+    weights = torch.from_numpy(
+        np.stack([1 + (MARGIN - 1) * eyes.visible, eyes.trust * rare], 1).astype(np.float32)
+    )
+    steps = epochs * -(-len(wanted) // BATCH)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    for _ in range(EPOCHS):
+    for _ in range(epochs):
         for chosen in torch.randperm(len(wanted), generator=generator).split(BATCH):
-            loss = torch.nn.functional.binary_cross_entropy_with_logits(
-                _score(parameters, given[chosen]), wanted[chosen], weights[chosen]
+            loss = nn.functional.binary_cross_entropy_with_logits(
+                net(given[chosen]), wanted[chosen], weights[chosen]
             )
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             schedule.step()
-    return parameters
-
-
-def _score(parameters: list[torch.Tensor], features: torch.Tensor) -> torch.Tensor:
-    a, b, c, d = parameters
-    return torch.relu(features @ a + b) @ c + d
+    return net
 
 
 def write_network(path: Path, network: Network) -> None:
@@ -165,6 +235,30 @@ def write_network(path: Path, network: Network) -> None:
     parts = {name: part.astype(np.float16) for name, part in network._asdict().items()}
     with replacing(path) as partial, partial.open("wb") as file:
         np.savez(file, **parts)
+
+
+def _box(image: Image, points: Points, rng: Rng, which: int) -> Image:
+    """A plain box over one eye, 0 or 1, or over cover.BOTH."""
+    eyes = cover.eyes_of(points)
+    drawn = image
+    tone = rng.uniform(0, 255)
+    for side in (0, 1) if which == cover.BOTH else (which,):
+        across = eyes.along * rng.uniform(0.24, 0.42) * eyes.apart
+        down = eyes.down * rng.uniform(0.16, 0.4) * eyes.apart
+        at = eyes.centres[side]
+        outline = np.stack([at - across - down, at + across - down, at + across + down,
+                            at - across + down])  # fmt: skip
+        drawn = cover.blend(drawn, outline, tone, 1.0, rng.uniform(0, 0.03) * eyes.apart)
+    return drawn
+
+
+def _toned(image: Image, rng: Rng) -> Image:
+    """The picture with another tone curve, a little smaller or larger in detail."""
+    levels = 255 * (image / 255) ** rng.uniform(0.5, 2.0)
+    small = rng.uniform(0.4, 1.0)
+    coarse = cv2.resize(_bytes(levels), None, fx=small, fy=small, interpolation=cv2.INTER_AREA)
+    shown = cv2.resize(coarse, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(shown, np.uint8)
 
 
 def _dark(image: Image, light: float, rng: Rng) -> Image:

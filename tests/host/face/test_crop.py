@@ -12,10 +12,12 @@ from host.face.crop import (
     Transform,
     crop_face,
     crop_square,
+    crop_turned,
     cut_square,
     square_around_box,
     square_around_landmarks,
     square_at,
+    turned_square,
 )
 from host.face.detect.faces import Box
 
@@ -102,3 +104,49 @@ def test_a_square_beside_the_picture_is_refused():
 def test_other_pictures_are_refused(image):
     with pytest.raises(UserError, match=r"give uint8 of shape \(H, W, 3\), BGR, or \(H, W\), grey"):
         crop_square(image, Transform(0, 0, 9))
+
+
+@pytest.mark.parametrize("degrees", [-70, -20, 16, 45, 180])
+def test_what_a_turned_crop_shows_maps_back_to_where_it_is(degrees):
+    centre = np.array([203.3, 177.8])
+    y, x = np.mgrid[:400, :420] + 0.5
+    spot = 250 * np.exp(-((x - centre[0]) ** 2 + (y - centre[1]) ** 2) / 60)
+    square = Transform(130, 120, 150)
+    crop, to_image = crop_turned(spot.astype(np.uint8), square, np.radians(degrees))
+    rows, columns = np.mgrid[:INPUT_SIZE, :INPUT_SIZE] + 0.5
+    weight = crop.astype(float) / crop.sum()
+    found = to_image([(weight * columns).sum() / INPUT_SIZE, (weight * rows).sum() / INPUT_SIZE])
+    assert np.abs(found - centre).max() < 0.2
+
+
+def test_a_face_tilted_clockwise_is_turned_upright():
+    image = np.zeros((300, 300), np.uint8)
+    cv2.line(image, (110, 110), (190, 190), 255, 9)  # the line of the eyes, tilted by 45 degrees
+    crop, _ = crop_turned(image, Transform(100, 100, 100), np.radians(45))
+    rows, columns = np.nonzero(crop > 128)
+    assert np.ptp(rows) < 20
+    assert np.ptp(columns) > 100
+
+
+def test_a_crop_that_is_not_turned_is_the_plain_one():
+    image = np.random.default_rng(4).integers(0, 256, (90, 80, 3), np.uint8)
+    square = Transform(-10, 5, 60)
+    crop, to_image = crop_turned(image, square, 0.0)
+    assert (crop == crop_square(image, square)).all()
+    assert to_image([[0, 1]]).tolist() == square.to_image([[0, 1]]).tolist()
+    with pytest.raises(UserError, match="lies outside of the 80x90 picture"):
+        crop_turned(image, Transform(500, 5, 60), 1.0)
+
+
+def test_the_square_of_a_tilted_face_is_that_of_the_upright_one():
+    points = np.random.default_rng(5).uniform(-40, 40, (98, 2)) * [1.0, 1.4]
+    upright = square_around_landmarks(points + 200)
+    for degrees in (-60, 30):
+        cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+        turn = np.array([[cosine, -sine], [sine, cosine]])
+        square = turned_square(points @ turn.T + 200, np.radians(degrees))
+        assert abs(square.side - upright.side) <= 1
+        middle = np.array([upright.left, upright.top]) + upright.side / 2 - 200
+        wanted = turn @ middle + 200
+        found = np.array([square.left, square.top]) + square.side / 2
+        assert np.abs(found - wanted).max() <= 1.5

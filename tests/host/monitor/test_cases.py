@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small clips that were once judged wrongly, with the shipped network and detector.
+"""Small clips and pictures that were once judged wrongly, with the shipped network and detector.
 
-Three are drawn drivers, portrait_12s.mp4 is NASA's public-domain portrait of Eileen Collins. Every
-third frame is watched, which is eight a second.
+The clips are drawn drivers but portrait_12s.mp4, which like the pictures is NASA's public-domain
+portrait of Eileen Collins. Of clips every third frame is watched, which is eight a second.
 """
 
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from host.backends import MONITOR_MODEL, open_backend
+from host.common.errors import UserError
 from host.face.detect.choice import open_detector
-from host.face.eyes import eyes_visible
+from host.face.eyes import look_at_eyes
+from host.face.image import read_image
+from host.face.landmarker import Landmarker
+from host.face.landmarks import inter_ocular
 from host.monitor.pipeline import Pipeline
 from host.monitor.seat import ANYWHERE, parse_seat
 from host.monitor.sources import open_source
@@ -46,7 +52,7 @@ def backend():
     opened.close()
 
 
-def watch(name, backend, seat=ANYWHERE):
+def watch(name, backend, seat=ANYWHERE, thin=EveryThird):
     """(time, state, middle of the landmarks or None) of every frame."""
     rows = []
     sink = Sink()
@@ -56,8 +62,8 @@ def watch(name, backend, seat=ANYWHERE):
         seen.measures,
     ))  # fmt: skip
     search = DirectSearch(open_detector(quick=True))
-    tracker = Tracker(backend, search, seat=seat, visibility=eyes_visible)
-    Pipeline(EveryThird(open_source(str(CASES / name))), tracker, [sink]).run()
+    tracker = Tracker(backend, search, seat=seat, looker=look_at_eyes)
+    Pipeline(thin(open_source(str(CASES / name))), tracker, [sink]).run()
     return rows
 
 
@@ -96,3 +102,50 @@ def test_a_hidden_driver_is_waited_for_and_the_passenger_ignored(backend, seat):
     assert max(middle[0] for middle in middles) < 320
     assert any(at > 9.5 and middle is not None for at, _, middle, _ in rows)
     assert asleep_after(rows, 14.0) < 2.2
+
+
+def test_sleep_is_seen_at_the_times_of_a_variable_frame_rate(backend):
+    rows = watch("vfr_asleep_5.5-7.5s.mp4", backend, thin=lambda source: source)
+    assert 1.4 < asleep_after(rows, 5.5) < 2.2
+    assert states(rows, 0, 6.0) == {"normal"}
+    assert "asleep" not in states(rows, 9.0)
+    steps = np.diff([at for at, *_ in rows])
+    assert steps.min() < 0.5 * steps.max()
+
+
+def similar(found, true):
+    """Mean distance (of the eyes' distance) once found points are laid on the true ones."""
+    a, b = (points - points.mean(axis=0) for points in (found, true))
+    a, b = a @ [1, 1j], b @ [1, 1j]
+    turn = np.vdot(a, b) / np.vdot(a, a)
+    return float(np.abs(turn * a - b).mean() / inter_ocular(true)), np.degrees(np.angle(turn))
+
+
+@pytest.fixture(scope="module")
+def landmarker(backend):
+    return Landmarker(backend, open_detector())
+
+
+def test_a_face_rolled_by_45_degrees_is_turned_upright(landmarker, portrait):
+    (upright,) = landmarker.find(portrait)
+    (face,) = landmarker.find(read_image(CASES / "tilt45.jpg"))
+    error, turned = similar(face.landmarks, upright.landmarks)
+    assert error < 0.05
+    assert abs(abs(turned) - 45) < 3
+    assert abs(abs(face.roll_deg) - 45) < 10
+    assert face.score > 0.5
+
+
+def test_a_face_at_a_tenth_of_its_light_is_found(landmarker, portrait):
+    (bright,) = landmarker.find(portrait)
+    (face,) = landmarker.find(read_image(CASES / "dark10.png"))
+    distance = np.linalg.norm(face.landmarks - bright.landmarks, axis=1).mean()
+    assert distance / float(inter_ocular(bright.landmarks)) < 0.05
+    assert face.score > 0.5
+
+
+def test_a_picture_that_is_cut_off_is_called_so():
+    path = CASES / "trunc.jpg"
+    message = f"the picture {path} is cut off after 20000 bytes; copy or load it again"
+    with pytest.raises(UserError, match=re.escape(message)):
+        read_image(path)

@@ -57,7 +57,7 @@ def test_the_pose_is_found_and_signed(yaw, pitch):
 
 
 def test_the_opening_is_relative_to_the_persons_own_eyes():
-    for eyes in (0.22, 0.3, 0.4):
+    for eyes in (0.2, 0.3, 0.4):
         found = play((4.0, {"eyes": eyes}), (0.2, {"eyes": eyes * LIMITS.closed_ratio}))
         assert found[int(2.8 * FPS)].opening is None
         assert not found[int(2.8 * FPS)].calibrated
@@ -102,15 +102,15 @@ def test_old_time_falls_out_of_perclos():
 
 
 def test_yawns_count_once_and_speech_does_not():
-    wide = {"mouth": 0.3}
+    wide = {"mouth": 1.2 * LIMITS.yawn_mar}
     speech = [(0.3, wide), (0.3, {})] * 10
-    found = play(CALM, (3, wide), (1, {}), *speech, (3.2, wide), (1, {}))
+    found = play(CALM, (3, wide), (1, {}), *speech, (3, wide), (1, {}))
     assert found[-1].yawns == 2
     assert found[int((4.1 + LIMITS.yawn_s) * FPS)].yawns == 1
 
 
 def test_three_yawns_make_tired():
-    yawn = [(2, {"mouth": 0.3}), (1, {})]
+    yawn = [(2, {"mouth": 1.2 * LIMITS.yawn_mar}), (1, {})]
     assert {name for _, name in states(play(CALM, *yawn * 2))} == {NORMAL}
     assert states(play(CALM, *yawn * 3))[-1][1] == TIRED
 

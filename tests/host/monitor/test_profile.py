@@ -9,7 +9,7 @@ from host.common.errors import UserError
 from host.monitor.measures import Measurer
 from host.monitor.profile import Profile, read_profile, write_profile
 from host.monitor.thresholds import Thresholds
-from tests.host.monitor.stories import learnt, scene
+from tests.host.monitor.stories import EYE_OPEN, learnt, scene
 
 GOOD = {"eye_left": 0.3, "eye_right": None, "yaw_deg": 5, "pitch_deg": -3.5,
         "proportions": [0.1] * 10}  # fmt: skip
@@ -17,7 +17,7 @@ GOOD = {"eye_left": 0.3, "eye_right": None, "yaw_deg": 5, "pitch_deg": -3.5,
 
 def test_a_profile_is_learnt_written_and_read(tmp_path):
     found = learnt(scene(8, yaw=12, pitch=-8))
-    assert found.eye_left == pytest.approx(0.29, rel=0.08)
+    assert found.eye_left == pytest.approx(EYE_OPEN, rel=0.08)
     assert found.yaw_deg == pytest.approx(12, abs=3)
     assert found.pitch_deg == pytest.approx(-8, abs=4)
     path = tmp_path / "anna.json"

@@ -6,6 +6,7 @@ import pytest
 from host.common.errors import UserError
 from host.face.crop import square_around_box
 from host.face.detect.faces import Box, Face
+from host.face.eyes import Look
 from host.monitor.capture import Frame
 from host.monitor.seat import ANYWHERE, KEEP_S, DriverPlace, Seat, parse_seat
 from host.monitor.track import DirectSearch, Tracker
@@ -84,9 +85,9 @@ def test_a_face_the_wrong_way_up_is_told_and_not_followed():
 
 
 def test_eyes_are_looked_at_where_there_is_a_face():
-    face = Face(box=Box(200, 100, 160, 160), score=0.9)
+    face, seen = Face(box=Box(200, 100, 160, 160), score=0.9), Look((0.9, 0.2), (0.7, 0.1))
     tracker = Tracker(Backend(), DirectSearch(Scripted([face])),
-                      visibility=lambda image, points: (0.9, 0.2))  # fmt: skip
+                      looker=lambda image, points: seen)  # fmt: skip
     tracks = [tracker.update(Frame(n, n / FPS, picture())) for n in range(2)]
-    assert [track.eyes_visible for track in tracks] == [(0.9, 0.2)] * 2
+    assert [track.look for track in tracks] == [seen] * 2
     assert "eyes" in tracks[0].times_ms

@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Following a face: when the detector is asked, when a face is lost, how points are smoothed."""
 
+import math
 import threading
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
+from host.backends import MONITOR_MODEL, open_backend
+from host.face.detect.choice import open_detector
+from host.face.landmarks import inter_ocular
 from host.monitor.capture import Frame
 from host.monitor.smooth import OneEuro
-from host.monitor.track import MISSES, RECHECK_S, BackgroundSearch, DirectSearch, Tracker
+from host.monitor.track import MISSES, RECHECK_S, BackgroundSearch, DirectSearch, Tracker, tilt
 from tests.host.drivers import FPS, Backend, Finder, picture
 
 
@@ -125,6 +130,29 @@ def test_a_failing_search_in_the_background_is_told():
             search.result()
             threading.Event().wait(0.01)
     search.close()
+
+
+# -- tilted faces ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("degrees", [-50, 0, 25, 40])
+def test_a_tilted_face_is_followed_by_upright_crops(portrait, degrees):
+    """Landmarks of the third frame, turned back, are those of the upright face to 4 %."""
+    backend = open_backend("cpu", MONITOR_MODEL, threads=1)
+
+    def watch(picture):
+        tracker = Tracker(backend, DirectSearch(open_detector(quick=True)))
+        return [tracker.update(Frame(n, n / FPS, picture)) for n in range(3)][-1]
+
+    upright = watch(portrait).landmarks
+    turn = cv2.getRotationMatrix2D((228, 128), -degrees, 1.0)
+    turned = np.asarray(cv2.warpAffine(portrait, turn, (512, 512)), np.uint8)
+    track = watch(turned)
+    back = cv2.invertAffineTransform(turn)
+    error = np.linalg.norm(track.landmarks @ back[:, :2].T + back[:, 2] - upright, axis=1).mean()
+    assert error / float(inter_ocular(upright)) < 0.04
+    assert math.degrees(tilt(track.landmarks) - tilt(upright)) == pytest.approx(degrees, abs=3)
+    backend.close()
 
 
 # -- one-euro filter -------------------------------------------------------------------------------
