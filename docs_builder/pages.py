@@ -129,8 +129,13 @@ def site_text(path: str, root: Path = ROOT) -> tuple[str, set[str]]:
         return f"{mark}[{text}]({relative}{'#' + anchor if anchor else ''})"
 
     pieces = CODE.split((root / path).read_text())
-    pieces[::2] = [LINK.sub(replace, piece) for piece in pieces[::2]]
+    pieces[::2] = [_bars(LINK.sub(replace, piece)) for piece in pieces[::2]]
     return "".join(pieces), sources
+
+
+def _bars(text: str) -> str:
+    """Bars of literals in tables, which GitHub wants escaped and the site does not."""
+    return re.sub(r"`[^`\n]+`", lambda match: match[0].replace("\\|", "|"), text)
 
 
 def write_pages(folder: Path, root: Path = ROOT) -> list[Path]:

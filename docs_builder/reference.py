@@ -114,7 +114,24 @@ def module_page(path: Path, root: Path = ROOT) -> str:
     dotted = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
     entries = [line for node in _public(tree.body) for line in _entry(node, 2)]
     head = [f"# {dotted}\n", markdown_of(ast.get_docstring(tree) or "") + "\n"]
-    return "\n".join([*head, *entries])
+    return "\n".join([*head, *_offered(tree), *entries])
+
+
+def _offered(tree: ast.Module) -> Iterator[str]:
+    """Names of ``__all__`` that come from other modules, with these."""
+    names: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            names = set(ast.literal_eval(node.value))
+    rows = [
+        f"- `{alias.name}` from `{node.module}`"
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.name in names
+    ]
+    if rows:
+        yield "Offers also:\n\n" + "\n".join(rows) + "\n"
 
 
 def modules(root: Path = ROOT) -> list[Path]:
@@ -138,7 +155,7 @@ def write_api(folder: Path, root: Path = ROOT) -> list[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(module_page(path, root))
         first = (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n")[0]
-        rows.append(f"| [{path.relative_to(root)}]({relative.as_posix()}) | {_escaped(first)} |")
+        rows.append(f"| [`{path.relative_to(root)}`]({relative.as_posix()}) | {_escaped(first)} |")
         written.append(target)
     index = folder / "index.md"
     head = (

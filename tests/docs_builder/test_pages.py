@@ -78,6 +78,7 @@ def test_links_on_the_site():
     assert "](../source/hw/rtl/kl_dense.sv.txt)" in text
     assert "](../costs.md)" in text
     assert "hw/rtl/kl_dense.sv" in sources
+    assert "`--rotate 90|180|270`" in site_text("docs/monitor.md")[0]
     assert "](kernels/index.md)" in site_text("README.md")[0]
 
 
@@ -117,6 +118,12 @@ def test_the_page_of_a_module():
     assert "- `clk_mhz: float = 250.0`: Clock assumed" in page
     assert "## `load_config`" in page
     assert "_located" not in page
+
+
+def test_a_module_that_offers_what_others_define():
+    page = reference.module_page(ROOT / "host" / "api.py")
+    assert "- `Landmarker` from `host.face.landmarker`" in page
+    assert "## `open_backend`" in page
 
 
 def test_a_long_signature_has_one_argument_a_line():
