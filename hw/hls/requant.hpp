@@ -14,29 +14,32 @@ struct parameter {
   lanes::integer<BIAS_WIDTH, true> bias;
 };
 
-constexpr int SUM_WIDTH = 48;
+constexpr int SUM_WIDTH = 64;
 
-/// `acc * scale + bias`, shifted down and clipped to OUT_WIDTH bits.
-template <int OUT_WIDTH, bool OUT_SIGNED, int SHIFT, typename Acc, typename Parameter>
+/// `acc * scale + bias`, shifted down and clipped to LOW..HIGH; with TIES_EVEN halves to the even
+/// side.
+template <int OUT_WIDTH, bool OUT_SIGNED, int SHIFT, int LOW, int HIGH, bool TIES_EVEN,
+          typename Acc, typename Parameter>
 lanes::integer<OUT_WIDTH, OUT_SIGNED> apply(const Acc &acc, const Parameter &parameter) {
 #pragma HLS inline
   using Sum = lanes::integer<SUM_WIDTH, true>;
-  const Sum high = (Sum(1) << (OUT_WIDTH - OUT_SIGNED)) - 1;
-  const Sum low = OUT_SIGNED ? Sum(-high - 1) : Sum(0);
-  const Sum sum = lanes::multiply(acc, parameter.scale) + parameter.bias;
-  const Sum shifted = sum >> SHIFT;
-  return shifted > high ? high : shifted < low ? low : shifted;
+  const Sum sum = Sum(lanes::multiply(acc, parameter.scale)) + Sum(parameter.bias);
+  Sum shifted = sum >> SHIFT;
+  if (TIES_EVEN && (shifted & 1) != 0 && (sum & ((Sum(1) << SHIFT) - 1)) == 0) shifted -= 1;
+  return shifted > HIGH ? Sum(HIGH) : shifted < LOW ? Sum(LOW) : shifted;
 }
 
 /// Requantises WORDS words, a whole number of pixels; `parameters` has one entry for each of
 /// CHANNELS, or a single one without PER_CHANNEL.
 template <int CHANNELS, int PE, int ACC_WIDTH, bool ACC_SIGNED, int OUT_WIDTH, bool OUT_SIGNED,
-          int SHIFT, bool PER_CHANNEL, int WORDS, typename Parameter, int ENTRIES>
+          int SHIFT, bool PER_CHANNEL, int LOW, int HIGH, bool TIES_EVEN, int WORDS,
+          typename Parameter, int ENTRIES>
 void run(hls::stream<lanes::word<PE, ACC_WIDTH>> &in, hls::stream<lanes::word<PE, OUT_WIDTH>> &out,
          const Parameter (&parameters)[ENTRIES]) {
   static_assert(PE >= 1 && CHANNELS % PE == 0, "PE must divide CHANNELS");
   static_assert(ACC_WIDTH + !ACC_SIGNED <= 27, "an accumulator with sign must fit 27 bits");
-  static_assert(SHIFT >= 0 && SHIFT < SUM_WIDTH, "SHIFT must be 0..47");
+  static_assert(SHIFT >= 0 && SHIFT <= 60, "SHIFT must be 0..60");
+  static_assert(LOW < HIGH, "LOW must be below HIGH");
   static_assert(ENTRIES == (PER_CHANNEL ? CHANNELS : 1), "one parameter for each channel");
   static_assert(WORDS % (CHANNELS / PE) == 0, "WORDS must be whole pixels");
   int fold = 0; // 0..CHANNELS/PE-1
@@ -48,7 +51,7 @@ void run(hls::stream<lanes::word<PE, ACC_WIDTH>> &in, hls::stream<lanes::word<PE
 #pragma HLS unroll
       const Parameter &parameter = parameters[PER_CHANNEL ? fold * PE + lane : 0];
       lanes::set<OUT_WIDTH>(result, lane,
-                            apply<OUT_WIDTH, OUT_SIGNED, SHIFT>(
+                            apply<OUT_WIDTH, OUT_SIGNED, SHIFT, LOW, HIGH, TIES_EVEN>(
                                 lanes::get<ACC_WIDTH, ACC_SIGNED>(word, lane), parameter));
     }
     out.write(result);

@@ -24,11 +24,13 @@ from hw.ops.cost import output_fifo_cost, rom_luts
 from hw.ops.unit import Resources, Sizes, Table
 from hw.ops.widths import signed_bits
 
-SCALE_BITS = 18  #: signed width of a scale: the B operand of a DSP48E2
-BIAS_FRACTION = 6  #: fractional bits of an offset, in output steps
-MAX_SHIFT = 40
+SCALE_BITS = 18  #: signed width of a scale of ours: the B operand of a DSP48E2
+WIDE_SCALE_BITS = 35  #: most of a scale: two operands, the lower one without sign
+BIAS_FRACTION = 6  #: fractional bits of an offset of ours, in output steps
+MAX_SHIFT = 40  #: of a requantisation of ours
 MAX_ACC_BITS = 27  #: signed width of an accumulator: the A operand of a DSP48E2
-SUM_BITS = 48  #: signed width of product plus bias: the P register of a DSP48E2
+SUM_BITS = (48, 64)  #: signed width of product plus bias: of one DSP48E2, of two
+SHIFT_LIMIT = (47, 60)  #: largest shift with one DSP48E2, with two
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,36 @@ def requant(
     return shifted.clip(low, high)
 
 
+def rounded_shift(sums: IntArray, shift: int, ties_even: bool) -> IntArray:
+    """``sums >> shift``; of an odd result without remainder one less if ``ties_even``.
+
+    With one half in the sums that is rounding to nearest, halves up or to the even side.
+    """
+    result: IntArray = sums >> shift
+    if ties_even:
+        result = result - ((result & 1) & ((sums & ((1 << shift) - 1)) == 0))
+    return result
+
+
+def two_dsps(acc_bits: int, scale_bits: int) -> bool:
+    """Whether a product of such signed widths takes two DSP48E2, whose operands have 27 and 18."""
+    return not (scale_bits <= 18 or (acc_bits <= 18 and scale_bits <= 27))
+
+
+def scale_widths(acc_bits: int) -> tuple[int, ...]:
+    """Widths of a scale worth a try beside accumulators of so many signed bits, cheapest first."""
+    middle = (27,) if not two_dsps(acc_bits, 27) else ()
+    return (SCALE_BITS, *middle, WIDE_SCALE_BITS)
+
+
 class Requant(KernelOp):
     """Requantisation of accumulators (..., C), channels last, to ``outputDataType``.
 
     ONNX inputs: accumulators, scale and bias. Scale and bias are integers of shape (C,) with
-    ``perChannel=1``, of shape (1,) with ``perChannel=0``. The limits of the clip are those of
-    ``outputDataType``. ``biasBits`` is the signed width of a bias in the parameter memory.
+    ``perChannel=1``, of shape (1,) with ``perChannel=0``, of ``scaleBits`` and ``biasBits`` signed
+    bits in the parameter memory; the last ``biasZeros`` bits of every bias are zero. ``clip`` are
+    the least and the largest result, those of ``outputDataType`` if it is empty. ``tiesEven``
+    rounds halves to the even side, see :func:`rounded_shift`.
     """
 
     replaces = "Requant"  # of the integer graph, whose widths are not known yet
@@ -89,7 +115,11 @@ class Requant(KernelOp):
             "shift": ("i", True, 0),
             "outputDataType": ("s", True, ""),
             "perChannel": ("i", False, 1, {0, 1}),
-            "biasBits": ("i", False, SUM_BITS),
+            "biasBits": ("i", False, SUM_BITS[0]),
+            "biasZeros": ("i", False, 0),
+            "scaleBits": ("i", False, SCALE_BITS),
+            "clip": ("ints", False, []),
+            "tiesEven": ("i", False, 0, {0, 1}),
         }
 
     @classmethod
@@ -101,8 +131,34 @@ class Requant(KernelOp):
             "shift": old.shift,
             "outputDataType": old.get_nodeattr("outputDataType"),
             "perChannel": int(scale.size > 1),
-            "biasBits": signed_bits(bias),
+            "biasBits": max(signed_bits(bias), 2),
+            "biasZeros": _trailing_zeros(bias),
+            **{name: old.get_nodeattr(name) for name in ("scaleBits", "tiesEven")},
+            **({"clip": clip} if (clip := list(old.get_nodeattr("clip"))) else {}),
         }
+
+    @property
+    def scale_bits(self) -> int:
+        """Signed width of a scale."""
+        return int(self.get_nodeattr("scaleBits"))
+
+    @property
+    def acc_bits(self) -> int:
+        """Width of an accumulator with sign."""
+        acc = self.get_input_datatype()
+        return int(acc.bitwidth()) + (not acc.signed())
+
+    @property
+    def wide(self) -> bool:
+        """Whether the product takes two DSP48E2."""
+        return two_dsps(self.acc_bits, self.scale_bits)
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Least and largest result."""
+        dtype = self.get_output_datatype()
+        low, high = self.get_nodeattr("clip") or (dtype.min(), dtype.max())
+        return int(low), int(high)
 
     @property
     def shift(self) -> int:
@@ -119,8 +175,8 @@ class Requant(KernelOp):
     def golden(self, *inputs: IntArray) -> tuple[IntArray, ...]:
         """The accumulators requantised; int64 carries every product of the kernel's widths."""
         acc, scale, bias = inputs
-        dtype = self.get_output_datatype()
-        return (requant(acc, scale, bias, self.shift, int(dtype.min()), int(dtype.max())),)
+        even = bool(self.get_nodeattr("tiesEven"))
+        return (rounded_shift(acc * scale + bias, self.shift, even).clip(*self.limits),)
 
     def check_parameters(self, scale: IntArray, bias: IntArray) -> None:
         """Raise UserError unless shapes match the op and every sum fits its registers."""
@@ -131,26 +187,37 @@ class Requant(KernelOp):
                 f"scale {scale.shape} and bias {bias.shape} of {name} must both have the shape "
                 f"{expected} that perChannel={self.get_nodeattr('perChannel')} asks for"
             )
-        _check_width(f"a scale of {name}", scale, SCALE_BITS)
+        _check_width(f"a scale of {name}", scale, self.scale_bits)
         _check_width(f"a bias of {name}", bias, self.bias_bits)
-        ends = np.stack([scale * int(dtype.min()) + bias, scale * int(dtype.max()) + bias])
-        _check_width(f"product plus bias of {name}", ends, SUM_BITS)
+        wide, offset = scale.astype(object), bias.astype(object)
+        ends = np.stack([wide * int(dtype.min()) + offset, wide * int(dtype.max()) + offset])
+        _check_width(f"product plus bias of {name}", ends, SUM_BITS[self.wide])
 
     # -- hardware ------------------------------------------------------------------------------
 
     def rtl_parameters(self) -> dict[str, int | str]:
         self.check_folding()
         acc, out = self.get_input_datatype(), self.get_output_datatype()
-        if acc.bitwidth() + (not acc.signed()) > MAX_ACC_BITS:
+        if self.acc_bits > MAX_ACC_BITS:
             raise UserError(
                 f"{self.onnx_node.name} takes {acc.name}; the multiplier takes accumulators of up "
                 f"to {MAX_ACC_BITS} bits with sign: narrow the layer before it"
             )
-        if not 0 <= self.shift <= MAX_SHIFT:
-            raise UserError(f"shift={self.shift} of {self.onnx_node.name} is not in 0..{MAX_SHIFT}")
-        if not 2 <= self.bias_bits <= SUM_BITS:
+        for attribute, least, most in (
+            ("shift", 0, SHIFT_LIMIT[self.wide]),
+            ("scaleBits", 2, WIDE_SCALE_BITS),
+            ("biasBits", 2, SUM_BITS[self.wide]),
+        ):
+            value = self.get_nodeattr(attribute)
+            if not least <= value <= most:
+                raise UserError(
+                    f"{attribute}={value} of {self.onnx_node.name} is not in {least}..{most}"
+                )
+        low, high = self.limits
+        if not out.min() <= low < high <= out.max():
             raise UserError(
-                f"biasBits={self.bias_bits} of {self.onnx_node.name} is not in 2..{SUM_BITS}"
+                f"clip={[low, high]} of {self.onnx_node.name} is no range in that of {out.name}, "
+                f"{int(out.min())} to {int(out.max())}"
             )
         return {
             "CHANNELS": self.channels,
@@ -159,10 +226,13 @@ class Requant(KernelOp):
             "ACC_SIGNED": int(acc.signed()),
             "OUT_WIDTH": out.bitwidth(),
             "OUT_SIGNED": int(out.signed()),
-            "SCALE_WIDTH": SCALE_BITS,
+            "SCALE_WIDTH": self.scale_bits,
             "BIAS_WIDTH": self.bias_bits,
             "SHIFT": self.shift,
             "PER_CHANNEL": int(self.get_nodeattr("perChannel")),
+            "LOW": low,
+            "HIGH": high,
+            "TIES_EVEN": int(self.get_nodeattr("tiesEven")),
         }
 
     def rtl_memories(self, *constants: IntArray) -> dict[str, tuple[int, list[int]]]:
@@ -170,10 +240,11 @@ class Requant(KernelOp):
         scale, bias = constants
         self.check_parameters(scale, bias)
         pairs = zip(scale.tolist(), bias.tolist(), strict=True)
-        lanes = [(b << SCALE_BITS) + s % (1 << SCALE_BITS) for s, b in pairs]
+        width = self.scale_bits
+        lanes = [(b << width) + s % (1 << width) for s, b in pairs]
         if not self.get_nodeattr("perChannel"):
             lanes *= self.pe
-        bits = SCALE_BITS + self.bias_bits
+        bits = width + self.bias_bits
         folds = [lanes[start : start + self.pe] for start in range(0, len(lanes), self.pe)]
         return {
             "PARAM_FILE": (bits * self.pe, [pack(np.array(fold, object), bits) for fold in folds])
@@ -181,35 +252,44 @@ class Requant(KernelOp):
 
     def cpp_sizes(self) -> Sizes:
         names = ("CHANNELS", "PE", "ACC_WIDTH", "ACC_SIGNED", "OUT_WIDTH", "OUT_SIGNED", "SHIFT")
-        return self._cpp(*names, "PER_CHANNEL", "WORDS", WORDS=self.get_exp_cycles())
+        clip = ("PER_CHANNEL", "LOW", "HIGH", "TIES_EVEN")
+        return self._cpp(*names, *clip, "WORDS", WORDS=self.get_exp_cycles())
 
     def cpp_table(self, constants: Sequence[IntArray]) -> Table:
-        element = f"requant::parameter<{SCALE_BITS}, {self.bias_bits}>"
+        element = f"requant::parameter<{self.scale_bits}, {self.bias_bits}>"
         return Table("parameters", element, np.stack(constants, axis=1), flat=True)
 
     def latency(self) -> int:
-        return 7
+        return 7 + self.wide
 
     def resources(self) -> Resources:
         """Memory and clip of each lane, and the output fifo; the arithmetic is in the DSPs.
 
-        A bias is zero below its fraction. With few folds many bits of the memory are the same
-        function of the fold and are there once.
+        A bias ends with zeros. With few folds many bits of the memory are the same function of the
+        fold and are there once.
         """
-        out, bias = int(self.get_output_datatype().bitwidth()), self.bias_bits - self.shift
-        bias += BIAS_FRACTION
+        out = int(self.get_output_datatype().bitwidth())
+        bias = max(self.bias_bits - int(self.get_nodeattr("biasZeros")), 0)
         folds = self.channels // self.pe if self.get_nodeattr("perChannel") else 1
         functions = 2**folds - 2
-        bits, bias_bits = (min(self.pe * width, functions) for width in (SCALE_BITS + bias, bias))
+        bits, bias_bits = (
+            min(self.pe * width, functions) for width in (self.scale_bits + bias, bias)
+        )
         fifo = output_fifo_cost(self.pe * out)
         return Resources(
             lut=rom_luts(bits, folds) + self.pe * out + 4 + fifo.lut,
             ff=bits + bias_bits + self.pe * out + 5 + (folds - 1).bit_length() + fifo.ff,
-            dsp=self.pe,
+            dsp=self.pe * (1 + self.wide),
         )
 
     def get_output_datatype(self, ind: int = 0) -> BaseDataType:
         return DataType[self.get_nodeattr("outputDataType")]
+
+
+def _trailing_zeros(values: IntArray) -> int:
+    """Bits at the end that are zero in every value."""
+    used = int(np.bitwise_or.reduce(values.astype(np.int64).reshape(-1)))
+    return (used & -used).bit_length() - 1 if used else 0
 
 
 def _check_width(what: str, values: IntArray, bits: int) -> None:

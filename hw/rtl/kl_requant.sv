@@ -1,28 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Requantisation: out = clip((acc * scale + bias) >>> SHIFT) on PE channels a cycle.
+// Requantisation: out = clip((acc * scale + bias) >>> SHIFT) on PE channels a cycle. With TIES_EVEN
+// an odd result of a shift without remainder becomes one less: halves to the even side.
 //
 // Stream: NHWC, a word holds PE neighbouring channels, lane 0 in the least significant bits; fold f
-// of a pixel holds the channels f*PE .. f*PE+PE-1. The clip is to the range of the output width.
+// of a pixel holds the channels f*PE .. f*PE+PE-1. The clip is to LOW..HIGH.
 // Parameter memory: hexadecimal, one word a fold (CHANNELS/PE words, or one word when not
 // PER_CHANNEL), per lane {bias, scale}, lane 0 least significant, two's complement.
 // Latency 7 cycles, one word a cycle. One DSP48E2 a lane: A and B registers, M, C and P registers.
+// Operands that do not fit its 27 and 18 bits take two in cascade and one cycle more: the product
+// with the lower 17 bits of the scale, then that with the rest.
 `default_nettype none
 
 module kl_requant
   import kl_pkg::*;
 #(
-  parameter int unsigned CHANNELS    = 1,   // channels of a pixel
-  parameter int unsigned PE          = 1,   // channels in a word, divides CHANNELS
-  parameter int unsigned ACC_WIDTH   = 20,  // bits of an accumulator; with sign at most 27
-  parameter bit          ACC_SIGNED  = 1,
-  parameter int unsigned OUT_WIDTH   = 8,   // bits of a result
-  parameter bit          OUT_SIGNED  = 1,
-  parameter int unsigned SCALE_WIDTH = 18,  // signed, 2..18
-  parameter int unsigned BIAS_WIDTH  = 48,  // signed, 2..48
-  parameter int unsigned SHIFT       = 16,  // 0..47
-  parameter bit          PER_CHANNEL = 1,   // 0: one scale and bias for all channels
-  parameter              PARAM_FILE  = ""
+  parameter int unsigned CHANNELS = 1,  // channels of a pixel
+  parameter int unsigned PE = 1,  // channels in a word, divides CHANNELS
+  parameter int unsigned ACC_WIDTH = 20,  // bits of an accumulator; with sign at most 27
+  parameter bit ACC_SIGNED = 1,
+  parameter int unsigned OUT_WIDTH = 8,  // bits of a result
+  parameter bit OUT_SIGNED = 1,
+  parameter int unsigned SCALE_WIDTH = 18,  // signed, 2..35
+  parameter int unsigned BIAS_WIDTH = 48,  // signed, 2..48, with two DSPs ..64
+  parameter int unsigned SHIFT = 16,  // 0..47, with two DSPs ..60
+  parameter bit PER_CHANNEL = 1,  // 0: one scale and bias for all channels
+  parameter int LOW = OUT_SIGNED ? -(1 << (OUT_WIDTH - 1)) : 0,  // least result
+  parameter int HIGH = (1 << (OUT_WIDTH - OUT_SIGNED)) - 1,  // largest result
+  parameter bit TIES_EVEN = 0,  // 1: halves to the even side, 0: up
+  parameter PARAM_FILE = ""
 ) (
   input wire logic clk,
   input wire logic rst_n,
@@ -37,7 +43,9 @@ module kl_requant
 );
 
   localparam int unsigned A_WIDTH = ACC_WIDTH + (ACC_SIGNED ? 0 : 1);  // with sign
-  localparam int unsigned P_WIDTH = 48;
+  localparam bit WIDE = SCALE_WIDTH > 18 && (A_WIDTH > 18 || SCALE_WIDTH > 27);  // two DSPs
+  localparam int unsigned P_WIDTH = WIDE ? 64 : 48;
+  localparam int unsigned MOST_SHIFT = WIDE ? 60 : 47;
 
   if (PE < 1 || CHANNELS < 1 || CHANNELS % PE != 0) begin : g_illegal_pe
     $fatal(1, "kl_requant: PE=%0d does not divide CHANNELS=%0d", PE, CHANNELS);
@@ -53,14 +61,17 @@ module kl_requant
   if (OUT_WIDTH < 1 || OUT_WIDTH > 32) begin : g_illegal_out
     $fatal(1, "kl_requant: OUT_WIDTH=%0d is not in 1..32", OUT_WIDTH);
   end
-  if (SCALE_WIDTH < 2 || SCALE_WIDTH > 18) begin : g_illegal_scale
-    $fatal(1, "kl_requant: SCALE_WIDTH=%0d is not in 2..18", SCALE_WIDTH);
+  if (SCALE_WIDTH < 2 || SCALE_WIDTH > 35) begin : g_illegal_scale
+    $fatal(1, "kl_requant: SCALE_WIDTH=%0d is not in 2..35", SCALE_WIDTH);
   end
   if (BIAS_WIDTH < 2 || BIAS_WIDTH > P_WIDTH) begin : g_illegal_bias
-    $fatal(1, "kl_requant: BIAS_WIDTH=%0d is not in 2..48", BIAS_WIDTH);
+    $fatal(1, "kl_requant: BIAS_WIDTH=%0d is not in 2..%0d", BIAS_WIDTH, P_WIDTH);
   end
-  if (SHIFT >= P_WIDTH) begin : g_illegal_shift
-    $fatal(1, "kl_requant: SHIFT=%0d is not in 0..47", SHIFT);
+  if (SHIFT > MOST_SHIFT) begin : g_illegal_shift
+    $fatal(1, "kl_requant: SHIFT=%0d is not in 0..%0d", SHIFT, MOST_SHIFT);
+  end
+  if (LOW >= HIGH) begin : g_illegal_clip
+    $fatal(1, "kl_requant: LOW=%0d must be below HIGH=%0d", LOW, HIGH);
   end
   if (PARAM_FILE == "") begin : g_illegal_file
     $fatal(1, "kl_requant: PARAM_FILE is empty; name the memory image");
@@ -69,11 +80,9 @@ module kl_requant
   localparam int unsigned PARAM_WIDTH = SCALE_WIDTH + BIAS_WIDTH;
   localparam int unsigned DEPTH = PER_CHANNEL ? CHANNELS / PE : 1;
   localparam int unsigned FOLD_WIDTH = idx_width(DEPTH);
-  localparam int unsigned STAGES = 5;  // accept to push
-
-  // Highest and lowest result
-  localparam logic signed [P_WIDTH-1:0] HIGH = (48'sd1 <<< (OUT_WIDTH - OUT_SIGNED)) - 48'sd1;
-  localparam logic signed [P_WIDTH-1:0] LOW = OUT_SIGNED ? -HIGH - 48'sd1 : 48'sd0;
+  localparam int unsigned STAGES = WIDE ? 6 : 5;  // accept to push
+  localparam int unsigned PART = 17;  // bits of the lower part of a wide scale
+  localparam logic signed [P_WIDTH-1:0] REST = (P_WIDTH'(1) << SHIFT) - 1'b1;  // dropped
 
   (* rom_style = "distributed" *)
   logic [PE*PARAM_WIDTH-1:0] params[DEPTH];
@@ -109,16 +118,15 @@ module kl_requant
     acc_2   <= acc_1;
   end
 
-  // Stages 3 to 5: multiply, add, shift and clip
-  logic [PE*OUT_WIDTH-1:0] out_5;
+  // Stages 3 to 5 (6): multiply, add, shift and clip
+  logic [PE*OUT_WIDTH-1:0] out;
 
   for (genvar lane = 0; lane < PE; lane++) begin : g_lane
     logic signed [A_WIDTH-1:0] a;
     logic signed [SCALE_WIDTH-1:0] b;
     logic signed [BIAS_WIDTH-1:0] c_2, c_3;
-    logic signed [A_WIDTH+SCALE_WIDTH-1:0] m_3;
-    logic signed [P_WIDTH-1:0] p_4, shifted;
-    logic [OUT_WIDTH-1:0] y_5;
+    logic signed [P_WIDTH-1:0] p, shifted, rounded;
+    logic [OUT_WIDTH-1:0] y;
 
     if (ACC_SIGNED) begin : g_signed
       assign a = acc_2[lane*ACC_WIDTH+:ACC_WIDTH];
@@ -127,18 +135,38 @@ module kl_requant
     end
     assign b       = param_2[lane*PARAM_WIDTH+:SCALE_WIDTH];
     assign c_2     = param_2[lane*PARAM_WIDTH+SCALE_WIDTH+:BIAS_WIDTH];
-    assign shifted = p_4 >>> SHIFT;
+    assign shifted = p >>> SHIFT;
+    assign rounded = shifted - P_WIDTH'(TIES_EVEN && shifted[0] && (p & REST) == '0);
 
-    always_ff @(posedge clk) begin
-      m_3 <= a * b;
-      c_3 <= c_2;
-      p_4 <= P_WIDTH'(m_3) + P_WIDTH'(c_3);
-      if (shifted > HIGH) y_5 <= HIGH[OUT_WIDTH-1:0];
-      else if (shifted < LOW) y_5 <= LOW[OUT_WIDTH-1:0];
-      else y_5 <= shifted[OUT_WIDTH-1:0];
+    if (WIDE) begin : g_wide
+      logic signed [A_WIDTH+PART:0] low_3;
+      logic signed [A_WIDTH+SCALE_WIDTH-PART-1:0] high_3, high_4;
+      logic signed [P_WIDTH-1:0] p_4;
+
+      always_ff @(posedge clk) begin
+        low_3  <= a * signed'({1'b0, b[PART-1:0]});
+        high_3 <= a * signed'(b[SCALE_WIDTH-1:PART]);
+        p_4    <= P_WIDTH'(low_3) + P_WIDTH'(c_3);
+        high_4 <= high_3;
+        p      <= p_4 + (P_WIDTH'(high_4) <<< PART);
+      end
+    end else begin : g_narrow
+      logic signed [A_WIDTH+SCALE_WIDTH-1:0] m_3;
+
+      always_ff @(posedge clk) begin
+        m_3 <= a * b;
+        p   <= P_WIDTH'(m_3) + P_WIDTH'(c_3);
+      end
     end
 
-    assign out_5[lane*OUT_WIDTH+:OUT_WIDTH] = y_5;
+    always_ff @(posedge clk) begin
+      c_3 <= c_2;
+      if (rounded > P_WIDTH'(HIGH)) y <= OUT_WIDTH'(HIGH);
+      else if (rounded < P_WIDTH'(LOW)) y <= OUT_WIDTH'(LOW);
+      else y <= rounded[OUT_WIDTH-1:0];
+    end
+
+    assign out[lane*OUT_WIDTH+:OUT_WIDTH] = y;
   end
 
   kl_output_fifo #(
@@ -150,7 +178,7 @@ module kl_requant
     .room         (room),
     .claim        (accept),
     .push         (valid[STAGES-1]),
-    .push_data    (out_5),
+    .push_data    (out),
     .m_axis_tdata (m_axis_tdata),
     .m_axis_tvalid(m_axis_tvalid),
     .m_axis_tready(m_axis_tready)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What of ONNX the flow takes: biases and flattened maps exactly, the rest refused in one line."""
+"""What of ONNX the flow takes, equal to the file, and what it refuses in one line."""
 
 import json
 
@@ -10,7 +10,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.infer_shapes import InferShapes
 
-from build_flows.graph.accept import accept
+from build_flows.graph.execute import File
 from build_flows.graph.mapping import map_to_kernels
 from build_flows.graph.streamline import OUTPUT_AFFINE, streamline
 from build_flows.steps import load
@@ -25,7 +25,10 @@ def graph(nodes, constants, image, outputs=("out",)):
     """QONNX model from nodes, constants by name and the shape of the image."""
     source = helper.make_tensor_value_info("image", TensorProto.FLOAT, image)
     sinks = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
-    tensors = [numpy_helper.from_array(np.asarray(v, np.float32), n) for n, v in constants.items()]
+    tensors = [
+        numpy_helper.from_array(np.asarray(v, np.int64 if n == "pads" else np.float32), n)
+        for n, v in constants.items()
+    ]
     made = helper.make_graph(nodes, "network", [source], sinks, tensors)
     opsets = [helper.make_opsetid("", 13), helper.make_opsetid(QONNX, 1)]
     model = helper.make_model(made, opset_imports=opsets, ir_version=8)
@@ -56,31 +59,41 @@ def conv(**attributes):
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
-        (lambda: conv(group=2), r"^Conv_0: group=2 with 8 channels in and 16 out; use group=1, or"),
-        (lambda: conv(dilations=[2, 2]), r"^Conv_0: dilations=\[2, 2\]; use 1, or a larger kernel"),
-        (lambda: conv(auto_pad="SAME_UPPER"), "^Conv_0: auto_pad=SAME_UPPER; give the padding as"),
+        (conv, "^Conv_0 has no quantised constant weights; use QuantConv2d or QuantLinear"),
         (
             lambda: one("MaxPool", kernel_shape=[2, 2]),
-            "^MaxPool_0: there is no kernel for MaxPool; use a convolution with stride",
+            "^MaxPool_0: there is no kernel for MaxPool; use only Quant, Conv, Gemm",
         ),
         (lambda: one("Exp"), "^Exp_0: there is no kernel for Exp; use only Quant, Conv, Gemm"),
+        (lambda: one("Softmax"), "^Softmax_0: there is no kernel for Softmax; use the network wi"),
         (
-            lambda: one("Split", outputs=("a", "b"), axis=1),
-            r"the model has 2 outputs \(a, b\); the accelerator has one: concatenate the heads",
-        ),
-        (
-            lambda: one("Relu", image=(1, 64)),
-            r"the input image has the shape \[1, 64\]; it must be one picture",
+            lambda: one("Relu", image=(1, 64, 3)),
+            r"the input image has the shape \[1, 64, 3\]; it must be one picture",
         ),
         (
             lambda: one("Flatten", image=(2, 8, 6, 6)),
             r"the input image has the shape \[2, 8, 6, 6\]; it must be one picture",
         ),
+        (lambda: one("Relu"), "the output out is the input; there is nothing to build"),
+        (
+            lambda: one("Pad", constants={"n": [0, 1, 0, 0, 0, 0, 0, 0]}, inputs=["n"]),
+            "^Pad_0 pads channels; pad height and width only",
+        ),
+        (
+            lambda: one("Pad", constants={"n": [0] * 8, "v": 1.0}, inputs=["n", "v"]),
+            r"^Pad_0: mode=constant, pads=\[0, 0, 0, 0, 0, 0, 0, 0\], value=1; use constant zeros",
+        ),
+        (
+            lambda: one("Mul", constants={"c": np.ones((6, 6)) * 2}, inputs=["c"]),
+            r"^Mul_0: a constant of shape \[6, 6\]; use one number or one a channel",
+        ),
+        (lambda: one("Mul", inputs=["image"]), "^Mul_0: Mul of data by data has no kernel"),
+        (lambda: one("ReduceMean", axes=[1]), r"^ReduceMean_0: axes=\[1\]; use the mean over"),
     ],
 )
 def test_what_is_not_taken_is_refused(model, reason):
     with pytest.raises(UserError, match=reason):
-        accept(model())
+        streamline(model())
 
 
 def test_other_shapes_than_vectors_are_refused():
@@ -90,26 +103,26 @@ def test_other_shapes_than_vectors_are_refused():
     ]
     reason = r"^Flatten_0: \[1, 8, 6, 6\] becomes \[8, 36\]; flatten to \(1, elements\)"
     with pytest.raises(UserError, match=reason):
-        accept(graph(nodes, {}, [1, 8, 6, 6]))
+        streamline(graph(nodes, {}, [1, 8, 6, 6]))
 
 
-def test_a_map_that_becomes_a_vector_elsewhere_is_refused():
-    nodes = [
-        helper.make_node("Flatten", ["image"], ["flat"], "Flatten_3"),
-        helper.make_node("Relu", ["flat"], ["out"], "Relu_0"),
-    ]
-    with pytest.raises(UserError, match="Flatten_3 makes a vector of a map of 6 x 6 pixels before"):
-        accept(graph(nodes, {}, [1, 8, 6, 6]))
+def test_a_flattened_map_as_output_is_refused():
+    nodes = [quant("image", "x", "s"), helper.make_node("Flatten", ["x"], ["out"], "Flatten_3")]
+    constants = {"s": 1 / 100, "zero": 0.0, "bits": 8.0}
+    with pytest.raises(UserError, match="the output out is a flattened map; leave the Flatten to"):
+        streamline(graph(nodes, constants, [1, 8, 6, 6]))
 
 
 def test_a_pooling_without_quantiser_is_refused():
     nodes = [
+        quant("w", "wq", "s", signed=1),
         helper.make_node("GlobalAveragePool", ["image"], ["p"], "pool_0"),
         helper.make_node("Flatten", ["p"], ["v"], "flat_0"),
-        helper.make_node("MatMul", ["v", "w"], ["out"], "fc_0"),
+        helper.make_node("MatMul", ["v", "wq"], ["out"], "fc_0"),
     ]
-    with pytest.raises(UserError, match="fc_0 takes what pool_0 gives without a quantiser; put a"):
-        accept(graph(nodes, {"w": np.ones((8, 3))}, [1, 8, 6, 6]))
+    constants = {"s": 1.0, "zero": 0.0, "bits": 8.0, "w": np.ones((8, 3))}
+    with pytest.raises(UserError, match="fc_0 takes sums without a quantiser before it; put a"):
+        streamline(graph(nodes, constants, [1, 8, 6, 6]))
 
 
 def test_weights_of_two_layers_are_refused():
@@ -117,15 +130,25 @@ def test_weights_of_two_layers_are_refused():
     nodes = [quant("w", "wq", "s", signed=1)]
     for source, sink in (("image", "y"), ("y", "out")):
         nodes.append(helper.make_node("Conv", [source, "wq"], [sink], sink, kernel_shape=[3, 3]))
-    with pytest.raises(UserError, match="wq: 2 nodes share its weights; give each its own"):
-        accept(graph(nodes, constants, [1, 8, 6, 6]))
+    with pytest.raises(UserError, match="y: 2 nodes share its weights; give each its own"):
+        streamline(graph(nodes, constants, [1, 8, 6, 6]))
 
 
-def test_a_quantiser_that_rounds_otherwise_is_refused():
-    constants = {"s": 1.0, "zero": 0.0, "bits": 8.0}
-    nodes = [quant("image", "out", "s", rounding_mode="FLOOR")]
-    with pytest.raises(UserError, match="out: rounding_mode=FLOOR; use ROUND, Brevitas' default"):
-        accept(graph(nodes, constants, [1, 1, 6, 6]))
+@pytest.mark.parametrize(
+    ("attributes", "constants", "reason"),
+    [
+        ({"rounding_mode": "FLOOR"}, {}, "out: rounding_mode=FLOOR; use ROUND, Brevitas' default"),
+        ({"bits": "wide"}, {}, "out: 9 bits of an activation; use 2 to 8"),
+        ({}, {"s": -1.0}, "out: scales must be above 0, bits and a whole zero point one a tensor"),
+        ({}, {"s": [[1.0], [2.0]]}, "out: 2 scales for 1 channels"),
+        ({}, {"zero": 0.5}, "out: scales must be above 0, bits and a whole zero point"),
+    ],
+)
+def test_quantisers_that_are_refused(attributes, constants, reason):
+    constants = {"s": 1.0, "zero": 0.0, "bits": 8.0, "wide": 9.0} | constants
+    nodes = [quant("image", "out", "s", **attributes)]
+    with pytest.raises(UserError, match=reason):
+        streamline(graph(nodes, constants, [1, 1, 6, 6]))
 
 
 @pytest.mark.parametrize("join", ["Add", "Concat"])
@@ -133,21 +156,45 @@ def test_branches_of_unequal_scales_are_refused(join):
     """As two quantisers of their own give them, Brevitas' default."""
     constants = {
         "byte": 1 / 255, "zero": 0.0, "bits": 8.0, "w": np.ones((2, 2, 1, 1)) / 64,
-        "sw": 1 / 64, "a": 1 / 2, "b": 1 / 3,
+        "v": np.ones((3, 4, 1, 1)) / 64, "sw": 1 / 64, "a": 1 / 2, "b": 1 / 3,
     }  # fmt: skip
-    shape = {"kernel_shape": [1, 1], "strides": [1, 1], "pads": [0] * 4, "group": 1}
-    nodes = [quant("image", "x", "byte")]
+    nodes = [quant("image", "x", "byte"), quant("v", "vq", "sw", signed=1)]
     for name, scale in (("l", "a"), ("r", "b")):
         sums = f"{name}s"
         nodes.append(quant("w", f"w{name}", "sw", signed=1))
-        nodes.append(helper.make_node("Conv", ["x", f"w{name}"], [sums], f"/{name}/Conv", **shape))
+        nodes.append(helper.make_node("Conv", ["x", f"w{name}"], [sums], f"/{name}/Conv"))
         nodes.append(quant(sums, name, scale, signed=1))
     axis = {"axis": 1} if join == "Concat" else {}
     nodes.append(helper.make_node(join, ["l", "r"], ["j"], "join_0", **axis))
-    nodes.append(helper.make_node("GlobalAveragePool", ["j"], ["out"]))
+    if join == "Concat":
+        nodes.append(helper.make_node("Conv", ["j", "vq"], ["k"], "conv_0"))
+    nodes.append(quant("k" if join == "Concat" else "j", "out", "a", signed=1))
     model = load(graph(nodes, constants, [1, 2, 6, 6]), None)
-    with pytest.raises(UserError, match=f"{join}_0 joins layer l and layer r, whose scales differ"):
+    reason = "Quant_.* takes a sum of branches whose scales differ; pass all branches through one"
+    with pytest.raises(UserError, match=reason):
         streamline(model)
+
+
+def test_a_zero_point_before_a_padding_is_refused():
+    """Not in the middle of its range: the integers cannot be moved so that zero is zero."""
+    constants = {"byte": 1 / 255, "zero": 0.0, "moved": 3.0, "bits": 8.0, "a": 0.02}
+    rng = np.random.default_rng(1)
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(rng, "x", "l0", (4, 1, 1, 1), signed=1, constants=constants)
+    rows[-1].input[2] = "moved"
+    rows += convolution(rng, "l0", "out", (4, 4, 3, 3), constants=constants)
+    with pytest.raises(UserError, match="Conv_1 pads a tensor whose zero is no integer zero; use"):
+        streamline(load(graph(rows, constants, [1, 1, 6, 6]), None))
+
+
+def test_outputs_of_unlike_size_are_refused():
+    constants = {"s": 1 / 100, "zero": 0.0, "bits": 8.0}
+    nodes = [
+        quant("image", "a", "s"),
+        helper.make_node("GlobalAveragePool", ["a"], ["b"], "pool_0"),
+    ]
+    with pytest.raises(UserError, match="the outputs have 1 x 1 and 6 x 6 pixels; the accelerator"):
+        streamline(graph(nodes, constants, [1, 1, 6, 6], ("a", "b")))
 
 
 def small_network(rng, transposed):
@@ -187,19 +234,102 @@ def small_network(rng, transposed):
     return graph(nodes, constants, [1, 2, 6, 6])
 
 
+def equal_to_the_file(model, images, scale=1 / 255):
+    """The mapped graph, after a comparison of all its outputs with the file in float64."""
+    loaded = load(model, None)
+    file, integers = File(loaded), ModelWrapper(streamline(loaded).model)
+    affine = json.loads(integers.get_metadata_prop(OUTPUT_AFFINE))
+    mapped = map_to_kernels(integers, PART)
+    source, sink = mapped.graph.input[0].name, mapped.graph.output[0].name
+    for image in images:
+        wanted = file.run(image[None] * scale).values()
+        wanted = [np.moveaxis(w, 1, -1) if w.ndim == 4 else w[:, None, None] for w in wanted]
+        steps = (np.concatenate(wanted, -1).ravel() - affine["bias"]) / affine["scale"]
+        np.testing.assert_allclose(steps, np.rint(steps), atol=1e-5)
+        frame = np.moveaxis(image, 0, -1)[None].astype(np.float32)
+        found = execute_onnx(mapped, {source: frame})[sink].ravel()
+        np.testing.assert_array_equal(found, np.rint(steps))
+        assert len(set(found)) > 1
+    return mapped
+
+
 @pytest.mark.parametrize("transposed", [True, False])
 def test_biases_and_flattened_maps_are_exact(transposed):
     rng = np.random.default_rng(3)
     model = small_network(rng, transposed)
-    images = rng.integers(0, 256, (3, 1, 2, 6, 6)).astype(np.float32)
-    expected = [execute_onnx(model, {"image": image / 255})["out"].ravel() for image in images]
-    mapped = ModelWrapper(streamline(load(model, None)).model)
-    affine = json.loads(mapped.get_metadata_prop(OUTPUT_AFFINE))
-    mapped = map_to_kernels(mapped, PART)
+    mapped = equal_to_the_file(model, rng.integers(0, 256, (3, 2, 6, 6)))
     assert [unit.layer for unit in units_of(mapped) if unit.weights] == ["f.0", "fc1", "fc2"]
-    source, sink = mapped.graph.input[0].name, mapped.graph.output[0].name
-    for image, floats in zip(images, expected, strict=True):
-        found = execute_onnx(mapped, {source: np.moveaxis(image, 1, -1)})[sink].ravel()
-        values = found * np.array(affine["scale"]) + np.array(affine["bias"])
-        assert len(set(floats)) == 5
-        np.testing.assert_allclose(values, floats, rtol=1e-5, atol=1e-5)
+
+
+def convolution(rng, source, sink, shape, signed=0, act="a", constants=None, **attributes):
+    """A convolution with quantised random weights, batch normalisation, ReLU and a quantiser."""
+    outputs, _, *kernel = shape
+    constants[f"{sink}_w"] = rng.normal(size=shape)
+    constants[f"{sink}_s"] = rng.uniform(0.01, 0.03, (outputs, 1, 1, 1))
+    constants |= {
+        f"{sink}_g": rng.uniform(-1.5, 1.5, outputs), f"{sink}_b": rng.normal(size=outputs),
+        f"{sink}_m": rng.normal(size=outputs), f"{sink}_v": rng.uniform(0.5, 2, outputs),
+    }  # fmt: skip
+    pads = {} if "auto_pad" in attributes else {"pads": [k // 2 for k in kernel] * 2}
+    size = {"kernel_shape": kernel} | pads | attributes
+    names = [f"{sink}_{name}" for name in ("g", "b", "m", "v")]
+    end = [] if signed else [helper.make_node("Relu", [f"{sink}_n"], [f"{sink}_r"])]
+    return [
+        quant(f"{sink}_w", f"{sink}_q", f"{sink}_s", signed=1),
+        helper.make_node("Conv", [source, f"{sink}_q"], [f"{sink}_c"], f"/{sink}/Conv", **size),
+        helper.make_node("BatchNormalization", [f"{sink}_c", *names], [f"{sink}_n"]),
+        *end,
+        quant(f"{sink}_n" if signed else f"{sink}_r", sink, act, signed=signed),
+    ]
+
+
+FOREIGN = {  # attributes of the second of three convolutions, shape of its weights
+    "plain": ({}, (6, 4, 3, 3)),
+    "dilated": ({"dilations": [2, 2], "pads": [2, 2, 2, 2]}, (6, 4, 3, 3)),
+    "grouped": ({"group": 2}, (6, 2, 3, 3)),
+    "depth multiplier": ({"group": 4}, (8, 1, 3, 3)),
+    "asymmetric": ({"pads": [0, 1, 1, 0], "strides": [2, 1]}, (6, 4, 2, 2)),
+    "same": ({"auto_pad": "SAME_UPPER", "strides": [2, 2]}, (6, 4, 3, 3)),
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_a_network_that_is_not_snapped_equals_its_file(what):
+    """Scales as they come: every accumulator of every image. Its input has a sign."""
+    rng = np.random.default_rng(11)
+    attributes, shape = FOREIGN[what]
+    constants = {"byte": 0.0123, "zero": 0.0, "bits": 8.0, "a": 0.0211, "p": 0.0153}
+    rows = [quant("image", "x", "byte", signed=1)]
+    rows += convolution(rng, "x", "l0", (4, 2, 3, 3), constants=constants)
+    rows += convolution(rng, "l0", "l1", shape, signed=1, constants=constants, **attributes)
+    rows += convolution(rng, "l1", "l2", (5, shape[0], 1, 1), constants=constants)
+    rows += [
+        helper.make_node("GlobalAveragePool", ["l2"], ["pool"]), quant("pool", "out", "p"),
+    ]  # fmt: skip
+    model = graph(rows, constants, [1, 2, 8, 8])
+    equal_to_the_file(model, rng.integers(0, 256, (3, 2, 8, 8)))
+
+
+def test_narrow_and_shifted_ranges_and_a_pad_node():
+    """A narrow range, a zero point in the middle of the range, ReLU before a sign, two outputs."""
+    rng = np.random.default_rng(12)
+    constants = {
+        "byte": 1 / 255, "zero": 0.0, "middle": 128.0, "bits": 8.0, "a": 0.02, "four": 4.0,
+        "pads": np.array([0, 0, 1, 0, 0, 0, 0, 1]),
+    }  # fmt: skip
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(rng, "x", "l0", (4, 2, 3, 3), signed=1, constants=constants)
+    rows[-1] = helper.make_node(
+        "Quant", ["l0_n", "a", "middle", "bits"], ["l0"], domain=QONNX, signed=0, narrow=0,
+        rounding_mode="ROUND",
+    )  # fmt: skip
+    rows += [helper.make_node("Pad", ["l0", "pads"], ["padded"])]
+    size = {"pads": [0, 0, 0, 0]}
+    rows += convolution(rng, "padded", "l1", (4, 4, 2, 2), 1, constants=constants, **size)
+    rows[-1] = helper.make_node(
+        "Quant", ["l1_n", "a", "zero", "four"], ["l1"], domain=QONNX, signed=1, narrow=1,
+        rounding_mode="ROUND",
+    )  # fmt: skip
+    rows += [helper.make_node("Relu", ["l1"], ["r"]), quant("r", "clipped", "a", signed=1)]
+    model = graph(rows, constants, [1, 2, 6, 6], ("l1", "clipped"))
+    equal_to_the_file(model, rng.integers(0, 256, (2, 2, 6, 6)))

@@ -8,6 +8,7 @@ import pytest
 from onnx import helper
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.build import Build
 from build_flows.design.verify import verify
@@ -125,18 +126,20 @@ def test_an_operator_without_kernel_is_named(small_build):
         map_to_kernels(model, PART)
 
 
-def test_a_zero_point_is_refused(loaded):
-    quant = next(n for n in loaded.graph.node if n.op_type == "Quant")
-    loaded.set_initializer(quant.input[2], np.float32(3))
-    with pytest.raises(UserError, match="has a zero point or a scale that is computed at run time"):
-        streamline(loaded)
-
-
-def test_an_input_that_is_no_camera_byte_is_refused(loaded):
+def test_an_input_of_another_scale_is_requantised(loaded):
+    """A byte that is worth 1/255 becomes integers of 1/128, as the file rounds them."""
     quant = loaded.find_consumer(loaded.graph.input[0].name)
-    loaded.set_initializer(quant.input[1], np.float32(1 / 128))
-    with pytest.raises(UserError, match="the input quantiser's scale is 1/128"):
-        streamline(loaded)
+    quant.input[1] = "input_scale"
+    loaded.set_initializer("input_scale", np.float32(1 / 128))
+    model = streamline(loaded)
+    first = model.find_consumer(model.graph.input[0].name)
+    assert first.op_type == "Requant"
+    image = np.arange(256, dtype=np.float32).repeat(4).reshape(1, 32, 32, 1)
+    context = {model.graph.input[0].name: image}
+    context |= {name: model.get_initializer(name) for name in first.input[1:]}
+    getCustomOp(first).execute_node(context, model.graph)
+    found = context[first.output[0]]
+    np.testing.assert_array_equal(found, np.rint(image / 255 * 128))
 
 
 def test_a_model_that_is_not_qonnx(small, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from host.common.errors import UserError
 from hw.ops import Requant
-from hw.ops.requant import MAX_SHIFT, quantise_affine, requant
+from hw.ops.requant import quantise_affine, requant, rounded_shift, two_dsps
 from tests.hw.rtl.harness import Case, make_op
 
 
@@ -39,6 +39,27 @@ def extreme() -> Case:
     return Case("widest", op, (np.array([-limit, limit - 1, 1]), bias))
 
 
+def wide(acc: str, scale_bits: int, shift: int, **attributes) -> Case:
+    """Scales of their whole width on accumulators of theirs, results around the whole clip."""
+    op = make(channels=6, pe=3, inputDataType=acc, scaleBits=scale_bits, shift=shift, **attributes)
+    rng = np.random.default_rng(9)
+    limit = 1 << (scale_bits - 1)
+    scale = np.array([limit - 1, -limit, 1, -1, *rng.integers(-limit, limit, 2)])
+    bias = rng.integers(-(1 << (shift + 4)), 1 << (shift + 4), 6)
+    op.set_nodeattr("biasBits", shift + 6)
+    even = "even" if attributes.get("tiesEven") else "up"
+    return Case(f"{acc}-scale{scale_bits}-{even}", op, (scale, bias))
+
+
+def halves(ties_even: int) -> Case:
+    """Every accumulator a multiple of one half: half of the results are ties."""
+    op = make(
+        channels=2, pe=1, inputDataType="INT9", shift=1, biasBits=2, tiesEven=ties_even,
+        clip=[-127, 127],
+    )  # fmt: skip
+    return Case(f"halves-{ties_even}", op, (np.array([1, -1]), np.array([1, 1])))
+
+
 CASES = [
     affine(make(channels=6, pe=2), 4e-4, 40.0),
     affine(make(channels=5, pe=5, outputDataType="UINT8"), 4e-4, 40.0),
@@ -47,6 +68,12 @@ CASES = [
     affine(make(inputDataType="UINT14", outputDataType="UINT8", biasBits=40), 1e-2, 100.0),
     affine(make(inputDataType="INT11", outputDataType="INT5", vectors=(1, 3, 3)), 1e-2, 3.0),
     extreme(),
+    wide("INT18", 27, 37),
+    wide("INT27", 35, 53, clip=[-127, 127]),
+    wide("UINT20", 35, 46, outputDataType="INT8", tiesEven=1, clip=[0, 127]),
+    wide("INT27", 19, 38, outputDataType="UINT8"),
+    halves(0),
+    halves(1),
 ]
 
 
@@ -59,6 +86,20 @@ def test_rounds_half_up_and_clips():
     acc = np.array([-300, -3, -1, 0, 1, 3, 300])
     result = requant(acc, params.scale, params.bias, params.shift, -128, 127)
     assert result.tolist() == [-128, -1, 0, 0, 1, 2, 127]
+
+
+def test_halves_to_the_even_side():
+    sums = np.arange(-7, 8) + 1  # in halves, one half added
+    expected = np.rint(np.arange(-7, 8) / 2)
+    assert rounded_shift(sums, 1, ties_even=True).tolist() == expected.tolist()
+
+
+def test_operands_that_take_two_multipliers():
+    sizes = [(27, 18), (18, 27), (27, 19), (19, 27), (18, 28), (27, 35)]
+    assert [two_dsps(*size) for size in sizes] == [False, False, True, True, True, True]
+    one, two = make(scaleBits=18), make(scaleBits=35, shift=40)
+    assert (one.resources().dsp, two.resources().dsp) == (2, 4)
+    assert (one.latency(), two.latency()) == (7, 8)
 
 
 def test_memory_word_holds_bias_above_scale():
@@ -75,8 +116,12 @@ def test_memory_word_holds_bias_above_scale():
         ({"channels": 6, "pe": 4}, r"PE=4 does not divide the 6 channels of dut; use one of"),
         ({"inputDataType": "INT28"}, "dut takes INT28; .* up to 27 bits with sign"),
         ({"inputDataType": "UINT27"}, "dut takes UINT27; .* up to 27 bits with sign"),
-        ({"shift": MAX_SHIFT + 1}, r"shift=41 of dut is not in 0..40"),
+        ({"shift": 48}, r"shift=48 of dut is not in 0..47"),
+        ({"shift": 61, "scaleBits": 35}, r"shift=61 of dut is not in 0..60"),
         ({"biasBits": 49}, "biasBits=49 of dut is not in 2..48"),
+        ({"scaleBits": 36}, "scaleBits=36 of dut is not in 2..35"),
+        ({"clip": [0, 128]}, r"clip=\[0, 128\] of dut is no range in that of INT8, -128 to 127"),
+        ({"clip": [5, 5]}, r"clip=\[5, 5\] of dut is no range in that of INT8"),
     ],
 )
 def test_illegal_attributes_are_named(attributes, text):

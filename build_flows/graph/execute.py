@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A QONNX file as it is written, computed in float64: the reference of a network of others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import OpRun
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.general.quant import max_int, min_int
+
+from build_flows.graph.fit import round_even
+from build_flows.graph.window import pads_of, spread, without_groups
+from host.common.arrays import F64Array
+
+QUANT_DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
+
+
+class Quant(OpRun):
+    """QONNX' quantiser, halves to even."""
+
+    op_domain = QUANT_DOMAINS[0]
+
+    def _run(  # type: ignore[override]
+        self, x: npt.NDArray[Any], scale: npt.NDArray[Any], zero: npt.NDArray[Any],
+        bits: npt.NDArray[Any], signed: int = 1, narrow: int = 0, rounding_mode: str = "ROUND",
+    ) -> tuple[F64Array]:  # fmt: skip
+        low, high = (f(bool(signed), bool(narrow), float(bits)) for f in (min_int, max_int))
+        integers = round_even(x / scale + zero).clip(float(low), float(high))
+        return ((integers - zero) * scale,)
+
+
+class BatchNormalization(OpRun):
+    """As at run time; the evaluator's own takes the statistics of the batch in older opsets."""
+
+    op_domain = ""
+
+    def _run(  # type: ignore[override]
+        self, x: npt.NDArray[Any], gamma: npt.NDArray[Any], beta: npt.NDArray[Any],
+        mean: npt.NDArray[Any], variance: npt.NDArray[Any], epsilon: float = 1e-5, **_: object,
+    ) -> tuple[F64Array]:  # fmt: skip
+        shape = (1, -1, *(1 for _ in x.shape[2:]))
+        factor = gamma / np.sqrt(variance + epsilon)
+        return (x * factor.reshape(shape) + (beta - mean * factor).reshape(shape),)
+
+
+class Conv(OpRun):
+    """Over height and width; the evaluator's own pads wrongly where the padding has a name."""
+
+    op_domain = ""
+
+    def _run(  # type: ignore[override]
+        self, x: npt.NDArray[Any], w: npt.NDArray[Any], bias: npt.NDArray[Any] | None = None,
+        auto_pad: str = "NOTSET", dilations: Sequence[int] | None = None, group: int = 1,
+        pads: Sequence[int] | None = None, strides: Sequence[int] | None = None, **_: object,
+    ) -> tuple[F64Array]:  # fmt: skip
+        kernel = spread(without_groups(w, group), dilations or (1, 1))
+        down, along = strides or (1, 1)
+        size = kernel.shape[2:]
+        top, left, bottom, right = pads_of(auto_pad, pads, x.shape[2:], size, (down, along))
+        x = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
+        taps = sliding_window_view(x, size, axis=(2, 3))[:, :, ::down, ::along]
+        sums: F64Array = np.einsum("nchwij,ocij->nohw", taps, kernel, optimize=True)
+        return (sums if bias is None else sums + bias.reshape(1, -1, 1, 1),)
+
+
+class File:
+    """A file that can be run; ``inputs`` and ``outputs`` are the names of its tensors."""
+
+    def __init__(self, model: ModelWrapper) -> None:
+        proto = in_double(model.model)
+        self._run = ReferenceEvaluator(proto, new_ops=[Quant, BatchNormalization, Conv])
+        self.source = model.graph.input[0].name
+        self.outputs = [end.name for end in model.graph.output]
+        self.shape = [int(n) for n in model.get_tensor_shape(self.source)]
+
+    def run(self, frame: npt.NDArray[Any]) -> dict[str, F64Array]:
+        """Outputs by name for one frame of the input's shape."""
+        found = self._run.run(None, {self.source: np.asarray(frame, np.float64)})
+        return dict(zip(self.outputs, (np.asarray(f, np.float64) for f in found), strict=True))
+
+
+def in_double(model: ModelProto) -> ModelProto:
+    """A copy in which every float32 is a float64 of the same value."""
+    copy = ModelProto()
+    copy.CopyFrom(model)
+    graph = copy.graph
+    for i, tensor in enumerate(graph.initializer):
+        if tensor.data_type == TensorProto.FLOAT:
+            values = numpy_helper.to_array(tensor).astype(np.float64)
+            graph.initializer[i].CopyFrom(numpy_helper.from_array(values, tensor.name))
+    for info in (*graph.input, *graph.output, *graph.value_info):
+        if info.type.tensor_type.elem_type == TensorProto.FLOAT:
+            info.type.tensor_type.elem_type = TensorProto.DOUBLE
+    for node in graph.node:
+        if node.domain in QUANT_DOMAINS:
+            node.domain = QUANT_DOMAINS[0]
+        for attr in node.attribute:
+            if attr.name == "value" and attr.t.data_type == TensorProto.FLOAT:
+                values = numpy_helper.to_array(attr.t).astype(np.float64)
+                attr.CopyFrom(helper.make_attribute("value", numpy_helper.from_array(values)))
+    return copy

@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Integers of a requantisation that give what the file gives, for every accumulator that can occur.
+
+What the file computes is ``round(acc * multiplier + offset)``, clipped, halves to even. On the
+accumulators of one channel that is a staircase of at most 255 steps. Here a line
+``(acc * scale + bias) >> shift`` is fitted to it: for a scale, each step bounds the bias from both
+sides; the bounds leave most room near one slope, and the integers on both sides of that slope are
+tried, first with few bits of scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from host.common.arrays import F64Array, IntArray
+from hw.ops.requant import (
+    BIAS_FRACTION,
+    SHIFT_LIMIT,
+    WIDE_SCALE_BITS,
+    RequantParams,
+    quantise_affine,
+    rounded_shift,
+    scale_widths,
+)
+from hw.ops.widths import signed_bits
+
+TIE = 1e-9  #: of a step; what is nearer to a half than this is a half, in the file and here
+NOISE = 2e-6  #: relative error of a product of a few float32 numbers
+SEARCH = 90  #: steps of the search for the slope with most room
+ObjectArray = npt.NDArray[np.object_]
+
+
+def round_even(values: npt.NDArray[np.floating]) -> F64Array:
+    """Nearest integers, halves to even; what is a half but for errors of float64 is one."""
+    values = np.asarray(values, np.float64)
+    half = np.floor(values) + 0.5
+    near = np.abs(values - half) < TIE * np.maximum(1.0, np.abs(values))
+    rounded: F64Array = np.rint(np.where(near, half, values))
+    return rounded
+
+
+@dataclass(frozen=True)
+class Staircase:
+    """What the file gives for accumulators of each channel, arrays of shape (channels,)."""
+
+    multiplier: F64Array
+    offset: F64Array
+    least: IntArray
+    """Smallest accumulator that can occur."""
+    most: IntArray
+    low: int
+    """Smallest result, as the clip leaves it."""
+    high: int
+
+    def results(self, acc: IntArray) -> IntArray:
+        """Results for accumulators (..., channels)."""
+        rounded = round_even(acc * self.multiplier + self.offset)
+        result: IntArray = rounded.clip(self.low, self.high).astype(np.int64)
+        return result
+
+    def rising(self) -> Staircase:
+        """The same with the sign of falling channels taken into their accumulators."""
+        falls = self.multiplier < 0
+        ends = -self.most, -self.least
+        least, most = (np.where(falls, end, old) for end, old in
+                       zip(ends, (self.least, self.most), strict=True))  # fmt: skip
+        return Staircase(np.abs(self.multiplier), self.offset, least, most, self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Integers of a layer, and how many results of its channels they get wrong."""
+
+    params: RequantParams
+    scale_bits: int
+    ties_even: bool
+    wrong: int
+    """Accumulators that can occur whose result differs."""
+
+
+def on_grid(multiplier: F64Array, offset: F64Array) -> tuple[RequantParams, bool, bool]:
+    """Integers after :func:`quantise_affine`; whether they are, to float32 precision, what is
+    given, and whether they are so without any error."""
+    params = quantise_affine(multiplier, offset)
+    grid, unit = 2.0**params.shift, 2.0**BIAS_FRACTION
+    scaled, offsets = multiplier * grid, offset * unit
+    scale_error = np.abs(scaled - np.rint(scaled))
+    offset_error = np.abs(offsets - np.rint(offsets))
+    near = (scale_error <= NOISE * np.abs(scaled) + TIE).all() and (
+        offset_error <= 10 * NOISE * np.maximum(unit, np.abs(offsets))
+    ).all()
+    return params, bool(near), not scale_error.any() and not offset_error.any()
+
+
+def fit(stairs: Staircase) -> Fit:
+    """The narrowest integers that give every result, else the widest, with what they get wrong."""
+    acc_bits = max(signed_bits(np.stack([stairs.least, stairs.most])), 2)
+    found = None
+    for bits in scale_widths(acc_bits):
+        for even in (False, True):
+            found = _fit(stairs, bits, even)
+            if found is not None and not found.wrong:
+                return found
+    params = _rounded(stairs, WIDE_SCALE_BITS)
+    return Fit(params, WIDE_SCALE_BITS, False, _wrong(stairs, params, False))
+
+
+def _fit(stairs: Staircase, bits: int, even: bool) -> Fit | None:
+    """With ``bits`` of scale; None where no line goes through."""
+    if even:
+        params = _rounded(stairs, bits)
+        return Fit(params, bits, True, _wrong(stairs, params, True))
+    line = _line(stairs, bits)
+    return None if line is None else Fit(line, bits, False, _wrong(stairs, line, False))
+
+
+def _shift(stairs: Staircase, bits: int) -> int:
+    """The largest shift at which every scale and its offset fit."""
+    peak = float(np.abs(stairs.multiplier).max())
+    reach = float(np.abs(stairs.offset).max()) + max(abs(stairs.low), abs(stairs.high)) + 1.0
+    shift = SHIFT_LIMIT[bits > 27]
+    limit = (1 << (bits - 1)) - 2
+    sums = (1 << (47 if bits <= 27 else 61)) - 1
+    ends = np.abs(np.stack([stairs.least, stairs.most])).max(axis=0)
+    peak_sum = float((ends * np.abs(stairs.multiplier)).max()) + reach
+    while shift > 0 and (peak * 2.0**shift > limit or peak_sum * 2.0**shift > sums):
+        shift -= 1
+    return shift
+
+
+def _rounded(stairs: Staircase, bits: int) -> RequantParams:
+    """Scale and offset rounded to the nearest."""
+    shift = _shift(stairs, bits)
+    scale = np.rint(stairs.multiplier * 2.0**shift).astype(np.int64)
+    bias = np.rint(stairs.offset * 2.0**shift).astype(np.int64) + ((1 << shift) >> 1)
+    return RequantParams(scale, bias, shift)
+
+
+def _line(stairs: Staircase, bits: int) -> RequantParams | None:
+    shift, rising = _shift(stairs, bits), stairs.rising()
+    results, first = _steps(rising)
+    target = _most_room(rising, results, first) * 2.0**shift
+    scale = np.zeros(len(target), np.int64)
+    bias = np.zeros(len(target), object)
+    missing = np.ones(len(target), bool)
+    limit = (1 << (bits - 1)) - 1
+    for candidate in (np.rint(target), np.floor(target), np.ceil(target)):
+        tried = candidate.astype(np.int64).clip(0, limit)
+        lower, upper = _bounds(rising, results, first, tried, shift)
+        good = missing & (lower <= upper)
+        scale[good] = tried[good]
+        bias[good] = _roundest(lower[good], upper[good])
+        missing &= ~good
+    if missing.any():
+        return None
+    scale = np.where(stairs.multiplier < 0, -scale, scale)
+    return RequantParams(scale, bias.astype(np.int64), shift)
+
+
+def _steps(rising: Staircase) -> tuple[IntArray, IntArray]:
+    """Results (steps,) and the first accumulator (channels, steps) that gives each or a higher."""
+    results = np.arange(rising.low + 1, rising.high + 1)
+    slope = rising.multiplier[:, None]
+    flat = slope == 0
+    exact = (results - 0.5 - rising.offset[:, None]) / np.where(flat, 1.0, slope)
+    bound = (rising.least - 2)[:, None], (rising.most + 2)[:, None]
+    first = np.ceil(np.clip(exact, *bound)).astype(np.int64)
+    for move in (2, 1, 0, -1, -2):  # float64 may be one off, a half goes to the even side
+        guess = np.ceil(np.clip(exact, *bound)).astype(np.int64) + move
+        gives = round_even(guess * slope + rising.offset[:, None]) >= results
+        first = np.where(gives, guess, first if move < 2 else guess + 1)
+    always = round_even(rising.offset)[:, None] >= results
+    ends = np.where(always, rising.least[:, None], rising.most[:, None] + 1)
+    first = np.where(flat, ends, first)
+    return results, first.clip(rising.least[:, None], rising.most[:, None] + 1)
+
+
+def _most_room(rising: Staircase, results: IntArray, first: IntArray) -> F64Array:
+    """For each channel the slope at which the bounds of the offset are furthest apart."""
+    start = rising.multiplier
+    below, above = start * (1 - 2**-9), start * (1 + 2**-9)
+    golden = (np.sqrt(5) - 1) / 2
+
+    def room(slope: F64Array) -> F64Array:
+        """Of the offset, relative to the true line, so that the large terms are gone."""
+        off = slope - start
+        at = results - 0.5 - rising.offset[:, None] - start[:, None] * first
+        lower = np.where(first <= rising.most[:, None], at - off[:, None] * first, -np.inf)
+        before = first - 1
+        at = results - 0.5 - rising.offset[:, None] - start[:, None] * before
+        upper = np.where(before >= rising.least[:, None], at - off[:, None] * before, np.inf)
+        least = np.minimum(upper.min(axis=1), 1e9)
+        found: F64Array = least - np.maximum(lower.max(axis=1), -1e9)
+        return found
+
+    for _ in range(SEARCH):
+        left, right = above - golden * (above - below), below + golden * (above - below)
+        better = room(left) > room(right)
+        below, above = np.where(better, below, left), np.where(better, right, above)
+    middle: F64Array = (below + above) / 2
+    return middle
+
+
+def _bounds(
+    rising: Staircase, results: IntArray, first: IntArray, scale: IntArray, shift: int
+) -> tuple[ObjectArray, ObjectArray]:
+    """Least and greatest bias of each channel with this scale."""
+    steps = results.astype(object) << shift
+    products = scale.astype(object)[:, None] * first.astype(object)
+    reached = first <= rising.most[:, None]
+    left = first > rising.least[:, None]
+    free = 1 << (shift + 20)
+    lower = np.where(reached, steps - products, -free).max(axis=1)
+    upper = np.where(left, steps - 1 - products + scale.astype(object)[:, None], free).min(axis=1)
+    return lower, upper
+
+
+def _roundest(lower: ObjectArray, upper: ObjectArray) -> ObjectArray:
+    """Of the integers from ``lower`` to ``upper`` those with most zeros at the end."""
+    found = np.empty(len(lower), object)
+    for i, (low, high) in enumerate(zip(lower.tolist(), upper.tolist(), strict=True)):
+        if low <= 0 <= high:
+            found[i] = 0
+            continue
+        zeros = (high - low).bit_length() + 1
+        while (-(-low >> zeros) << zeros) > high:
+            zeros -= 1
+        found[i] = -(-low >> zeros) << zeros
+    return found
+
+
+def _wrong(stairs: Staircase, params: RequantParams, even: bool) -> int:
+    """Accumulators whose result differs, of those around the steps and at the ends."""
+    rising = stairs.rising()
+    _, first = _steps(rising)
+    around = np.stack([first - 1, first, rising.least[:, None] + 0 * first,
+                       rising.most[:, None] + 0 * first])  # fmt: skip
+    around = around.clip(rising.least[:, None], rising.most[:, None])
+    acc = np.where(stairs.multiplier[:, None] < 0, -around, around)
+    acc = np.moveaxis(acc, 1, -1)  # channels last
+    found = apply_line(acc, params, even).clip(stairs.low, stairs.high)
+    return int((found != stairs.results(acc)).sum())
+
+
+def apply_line(acc: IntArray, params: RequantParams, even: bool) -> IntArray:
+    """``(acc * scale + bias) >> shift`` without a clip; channels are the last axis of ``acc``."""
+    return rounded_shift(acc * params.scale + params.bias, params.shift, even)

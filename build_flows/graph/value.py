@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a tensor of the file is on integers, and the graph of integers that is written meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from onnx import NodeProto, TensorProto, helper
+from qonnx.core.datatype import BaseDataType, DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.util.basic import qonnx_make_model
+
+from host.common.arrays import F64Array, IntArray
+from hw.ops.layers import set_layer
+
+OPSET = 17  #: of ONNX, for the operators of the integer graph
+NO_PADS = (0, 0, 0, 0)  #: top, left, bottom, right
+
+
+@dataclass(frozen=True)
+class Term:
+    """A tensor of the integer graph with what one of it is worth."""
+
+    tensor: str
+    scale: F64Array
+    """(channels,), or (1,) for all."""
+    low: IntArray
+    """Least integer of each channel, (channels,)."""
+    high: IntArray
+    datatype: BaseDataType | None = None
+    """None for sums."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor of the file: ``sum(scale * integers) + offset``, clipped where limits are pending.
+
+    A vector of the file is a map of one pixel, or a map that was flattened.
+    """
+
+    terms: tuple[Term, ...]
+    offset: F64Array
+    """(channels,), or (1,) for all."""
+    shape: tuple[int, int, int]
+    """Channels, height, width."""
+    limits: tuple[float, float] = (-np.inf, np.inf)
+    """To which the next quantiser clips."""
+    vector: bool = False
+    pads: tuple[int, ...] = NO_PADS
+    """Pixels of zeros around it that the next operator adds."""
+    parts: tuple[Value, ...] = ()
+    """Values of unlike scales or types that are joined along the channels; then without terms."""
+
+    @property
+    def channels(self) -> int:
+        return self.shape[0]
+
+    @property
+    def bounded(self) -> bool:
+        """Whether a clip is pending."""
+        return self.limits != (-np.inf, np.inf)
+
+    @property
+    def quantised(self) -> bool:
+        """Whether it is one tensor from a quantiser."""
+        return len(self.terms) == 1 and self.terms[0].datatype is not None
+
+    def affine(self, factor: F64Array, offset: F64Array) -> Value:
+        """``self * factor + offset``, each for all channels or (channels,)."""
+        terms = tuple(replace(term, scale=term.scale * factor) for term in self.terms)
+        return replace(self, terms=terms, offset=self.offset * factor + offset)
+
+
+def per_channel(values: npt.NDArray[Any], channels: int) -> npt.NDArray[Any]:
+    """(channels,) of (1,) or (channels,)."""
+    return np.broadcast_to(values, (channels,))
+
+
+@dataclass
+class Graph:
+    """Integer graph under construction, channels first; every tensor is a map (1, C, H, W)."""
+
+    nodes: list[NodeProto] = field(default_factory=list)
+    constants: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+    shapes: dict[str, list[int]] = field(default_factory=dict)
+    types: dict[str, BaseDataType] = field(default_factory=dict)
+
+    def constant(self, values: npt.NDArray[Any], datatype: BaseDataType | None = None) -> str:
+        """Name of a new constant."""
+        name = f"integers_constant_{len(self.constants)}"
+        self.constants[name] = np.asarray(values)
+        if datatype is not None:
+            self.types[name] = datatype
+        return name
+
+    def add(
+        self, op_type: str, inputs: Sequence[str], shape: Sequence[int], layer: str = "",
+        datatype: BaseDataType | None = None, **attributes: Any,
+    ) -> str:  # fmt: skip
+        """A node of one output of ``shape`` (C, H, W); the name of that tensor."""
+        name: str = f"integers_{len(self.nodes)}"
+        node = helper.make_node(op_type, list(inputs), [name], **attributes)
+        set_layer(node, layer)
+        self.nodes.append(node)
+        self.shapes[name] = [1, *shape]
+        if datatype is not None:
+            self.types[name] = datatype
+        return name
+
+    def model(self, source: str, sink: str) -> ModelWrapper:
+        """From the input ``source`` to the output ``sink``."""
+        ends = [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, self.shapes[name])
+            for name in (source, sink)
+        ]
+        graph = helper.make_graph(self.nodes, "integers", ends[:1], ends[1:])
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("hw.ops", 1)]
+        model = ModelWrapper(qonnx_make_model(graph, opset_imports=opsets))
+        for name, values in self.constants.items():
+            model.set_initializer(name, values)
+        for name, shape in self.shapes.items():
+            model.set_tensor_shape(name, shape)
+        for name, datatype in self.types.items():
+            model.set_tensor_datatype(name, datatype)
+        return model
+
+
+def narrowest(low: int, high: int) -> BaseDataType:
+    """Type of fewest bits, 2 to be stored, that holds ``low``..``high``."""
+    if low >= 0:
+        return DataType[f"UINT{max(high.bit_length(), 1)}"]
+    return DataType[f"INT{max((-low - 1).bit_length(), high.bit_length()) + 1}"]

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Integers of requantisations against the float64 they stand for, over all accumulators."""
+
+import numpy as np
+import pytest
+
+from build_flows.graph.fit import Staircase, apply_line, fit, on_grid, round_even
+
+
+def staircase(multiplier, offset, reach, low=0, high=255):
+    multiplier, offset = (np.atleast_1d(np.asarray(v, np.float64)) for v in (multiplier, offset))
+    ends = np.full(len(multiplier), reach)
+    return Staircase(multiplier, np.broadcast_to(offset, multiplier.shape), -ends, ends, low, high)
+
+
+def check(stairs, bits=None, even=None):
+    """Every accumulator that can occur gives what the file gives."""
+    found = fit(stairs)
+    acc = np.arange(int(stairs.least.min()), int(stairs.most.max()) + 1)[:, None]
+    sent = acc.clip(stairs.least, stairs.most)
+    given = apply_line(sent, found.params, found.ties_even).clip(stairs.low, stairs.high)
+    np.testing.assert_array_equal(given, stairs.results(sent))
+    assert found.wrong == 0
+    assert np.abs(found.params.scale).max() < 1 << (found.scale_bits - 1)
+    assert bits is None or found.scale_bits == bits
+    assert even is None or found.ties_even == even
+    return found
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("reach", [90, 3_000, 70_000])
+def test_random_layers_are_exact(seed, reach):
+    """Rising, falling and almost flat channels, offsets in and outside of the range."""
+    rng = np.random.default_rng(seed)
+    multiplier = rng.uniform(-400, 400, 6) / reach * np.array([1, 1, 1, 1e-1, 1e-3, 0])
+    low, high = [(0, 255), (-128, 127), (-127, 127), (0, 3)][seed]
+    check(staircase(multiplier, rng.uniform(-300, 300, 6), reach, low, high))
+
+
+def test_ties_go_to_the_even_side():
+    found = check(staircase([0.5, 0.25, -0.5], 0.0, 500, -128, 127), bits=18, even=True)
+    assert found.params.shift > 0
+
+
+def test_few_bits_where_they_do():
+    check(staircase([0.01], 0.301, 400, 0, 3), bits=18)
+
+
+def test_more_bits_where_few_do_not():
+    """255 steps over 17 bits of accumulator leave less room than 18 bits of scale hit."""
+    rng = np.random.default_rng(2)
+    multiplier = rng.uniform(0.0030, 0.0045, 64)
+    assert check(staircase(multiplier, 0.123, 60_000)).scale_bits == 27
+    assert check(staircase(multiplier * 0.4, 0.123, 150_000)).scale_bits == 35
+
+
+def test_what_no_line_gives_is_counted():
+    """A tenth: of every ten halves five go down and five up, which no shift of a line does."""
+    found = fit(staircase([0.1], 0.0, 1000, -128, 127))
+    assert found.wrong > 0
+
+
+def test_halves_but_for_errors_of_float64():
+    values = np.array([0.5, 0.5 - 1e-13, 1.5 + 1e-13, 2.5, -0.5, -1.5, 0.5 - 1e-7])
+    assert round_even(values).tolist() == [0, 0, 2, 2, 0, -2, 0]
+
+
+def test_what_is_snapped():
+    grid = np.array([100_000.0, 3.0]) / 2.0**20
+    params, near, exact = on_grid(grid * (1 + 3e-7), np.array([1 / 64, -5.5]))
+    assert near
+    assert not exact
+    assert (params.scale.tolist(), params.shift) == ([100_000, 3], 20)
+    assert on_grid(grid, np.array([1 / 64, -5.5]))[1:] == (True, True)
+    assert not on_grid(grid * 1.0001, np.array([1 / 64, -5.5]))[1]
+    assert not on_grid(grid, np.array([1 / 63, -5.5]))[1]
