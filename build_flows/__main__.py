@@ -20,7 +20,7 @@ from rich.table import Table
 from build_flows.board import overlay
 from build_flows.board.bitstream import legal_clock
 from build_flows.build import Build
-from build_flows.config import load_config
+from build_flows.config import BYTE, load_config
 from build_flows.design.verify import compare
 from build_flows.explore.budget import RESOURCES
 from build_flows.explore.front import (
@@ -33,14 +33,17 @@ from build_flows.explore.front import (
     write_front,
 )
 from build_flows.flow import Listener, StepResult
+from build_flows.new import write_first_folding, write_network
 from build_flows.report import PRODUCTS
 from build_flows.steps import STEPS
 from host.common.ending import ended_by_signals
 from host.common.errors import FAILURES, UserError
 from host.common.paths import ROOT, WORK, relative
+from host.common.tasks import TASKS
 
 STEP_NAMES = [step.name for step in STEPS]
 OVERLAYS = WORK / "overlays"
+FIRST_TIME_LIMIT = 5.0  #: of each search for the folding of a new network
 console = Console(stderr=True)
 
 
@@ -91,6 +94,45 @@ def build(config: str, out: Path | None, until: str | None) -> None:
     with opened(config, out) as work:
         work.until(until)
     _print_summary(work)
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--model", "file", required=True, type=click.Path(path_type=Path), help="QONNX file.")
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path),
+    help="Folder of pictures, or npz with uint8 images (N, height, width[, channels]); default: "
+    "drawn at random.",
+)
+@click.option("--part", help="FPGA part as Vivado spells it.")
+@click.option(
+    "--task", type=click.Choice(TASKS), default="values", show_default=True, help="Of the outputs."
+)
+@click.option(
+    "--input-scale", type=float, default=BYTE, show_default="1/255", help="Worth of one of a byte."
+)
+@click.option("--input-offset", type=float, default=0.0, help="Worth of byte 0.")
+@click.option(
+    "--fps",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Least resources at this rate; default: the fastest folding that fits.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder; default networks/NAME.")
+@one_line_errors
+def new(
+    name: str, file: Path, images: Path | None, part: str | None, task: str, input_scale: float,
+    input_offset: float, fps: float | None, out: Path | None,
+) -> None:  # fmt: skip
+    """Make a configuration of a QONNX file: golden vectors by running it, and a folding."""
+    folder = out or WORK / "networks" / name
+    config = write_network(name, file, images, folder, part, task, input_scale, input_offset)
+    with opened(str(config)) as work:
+        cycles = write_first_folding(work.cfg, work.explorer(FIRST_TIME_LIMIT), fps)
+    click.echo(
+        f"{relative(config)}: {len(work.golden.images)} images, {cycles} cycles a frame expected\n"
+        f"next: python -m build_flows build --config {relative(config)}"
+    )
 
 
 @cli.command()
@@ -311,6 +353,11 @@ def _print_summary(work: Build) -> None:
     if work.results[-1].name != STEP_NAMES[-1]:
         return
     report, products = work.report(), [work.out / name for name in PRODUCTS]
+    if "equal_to_file" in report:
+        click.echo(
+            f"equal to the QONNX file on {report['equal_to_file']} of {report['images_compared']} "
+            "images"
+        )
     click.echo(
         f"bit-exact: {report['outputs_exact']}/{report['outputs']} outputs in "
         f"{report['frames_checked']} frames\n"

@@ -11,7 +11,9 @@ import tomllib
 
 from host.common.errors import UserError
 from host.common.paths import ROOT, WORK, relative
+from host.common.tasks import TASKS
 
+BYTE = 1.0 / 255.0  #: what one of a byte is worth unless a config says otherwise
 CONFIGS = Path(__file__).resolve().parent / "configs"
 
 
@@ -33,11 +35,22 @@ class BuildConfig:
     """Frames simulated back to back, at least 3, golden images in a circle; the cycles of a frame
     are exact if the last goes in after the first has come out."""
 
+    task: str = "landmarks"
+    """What the outputs are, see host.common.tasks."""
+    input_scale: float = BYTE
+    """What one of a byte is worth at the input of the model."""
+    input_offset: float = 0.0
+    """What byte 0 is worth there."""
+
     def __post_init__(self) -> None:
         if not 10 <= self.clk_mhz <= 500:
             raise UserError(f"clk_mhz={self.clk_mhz} in {self.name}; allowed are 10 to 500")
         if self.frames < 3:
             raise UserError(f"frames={self.frames} in {self.name}; simulate at least 3")
+        if self.task not in TASKS:
+            raise UserError(f"task={self.task} in {self.name}; use {', '.join(TASKS)}")
+        if not self.input_scale > 0:
+            raise UserError(f"input_scale={self.input_scale} in {self.name} must be above 0")
         for path in (self.model, self.golden, self.folding):
             if not path.is_file():
                 raise UserError(f"{path} does not exist; config {self.name} names it")

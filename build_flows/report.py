@@ -21,7 +21,7 @@ from build_flows.design.stitch import Design, weight_memories
 from build_flows.design.verify import Golden
 from build_flows.explore.budget import RESOURCES, SHELL, budget_of
 from build_flows.flow import Job
-from build_flows.graph.streamline import OUTPUT_AFFINE
+from build_flows.graph.streamline import OUTPUT_AFFINE, OUTPUTS, metadata
 from host.board.settings import FILE as SETTINGS
 from host.board.settings import FORMAT
 from host.common.accumulators import landmarks_of
@@ -55,6 +55,7 @@ def write_report(model: ModelWrapper, job: Job, simulated: Path) -> None:
         "outputs_exact": int((found == expected).all(axis=0).sum()),
         "outputs": int(found.shape[1]),
         "frames_checked": len(found),
+        **equality(found, affine, golden),
         **timing,
         "clk_mhz": cfg.clk_mhz,
         "fps": round(cfg.clk_mhz * 1e6 / cycles, 1),
@@ -73,7 +74,26 @@ def write_report(model: ModelWrapper, job: Job, simulated: Path) -> None:
     write_table(rows, folder / "activity.csv")
     computing = {unit.name for unit in units_of(model) if not unit.passes_on}
     draw([row for row in rows if row.unit in computing], cycles, folder / "activity.png")
-    draw_face(found[0], affine, golden, folder / "face.png")
+    if cfg.task == "landmarks":
+        draw_face(found[0], affine, golden, folder / "face.png")
+
+
+def equality(found: IntArray, affine: dict[str, Any], golden: Golden) -> dict[str, Any]:
+    """On how many images the outputs are those of the QONNX file, and the largest distance.
+
+    Nothing for our own files, whose reference are integers. ``found`` (frames, outputs).
+    """
+    wanted = golden.repeated(len(found)).file_outputs
+    if wanted is None:
+        return {}
+    scale, bias = (np.asarray(affine[name]) for name in ("scale", "bias"))
+    steps = np.abs((wanted - bias) / scale - found)[: len(golden.images)]
+    equal = (np.rint(steps) == 0).all(axis=1)
+    return {
+        "equal_to_file": int(equal.sum()),
+        "images_compared": len(equal),
+        "distance_to_file": float((np.rint(steps) * np.abs(scale)).max()),
+    }
 
 
 def multiplications(model: ModelWrapper, cycles: int) -> dict[str, float]:
@@ -107,6 +127,8 @@ def host_settings(model: ModelWrapper, cfg: BuildConfig) -> dict[str, Any]:
             "dtype": last.outputs[0].datatype.name,
             **affine,
         },
+        "task": cfg.task,
+        "outputs": metadata(model, OUTPUTS),
         "clk_mhz": cfg.clk_mhz,
     }
 

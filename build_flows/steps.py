@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 
@@ -21,9 +23,15 @@ from hw.ops.layers import tag_layers
 
 def load(model: ModelWrapper, job: Job) -> ModelWrapper:
     """Cleaned QONNX model; UserError if it has no quantisers."""
+    return cleaned(model, job.cfg.model)
+
+
+def cleaned(model: ModelWrapper, path: Path) -> ModelWrapper:
+    """The model of the file ``path`` with constants folded, shapes and layers known."""
     if not nodes_of(model, "Quant"):
         raise UserError(
-            f"{job.cfg.model} has no Quant node; export it with `python -m model export`"
+            f"{path} has no Quant node; export it with `python -m model export`, or with "
+            "brevitas.export.export_qonnx"
         )
     model = fold_constants(model)
     tag_layers(model)  # the clean-up gives nodes other names
@@ -31,7 +39,7 @@ def load(model: ModelWrapper, job: Job) -> ModelWrapper:
 
 
 def _streamline(model: ModelWrapper, job: Job) -> ModelWrapper:
-    return streamline.streamline(model)
+    return streamline.streamline(model, job.cfg.input_scale, job.cfg.input_offset)
 
 
 def _map(model: ModelWrapper, job: Job) -> ModelWrapper:

@@ -59,7 +59,7 @@ ALLOWED = {
         "model.host_commands",
     ),
     "build_flows.config": ("host.common",),
-    "build_flows.graph": ("host.common", "hw.ops", "hw.units"),
+    "build_flows.graph": ("host.common", "hw.ops", "hw.units", "build_flows.config"),
     "build_flows.design": (
         "host.common", "host.board", "hw.finn", "hw.registers", "hw.axi_lite", "hw.rtl_order",
         "hw.rtl_files",
@@ -100,10 +100,14 @@ ALLOWED = {
         "build_flows.flow", "build_flows.explore", "build_flows.board", "build_flows.cpp",
         "build_flows.synthesise", "build_flows.report", "build_flows.steps",
     ),
+    "build_flows.new": (
+        "host.common", "host.face", "build_flows.config", "build_flows.graph",
+        "build_flows.explore", "build_flows.steps",
+    ),
     "build_flows.__main__": (
         "host.common", "build_flows.config", "build_flows.design", "build_flows.flow",
         "build_flows.explore", "build_flows.board", "build_flows.report", "build_flows.steps",
-        "build_flows.build",
+        "build_flows.build", "build_flows.new",
     ),
 }  # fmt: skip
 """The rooms of the house - sub-packages, and modules that stand alone - and what each may import.

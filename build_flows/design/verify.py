@@ -13,18 +13,22 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 
 from build_flows.config import BuildConfig
-from host.common.arrays import Images, IntArray
+from host.common.arrays import F64Array, Images, IntArray
 from host.common.errors import UserError, VerifyError
 
+FILE_OUTPUTS = "file_outputs"
 KEYS = ("images", "accumulators", "model_sha256")
 
 
 @dataclass(frozen=True)
 class Golden:
-    """Images uint8 (N, height, width) and the accumulators int64 (N, outputs) they must give."""
+    """Images uint8 (N, height, width[, channels]) and the accumulators int64 (N, outputs) they
+    must give."""
 
     images: Images
     accumulators: IntArray
+    file_outputs: F64Array | None = None
+    """What a file of others gives in float64 (N, outputs), in the order of the accumulators."""
 
     @classmethod
     def load(cls, cfg: BuildConfig) -> Golden:
@@ -33,18 +37,20 @@ class Golden:
         try:
             with np.load(path) as data:
                 images, accumulators, sha = (data[key] for key in KEYS)
+                outputs = data.get(FILE_OUTPUTS)
         except (OSError, ValueError, KeyError) as error:
             raise UserError(
                 f"{path} is no golden file ({error}); export the model again"
             ) from error
         if str(sha) != hashlib.sha256(cfg.model.read_bytes()).hexdigest():
             raise UserError(f"{path} does not belong to {cfg.model.name}; export the model again")
-        return cls(images, accumulators.astype(np.int64))
+        return cls(images, accumulators.astype(np.int64), outputs)
 
     def repeated(self, frames: int) -> Golden:
         """That many frames, the images in a circle."""
         order = np.arange(frames) % len(self.images)
-        return Golden(self.images[order], self.accumulators[order])
+        outputs = None if self.file_outputs is None else self.file_outputs[order]
+        return Golden(self.images[order], self.accumulators[order], outputs)
 
 
 def verify(model: ModelWrapper, golden: Golden, where: str, images: int = 2) -> None:

@@ -61,6 +61,11 @@ class Staircase:
         result: IntArray = rounded.clip(self.low, self.high).astype(np.int64)
         return result
 
+    @property
+    def reach(self) -> float:
+        """Most that an offset need be, in steps, for any result."""
+        return float(np.abs(self.offset).max()) + max(abs(self.low), abs(self.high)) + 1.0
+
     def rising(self) -> Staircase:
         """The same with the sign of falling channels taken into their accumulators."""
         falls = self.multiplier < 0
@@ -120,12 +125,11 @@ def _fit(stairs: Staircase, bits: int, even: bool) -> Fit | None:
 def _shift(stairs: Staircase, bits: int) -> int:
     """The largest shift at which every scale and its offset fit."""
     peak = float(np.abs(stairs.multiplier).max())
-    reach = float(np.abs(stairs.offset).max()) + max(abs(stairs.low), abs(stairs.high)) + 1.0
     shift = SHIFT_LIMIT[bits > 27]
     limit = (1 << (bits - 1)) - 2
-    sums = (1 << (47 if bits <= 27 else 61)) - 1
+    sums = (1 << (46 if bits <= 27 else 61)) - 1  # the type may hold twice what can occur
     ends = np.abs(np.stack([stairs.least, stairs.most])).max(axis=0)
-    peak_sum = float((ends * np.abs(stairs.multiplier)).max()) + reach
+    peak_sum = float((ends * np.abs(stairs.multiplier)).max()) + stairs.reach
     while shift > 0 and (peak * 2.0**shift > limit or peak_sum * 2.0**shift > sums):
         shift -= 1
     return shift
@@ -212,7 +216,7 @@ def _bounds(
     products = scale.astype(object)[:, None] * first.astype(object)
     reached = first <= rising.most[:, None]
     left = first > rising.least[:, None]
-    free = 1 << (shift + 20)
+    free = int(rising.reach * 2.0**shift)
     lower = np.where(reached, steps - products, -free).max(axis=1)
     upper = np.where(left, steps - 1 - products + scale.astype(object)[:, None], free).min(axis=1)
     return lower, upper

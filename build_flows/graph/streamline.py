@@ -25,6 +25,7 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
 
+from build_flows.config import BYTE
 from build_flows.graph.accept import accept
 from build_flows.graph.derive import Walk
 from build_flows.graph.edit import apply_all, bypass, nodes_of
@@ -39,7 +40,6 @@ WHOLE = 1e-6  #: most that a cell may differ from a whole number of steps
 OUTPUT_AFFINE = "landmark_affine"  #: metadata key: JSON {"scale": [...], "bias": [...]}
 OUTPUTS = "outputs"  #: metadata key: JSON [{"name", "shape": [channels, height, width]}, ...]
 ROUNDING = "rounding"  #: metadata key: JSON, one row a fitted requantisation; none for our files
-BYTE = 1.0 / 255.0  #: what one of a camera byte is worth at the input of a file of ours
 
 
 def streamline(

@@ -5,10 +5,9 @@ import json
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
-from qonnx.transformation.infer_shapes import InferShapes
 
 from build_flows.graph.execute import File
 from build_flows.graph.mapping import map_to_kernels
@@ -16,30 +15,9 @@ from build_flows.graph.streamline import OUTPUT_AFFINE, streamline
 from build_flows.steps import load
 from host.common.errors import UserError
 from hw.units import units_of
+from tests.build_flows.networks import QONNX, convolution, graph, quant
 
-QONNX = "qonnx.custom_op.general"
 PART = "xck26-sfvc784-2LV-c"
-
-
-def graph(nodes, constants, image, outputs=("out",)):
-    """QONNX model from nodes, constants by name and the shape of the image."""
-    source = helper.make_tensor_value_info("image", TensorProto.FLOAT, image)
-    sinks = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
-    tensors = [
-        numpy_helper.from_array(np.asarray(v, np.int64 if n == "pads" else np.float32), n)
-        for n, v in constants.items()
-    ]
-    made = helper.make_graph(nodes, "network", [source], sinks, tensors)
-    opsets = [helper.make_opsetid("", 13), helper.make_opsetid(QONNX, 1)]
-    model = helper.make_model(made, opset_imports=opsets, ir_version=8)
-    return ModelWrapper(model).transform(InferShapes())
-
-
-def quant(source, sink, scale, signed=0, bits="bits", **attributes):
-    return helper.make_node(
-        "Quant", [source, scale, "zero", bits], [sink], sink, domain=QONNX, signed=signed,
-        narrow=0, **({"rounding_mode": "ROUND"} | attributes),
-    )  # fmt: skip
 
 
 def one(operator, image=(1, 8, 6, 6), constants=None, inputs=(), outputs=("out",), **attributes):
@@ -259,28 +237,6 @@ def test_biases_and_flattened_maps_are_exact(transposed):
     model = small_network(rng, transposed)
     mapped = equal_to_the_file(model, rng.integers(0, 256, (3, 2, 6, 6)))
     assert [unit.layer for unit in units_of(mapped) if unit.weights] == ["f.0", "fc1", "fc2"]
-
-
-def convolution(rng, source, sink, shape, signed=0, act="a", constants=None, **attributes):
-    """A convolution with quantised random weights, batch normalisation, ReLU and a quantiser."""
-    outputs, _, *kernel = shape
-    constants[f"{sink}_w"] = rng.normal(size=shape)
-    constants[f"{sink}_s"] = rng.uniform(0.01, 0.03, (outputs, 1, 1, 1))
-    constants |= {
-        f"{sink}_g": rng.uniform(-1.5, 1.5, outputs), f"{sink}_b": rng.normal(size=outputs),
-        f"{sink}_m": rng.normal(size=outputs), f"{sink}_v": rng.uniform(0.5, 2, outputs),
-    }  # fmt: skip
-    pads = {} if "auto_pad" in attributes else {"pads": [k // 2 for k in kernel] * 2}
-    size = {"kernel_shape": kernel} | pads | attributes
-    names = [f"{sink}_{name}" for name in ("g", "b", "m", "v")]
-    end = [] if signed else [helper.make_node("Relu", [f"{sink}_n"], [f"{sink}_r"])]
-    return [
-        quant(f"{sink}_w", f"{sink}_q", f"{sink}_s", signed=1),
-        helper.make_node("Conv", [source, f"{sink}_q"], [f"{sink}_c"], f"/{sink}/Conv", **size),
-        helper.make_node("BatchNormalization", [f"{sink}_c", *names], [f"{sink}_n"]),
-        *end,
-        quant(f"{sink}_n" if signed else f"{sink}_r", sink, act, signed=signed),
-    ]
 
 
 FOREIGN = {  # attributes of the second of three convolutions, shape of its weights

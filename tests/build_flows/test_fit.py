@@ -42,6 +42,14 @@ def test_ties_go_to_the_even_side():
     assert found.params.shift > 0
 
 
+def test_biases_stay_in_their_registers():
+    """Of channels that are always clipped too, where any large bias would do."""
+    stairs = staircase([1e-6, 0.01, 0.0], [900.0, 0.301, -5e3], 400, 0, 3)
+    found = check(stairs)
+    sums = np.abs(found.params.scale) * 800 + np.abs(found.params.bias)
+    assert sums.max() < 1 << 47
+
+
 def test_few_bits_where_they_do():
     check(staircase([0.01], 0.301, 400, 0, 3), bits=18)
 

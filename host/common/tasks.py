@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the integers that a network gives to what they stand for, by its task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from host.common.accumulators import landmarks_of
+from host.common.arrays import F64Array, IntArray
+from host.common.errors import UserError
+
+Outputs = dict[str, F64Array]
+Settings = Mapping[str, Any]
+
+
+def values_of(accumulators: IntArray, settings: Settings) -> Outputs:
+    """Every output of the file by its name.
+
+    accumulators: (N, outputs) of a design with the content ``settings`` of its settings.json.
+    A vector comes as (N, elements), a map as (N, channels, height, width).
+    """
+    output = settings["output"]
+    scale, bias = (np.asarray(output[name], np.float64) for name in ("scale", "bias"))
+    if accumulators.shape[1:] != scale.shape:
+        raise UserError(
+            f"accumulators of shape {accumulators.shape}; {settings['config']} gives "
+            f"(N, {len(scale)})"
+        )
+    channels = [row["shape"][0] for row in settings["outputs"]]
+    _, height, width = settings["outputs"][0]["shape"]
+    pixels = (accumulators * scale + bias).reshape(len(accumulators), height, width, -1)
+    parts = np.split(np.moveaxis(pixels, -1, 1), np.cumsum(channels)[:-1], axis=1)
+    names = [row["name"] for row in settings["outputs"]]
+    return {
+        name: part[:, :, 0, 0] if height == width == 1 else part
+        for name, part in zip(names, parts, strict=True)
+    }
+
+
+def classes_of(accumulators: IntArray, settings: Settings) -> Outputs:
+    """The number of the largest element of every output: (N,) of a vector, (N, H, W) of a map."""
+    found = values_of(accumulators, settings)
+    return {name: values.argmax(axis=1).astype(np.float64) for name, values in found.items()}
+
+
+def landmarks(accumulators: IntArray, settings: Settings) -> Outputs:
+    """Points (N, points, 2) in fractions of the crop, under the name of the output."""
+    output = settings["output"]
+    scale, bias = (np.asarray(output[name], np.float64) for name in ("scale", "bias"))
+    names = [row["name"] for row in settings["outputs"]]
+    return {names[0]: landmarks_of(accumulators, scale, bias)}
+
+
+DECODERS: dict[str, Callable[[IntArray, Settings], Outputs]] = {
+    "landmarks": landmarks,
+    "classes": classes_of,
+    "map": values_of,
+    "values": values_of,
+}
+TASKS = tuple(DECODERS)
+
+
+def decode(accumulators: IntArray, settings: Settings) -> Outputs:
+    """What ``accumulators`` (N, outputs) stand for after the task in ``settings``; UserError for
+    a task that is not known."""
+    task = settings["task"]
+    if task not in DECODERS:
+        raise UserError(f"task={task} of {settings['config']}; use {', '.join(TASKS)}")
+    return DECODERS[task](accumulators, settings)

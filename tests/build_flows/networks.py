@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""QONNX files as others export them, node by node: nothing of them is snapped."""
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.transformation.infer_shapes import InferShapes
+
+QONNX = "qonnx.custom_op.general"
+
+
+def graph(nodes, constants, image, outputs=("out",)):
+    """QONNX model from nodes, constants by name and the shape of the image."""
+    source = helper.make_tensor_value_info("image", TensorProto.FLOAT, image)
+    sinks = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
+    tensors = [
+        numpy_helper.from_array(np.asarray(v, np.int64 if n == "pads" else np.float32), n)
+        for n, v in constants.items()
+    ]
+    made = helper.make_graph(nodes, "network", [source], sinks, tensors)
+    opsets = [helper.make_opsetid("", 13), helper.make_opsetid(QONNX, 1)]
+    model = helper.make_model(made, opset_imports=opsets, ir_version=8)
+    return ModelWrapper(model).transform(InferShapes())
+
+
+def quant(source, sink, scale, signed=0, bits="bits", **attributes):
+    return helper.make_node(
+        "Quant", [source, scale, "zero", bits], [sink], sink, domain=QONNX, signed=signed,
+        narrow=0, **({"rounding_mode": "ROUND"} | attributes),
+    )  # fmt: skip
+
+
+def convolution(rng, source, sink, shape, signed=0, act="a", constants=None, **attributes):
+    """A convolution with quantised random weights, batch normalisation, ReLU and a quantiser."""
+    outputs, _, *kernel = shape
+    constants[f"{sink}_w"] = rng.normal(size=shape)
+    constants[f"{sink}_s"] = rng.uniform(0.01, 0.03, (outputs, 1, 1, 1))
+    constants |= {
+        f"{sink}_g": rng.uniform(-1.5, 1.5, outputs), f"{sink}_b": rng.normal(size=outputs),
+        f"{sink}_m": rng.normal(size=outputs), f"{sink}_v": rng.uniform(0.5, 2, outputs),
+    }  # fmt: skip
+    pads = {} if "auto_pad" in attributes else {"pads": [k // 2 for k in kernel] * 2}
+    size = {"kernel_shape": kernel} | pads | attributes
+    names = [f"{sink}_{name}" for name in ("g", "b", "m", "v")]
+    end = [] if signed else [helper.make_node("Relu", [f"{sink}_n"], [f"{sink}_r"])]
+    return [
+        quant(f"{sink}_w", f"{sink}_q", f"{sink}_s", signed=1),
+        helper.make_node("Conv", [source, f"{sink}_q"], [f"{sink}_c"], f"/{sink}/Conv", **size),
+        helper.make_node("BatchNormalization", [f"{sink}_c", *names], [f"{sink}_n"]),
+        *end,
+        quant(f"{sink}_n" if signed else f"{sink}_r", sink, act, signed=signed),
+    ]
+
+
+def network_of_others(channels):
+    """Two convolutions, a pooling and a matrix product with bias on 8 x 8 pixels; signed input."""
+    rng = np.random.default_rng(7)
+    constants = {
+        "byte": 0.0123, "zero": 0.0, "bits": 8.0, "a": 0.0211, "p": 0.0153, "fs": 0.0071,
+        "fw": rng.normal(size=(7, 6)) / 3, "fb": rng.normal(size=7),
+    }  # fmt: skip
+    rows = [quant("image", "x", "byte", signed=1)]
+    rows += convolution(rng, "x", "l0", (4, channels, 3, 3), constants=constants, strides=[2, 2])
+    rows += convolution(rng, "l0", "l1", (6, 4, 3, 3), constants=constants)
+    rows += [
+        helper.make_node("GlobalAveragePool", ["l1"], ["pool"]), quant("pool", "pooled", "p"),
+        helper.make_node("Flatten", ["pooled"], ["flat"]), quant("fw", "fq", "fs", signed=1),
+        helper.make_node("Gemm", ["flat", "fq", "fb"], ["out"], "/fc/Gemm", transB=1),
+    ]  # fmt: skip
+    return graph(rows, constants, [1, channels, 8, 8])
