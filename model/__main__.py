@@ -12,7 +12,13 @@ from typing import Any, TypeVar
 import click
 
 from host.common.errors import FAILURES, UserError
-from model.host_commands import evaluate_detector, evaluate_driver, evaluate_eyes, train_eyes
+from model.host_commands import (
+    evaluate_detector,
+    evaluate_driver,
+    evaluate_eyes,
+    speed,
+    train_eyes,
+)
 from model.options import read_roots
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -586,7 +592,7 @@ def report(
     click.echo(write_report(opened, faces, out, found))
 
 
-for command in (evaluate_detector, evaluate_driver, evaluate_eyes, train_eyes):
+for command in (evaluate_detector, evaluate_driver, evaluate_eyes, speed, train_eyes):
     main.add_command(command)
 
 if __name__ == "__main__":

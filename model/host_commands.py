@@ -143,6 +143,17 @@ def evaluate_driver(
         click.echo(f"{name}: {shown}")
 
 
+@click.command()
+@click.argument("files", nargs=-1, required=True,
+                type=click.Path(dir_okay=False, path_type=Path))  # fmt: skip
+@click.option("--rounds", default=60, show_default=True, help="Turns of each file.")
+def speed(files: tuple[Path, ...], rounds: int) -> None:
+    """Measure the processor time of ONNX files on one thread of onnxruntime, in turns."""
+    from model.evaluation.speed import measure, table
+
+    click.echo(table(files, measure(files, rounds)))
+
+
 def _found(records: list[Record], model: Path, looking: bool) -> Found:
     """What a network finds of faces, and the eye test if ``looking``."""
     from host.backends import open_backend

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from host.backends.cpu import open_session
 from host.common.arrays import Images, Points
 from host.common.errors import UserError
 from model.export.integer import integer_network
@@ -66,15 +67,10 @@ def _integer(path: Path) -> Predictor:
 
 def _quantised_file(path: Path) -> Predictor:
     """The Quant nodes in floating point: the QDQ form of the file, by onnxruntime."""
-    import onnxruntime
-
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "qdq.onnx")
         write_qdq(path, copy)
-        options = onnxruntime.SessionOptions()
-        options.add_session_config_entry("session.x64quantprecision", "1")  # see model.export.qdq
-        providers = ["CPUExecutionProvider"]
-        session = onnxruntime.InferenceSession(str(copy), options, providers=providers)
+        session = open_session(copy, ["CPUExecutionProvider"])
     entry = session.get_inputs()[0]
 
     def run(images: Images) -> Points:

@@ -5,8 +5,7 @@ Batch normalisation goes into the scale of the weights and an INT32 bias, so tha
 fuse every convolution into an integer kernel; INT8 tensors become UINT8 with zero point 128 (its
 x86 kernels take no signed activations). Integers differ from the reference only where its
 floating-point requantisation rounds another way. On x86 without VNNI onnxruntime's kernels
-saturate sums of two UINT8 x INT8 products; open the session with the configuration entry
-"session.x64quantprecision" = "1".
+saturate sums of two UINT8 x INT8 products; host.backends.cpu.open_session avoids that.
 """
 
 from __future__ import annotations

@@ -24,8 +24,13 @@ def split(cells: Tensor) -> tuple[Tensor, Tensor]:
     """Scores (B, P, H * W) and answers (B, P, H * W, 2), fractions, of cells (B, 3 P, H, W)."""
     batch, channels, height, width = cells.shape
     parts = cells.reshape(batch, channels // PARTS, PARTS, height * width)
-    unit = torch.tensor([width, height], dtype=cells.dtype, device=cells.device)
-    return parts[:, :, 0], (parts[:, :, 1:].transpose(2, 3) + middles(cells)) / unit
+    return parts[:, :, 0], (parts[:, :, 1:].transpose(2, 3) + middles(cells)) / sides(cells)
+
+
+def sides(cells: Tensor) -> Tensor:
+    """Width and height of the crop (2,), in cells."""
+    height, width = cells.shape[2:]
+    return torch.tensor([width, height], dtype=cells.dtype, device=cells.device)
 
 
 def middles(cells: Tensor) -> Tensor:
@@ -39,9 +44,11 @@ def middles(cells: Tensor) -> Tensor:
 
 def decode(cells: Tensor) -> Tensor:
     """Landmarks (B, 2 P), fractions of the crop, of cells (B, 3 P, H, W)."""
-    scores, answers = split(cells)
-    best = scores.argmax(2)[:, :, None, None].expand(-1, -1, 1, 2)
-    return answers.gather(2, best).flatten(1)
+    batch, channels, height, width = cells.shape
+    parts = cells.reshape(batch, channels // PARTS, PARTS, height * width)
+    best = parts[:, :, 0].argmax(2)
+    offsets = parts.gather(3, best[:, :, None, None].expand(-1, -1, PARTS, 1))[:, :, 1:, 0]
+    return ((offsets + middles(cells)[best]) / sides(cells)).flatten(1)
 
 
 def expected(cells: Tensor) -> Tensor:

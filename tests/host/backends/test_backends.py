@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from host.backends import DEFAULT_MODEL, MONITOR_MODEL, open_backend
+from host.backends import DEFAULT_MODEL, MONITOR_MODEL, cpu, open_backend
 from host.common.errors import ToolError, UserError
 from host.face.landmarks import inter_ocular
 from model.faces.render import make_faces
@@ -120,6 +120,37 @@ def test_cpu_sums_of_byte_products_do_not_saturate(tmp_path):
     path = save_model(tmp_path / "q.onnx", nodes, constants, ["N", 1, size, size], ["N", channels])
     found = open_backend("cpu", model=path).infer(np.full((1, size, size), 255, np.uint8))
     assert np.abs(found - size * size).max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("text", "exact"),
+    [
+        ("processor\t: 0\nflags\t\t: fpu avx2 avx512_vnni\n\nprocessor\t: 1\n", True),
+        ("flags\t\t: fpu avx_vnni avx2\n", True),
+        ("flags\t\t: fpu avx2 avx512f\nbugs\t\t: avx512_vnni\n", False),
+        ("Features\t: fp asimd\n", False),  # of an ARM processor
+        ("", False),
+    ],
+)
+def test_processors_with_exact_sums_of_bytes(tmp_path, text, exact):
+    (tmp_path / "cpuinfo").write_text(text)
+    assert cpu.sums_bytes_exactly(tmp_path / "cpuinfo") is exact
+
+
+def test_an_unknown_processor_may_saturate(tmp_path):
+    assert not cpu.sums_bytes_exactly(tmp_path / "none")
+
+
+def test_cpu_sums_are_the_same_without_the_slow_setting(monkeypatch):
+    """Where the processor sums exactly, avoiding saturation changes no bit of the shipped file."""
+    if not cpu.sums_bytes_exactly():
+        pytest.skip("this processor has no VNNI")
+    faces = make_faces(4, 17).images
+    quick = DEFAULT_MODEL.with_name("pfld_025x_qdq.onnx")
+    found = open_backend("cpu", quick, threads=1).infer(faces)
+    monkeypatch.setattr(cpu, "sums_bytes_exactly", lambda: False)
+    careful = open_backend("cpu", quick, threads=1).infer(faces)
+    np.testing.assert_array_equal(found, careful)
 
 
 def test_cpu_names_a_missing_model(tmp_path):

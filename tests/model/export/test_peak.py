@@ -11,7 +11,9 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
+from host.backends import open_backend
 from host.common.errors import UserError
+from model.export.fp32 import export_fp32
 from model.export.integer import Peak, integer_network
 from model.export.peak import peak_nodes
 from model.export.qonnx import load_qonnx
@@ -112,6 +114,23 @@ def test_exact_file_equals_the_integers(exported: Path) -> None:
         near = np.abs(found.reshape(4, 98, 2) - expected).max(2) < most
         assert near.mean() > 0.9
         assert near.all() or name == "qdq"
+
+
+def test_host_decodes_the_cells_of_every_file(exported: Path) -> None:
+    """FP32, exact and QDQ files give landmarks to the backend cpu, one by one and as a batch."""
+    network = random_network(width=0.125, stem="depthwise", head="grid", pose_branch=False)
+    export_fp32(network, exported.with_name("grid_fp32.onnx"))
+    images = smooth_images(3, 112, 2)
+    for name in ("fp32", "exact", "qdq"):
+        backend = open_backend("cpu", exported.with_name(f"grid_{name}.onnx"), threads=1)
+        found = backend.infer(images)
+        assert found.shape == (3, 98, 2)
+        alone = np.concatenate([backend.infer(image[None]) for image in images])
+        np.testing.assert_allclose(found, alone, atol=1e-5)
+        if name == "fp32":
+            with torch.no_grad():
+                expected = network.eval()(as_tensor(images)).view(3, 98, 2)
+            np.testing.assert_allclose(found, expected.numpy(), atol=1e-4)
 
 
 def test_cells_that_are_no_whole_number_of_steps(exported: Path) -> None:
