@@ -130,7 +130,22 @@ def site_text(path: str, root: Path = ROOT) -> tuple[str, set[str]]:
 
     pieces = CODE.split((root / path).read_text())
     pieces[::2] = [_bars(LINK.sub(replace, piece)) for piece in pieces[::2]]
+    pieces[1::2] = [_edges(piece) for piece in pieces[1::2]]
     return "".join(pieces), sources
+
+
+def _edges(block: str) -> str:
+    """A Mermaid chart as a table of what each node leads to; other blocks as they are.
+
+    The site is read without a network too, where Mermaid's program is not to be had.
+    """
+    if not block.startswith("```mermaid"):
+        return block
+    leads: dict[str, list[str]] = {}
+    for source, target in re.findall(r"^ *(\S+) --> (\S+)$", block, re.MULTILINE):
+        leads.setdefault(source, []).append(f"`{target}`")
+    rows = [f"| `{source}` | {', '.join(targets)} |" for source, targets in leads.items()]
+    return "\n".join(["| room | an arrow leads to |", "|---|---|", *rows])
 
 
 def _bars(text: str) -> str:

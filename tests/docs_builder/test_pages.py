@@ -79,6 +79,10 @@ def test_links_on_the_site():
     assert "](../costs.md)" in text
     assert "hw/rtl/kl_dense.sv" in sources
     assert "`--rotate 90|180|270`" in site_text("docs/monitor.md")[0]
+    assert (
+        "| `host.monitor` | `host.face`, `host.drawn`, `host.backends` |"
+        in (site_text("docs/architecture.md")[0])
+    )
     assert "](kernels/index.md)" in site_text("README.md")[0]
 
 
