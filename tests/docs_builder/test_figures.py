@@ -69,6 +69,15 @@ def test_errors_in_the_readme_are_those_of_the_model_cards():
         assert any(re.search(rf"\| {after} (%|\|)", line) for line in card), (faces, after)
 
 
+def test_what_the_readme_says_of_others_is_on_their_pages():
+    text = " ".join(README.split())
+    anchor = re.search(r"PFLD-GhostOne \(([\d.]+) % on the same (\d+) faces\)", text)
+    assert re.search(rf"^\| PFLD-GhostOne.*\| {anchor[2]} .*\| {anchor[1]} \|", CARDS, re.MULTILINE)
+    paper = re.search(r"reports (\d+) frames per second and (\d+) W on the same board", text)
+    row = next(line for line in COMPARISON.splitlines() if line.startswith("| Vitis AI's DPU"))
+    assert f"| {paper[1]} | {paper[2]} W |" in row
+
+
 def test_the_size_of_the_network_is_that_of_its_card():
     assert f"{FULL['macs'] / 1e6:.1f} million multiplications" in README
     assert f"{FULL['macs'] / 1e6:.1f} MMAC" in CARDS
