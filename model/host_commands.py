@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -139,7 +140,8 @@ def evaluate_driver(
         plot_lids({**others, path.stem: found}, plot)
     chosen = Thresholds() if limits is None else read_thresholds(limits)
     for name, value in figures(found, chosen).items():
-        shown = f"{value}" if isinstance(value, int) else f"{100 * value:.1f} %"
+        share = "-" if math.isnan(value) else f"{100 * value:.1f} %"
+        shown = f"{value}" if isinstance(value, int) else share
         click.echo(f"{name}: {shown}")
 
 

@@ -16,6 +16,7 @@ from host.face.landmarks import INNER_LIPS
 from host.face.pose import head_pose
 from host.monitor.events import Happenings, Share
 from host.monitor.eyes import (
+    FAR_EYE_DEG,
     LEARN_DEG,
     Eyes,
     Opening,
@@ -242,6 +243,7 @@ class Measurer:
         near = self._is_near(yaw, pitch)
         if near and not tilted:
             self._compare(landmarks, step)
+        if (near or self._teaches(time_s, yaw, pitch)) and not tilted:
             self._eyes.learn(level, visible, step, limits)
         opening = self._eyes.judge(level, visible, limits)
         self._hidden.update(time_s, opening.judged is None and not hanging)
@@ -269,6 +271,13 @@ class Measurer:
         if yaw is None or pitch is None:
             return False
         return math.dist(self._usual.known or (yaw, pitch), (yaw, pitch)) < LEARN_DEG
+
+    def _teaches(self, time_s: float, yaw: float | None, pitch: float | None) -> bool:
+        """Whether any pose that shows the eyes may teach: after a while without calibration."""
+        waits = self._uncalibrated.lasted_s(time_s) >= self.thresholds.uncalibrated_s
+        if yaw is None or pitch is None or not waits:
+            return False
+        return max(abs(yaw), abs(pitch)) < FAR_EYE_DEG
 
     def _compare(self, landmarks: Points, step: float) -> None:
         """Find out whether the driver is another person, and learn anew if so."""

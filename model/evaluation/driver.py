@@ -9,6 +9,7 @@ are told by names that differ in what follows the last underscore (YouTube Faces
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -141,9 +142,9 @@ def compare(
 
 
 def _person(record: Record) -> str:
-    """The name of who is seen: frames are called PERSON_NN in folders of their own."""
-    name, mark, number = record.image.stem.rpartition("_")
-    return name if mark and number.isdigit() else record.image.stem
+    """The name of who is seen: the frames of ytf are called PERSON_NN."""
+    frame = re.fullmatch(r"(.+)_\d\d", record.image.stem)
+    return frame[1] if frame and is_68(record) else record.image.stem
 
 
 def _true_eyes(record: Record) -> list[float]:

@@ -70,6 +70,15 @@ def test_a_camera_aside_calibrates_and_a_head_turned_from_its_usual_pose_does_no
     assert not play((1.5, {}), (1.4, {"yaw": 25}), (1.4, {"yaw": -25}))[-1].calibrated
 
 
+def test_after_a_while_without_calibration_another_pose_teaches():
+    """Lowered eyes at first; then open ones, with the head turned."""
+    lowered, turned = {"eyes": 0.12}, {"yaw": 25, "eyes": 0.33}
+    found = play((5.2, lowered), (4, turned))
+    assert not found[int(5.1 * FPS)].calibrated
+    assert found[-1].calibrated
+    assert not play((9.2, lowered))[-1].calibrated
+
+
 def test_blinks_and_microsleeps_are_told_apart_by_length():
     shut = {"eyes": CLOSED}
     found = play(CALM, (0.2, shut), (1, {}), (0.4, shut), (1, {}), (0.8, shut), (1, {}))

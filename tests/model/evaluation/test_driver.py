@@ -132,6 +132,12 @@ def test_the_command_prints_the_figures_and_refuses_what_it_does_not_know(
     assert "open faces: 17\nshut faces: 2\n" in done.output
     assert "shut found: 50.0 %\n" in done.output
     assert (tmp_path / "a.png").is_file()
+    write_face(tmp_path / "w" / "helen" / "testset" / "a", CALM)
+    done = CliRunner().invoke(
+        main, ["evaluate-driver", "--no-look", "--data", f"300w={tmp_path / 'w'}"]
+    )
+    assert "open faces: 1\n" in done.output
+    assert "shut found: -\n" in done.output
     done = CliRunner().invoke(main, ["evaluate-driver", "--data", f"lfw={root}"])
     assert done.exit_code == 1
     assert "data set 'lfw' is unknown; use one of wflw, 300w, ytf" in done.output
