@@ -26,7 +26,7 @@ def load(model: ModelWrapper, job: Job) -> ModelWrapper:
     return cleaned(model, job.cfg.model)
 
 
-def cleaned(model: ModelWrapper, path: Path) -> ModelWrapper:
+def cleaned(model: ModelWrapper, path: Path | str) -> ModelWrapper:
     """The model of the file ``path`` with constants folded, shapes and layers known."""
     if not nodes_of(model, "Quant"):
         raise UserError(

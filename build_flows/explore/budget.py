@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import tomllib
 
 from host.common.errors import UserError
 
 RESOURCES = ("lut", "ff", "dsp", "bram18", "uram")
 Cost = tuple[int, ...]  #: in the order of RESOURCES
-CAPACITY = {"xck26": (117_120, 234_240, 1_248, 288, 64)}  #: of a part, in the order of RESOURCES
+PARTS = Path(__file__).with_name("parts.toml")  #: what each part has
 ALLOWED = (0.85, 0.60, 0.95, 0.95, 1.0)  #: share of each that a design may take
 SHELL: Cost = (12_000, 8_000, 0, 20, 0)
 SMALL_FIFOS: Cost = (6_000, 6_000, 0, 20, 0)  #: those that measurement may add to the expected
@@ -25,11 +29,28 @@ class Budget:
     """Of that, for the shell and the small FIFOs."""
 
 
+@cache
+def capacities() -> dict[str, Cost]:
+    """What each part of PARTS has, in the order of RESOURCES; UserError if a row lacks some."""
+    found = {}
+    for name, row in tomllib.loads(PARTS.read_text()).items():
+        missing = [resource for resource in RESOURCES if not isinstance(row.get(resource), int)]
+        if missing:
+            raise UserError(
+                f"{name} in {PARTS.name} lacks {', '.join(missing)}; give whole numbers"
+            )
+        found[name] = tuple(row[resource] for resource in RESOURCES)
+    return found
+
+
 def budget_of(part: str) -> Budget:
     """What a design may take of ``part``; UserError for a part that is not known."""
-    for name, capacity in CAPACITY.items():
+    for name, capacity in capacities().items():
         if part.startswith(name):
             limits = tuple(int(n * s) for n, s in zip(capacity, ALLOWED, strict=True))
             reserved = tuple(map(sum, zip(SHELL, SMALL_FIFOS, strict=True)))
             return Budget(limits, reserved)
-    raise UserError(f"no budget for the part {part}; known are {', '.join(CAPACITY)}")
+    raise UserError(
+        f"no budget for the part {part}; known are {', '.join(capacities())}; add a "
+        f"row to build_flows/explore/{PARTS.name} for another with DSP48E2"
+    )

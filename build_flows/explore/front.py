@@ -163,7 +163,7 @@ def row_of(point: Point, budget: Budget) -> dict[str, Any]:
         "fps": point.fps,
         "cycles": solution.cycles,
         **used,
-        **{f"{name}_share": round(n / limit, 3) for name, n, limit in shares},
+        **{f"{name}_share": round(n / limit, 3) if limit else 0.0 for name, n, limit in shares},
         "gap": round(solution.gap(budget), 4),
         "seconds": round(solution.seconds, 1),
         "folding": point.file,

@@ -233,8 +233,12 @@ def burden(used: Cost, budget: Budget) -> float:
 
 
 def _shares(used: Iterable[Any], budget: Budget) -> list[Any]:
-    """Each resource, a number or an expression, as a share of its limit in parts of SCALE."""
-    return [n * round(SCALE / limit) for n, limit in zip(used, budget.limits, strict=True)]
+    """Each resource, a number or an expression, as a share of its limit in parts of SCALE.
+
+    Of what a part has none nothing is used.
+    """
+    parts = (round(SCALE / limit) if limit else 0 for limit in budget.limits)
+    return [n * part for n, part in zip(used, parts, strict=True)]
 
 
 def _burden(shares: list[Any], worst: Any) -> Any:

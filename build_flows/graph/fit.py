@@ -10,6 +10,7 @@ tried, first with few bits of scale.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,7 @@ from hw.ops.widths import signed_bits
 TIE = 1e-9  #: of a step; what is nearer to a half than this is a half, in the file and here
 NOISE = 2e-6  #: relative error of a product of a few float32 numbers
 SEARCH = 90  #: steps of the search for the slope with most room
+PAIRS = 1 << 18  #: of operands of a sum that are looked at
 ObjectArray = npt.NDArray[np.object_]
 
 
@@ -111,6 +113,63 @@ def fit(stairs: Staircase) -> Fit:
                 return found
     params = _rounded(stairs, WIDE_SCALE_BITS)
     return Fit(params, WIDE_SCALE_BITS, False, _wrong(stairs, params, False))
+
+
+@dataclass(frozen=True)
+class SumFit:
+    """Integers of a sum of two tensors: scales of both, bias, shift."""
+
+    scales: tuple[IntArray, IntArray]
+    bias: IntArray
+    shift: int
+    scale_bits: int
+    ties_even: bool
+    wrong: int
+    """Pairs whose result differs, of those that were looked at."""
+
+
+def fit_sum(a: Staircase, b: Staircase) -> SumFit:
+    """Integers for ``round(a * its multiplier + b * its multiplier + offset)``, one offset in both.
+
+    All pairs are looked at where there are at most PAIRS, else as many at random and the ends.
+    """
+    widths = [signed_bits(np.stack([s.least, s.most])) for s in (a, b)]
+    narrow = (27,) if max(widths) <= 18 else ()
+    pairs, choices = _pairs(a, b), itertools.product((*narrow, WIDE_SCALE_BITS), (False, True))
+    found = [_rounded_sum(a, b, bits, even, pairs) for bits, even in choices]
+    return min(found, key=lambda fit: fit.wrong)  # the first of several: the narrowest
+
+
+def _pairs(a: Staircase, b: Staircase) -> tuple[IntArray, IntArray]:
+    """Operands (pairs, channels) that can occur."""
+    sizes = [int((s.most - s.least).max()) + 1 for s in (a, b)]
+    if sizes[0] * sizes[1] * len(a.offset) <= PAIRS:
+        left, right = np.divmod(np.arange(sizes[0] * sizes[1])[:, None], sizes[1])
+        return (np.minimum(a.least + left, a.most), np.minimum(b.least + right, b.most))
+    rng, count = np.random.default_rng(0), PAIRS // len(a.offset)
+    drawn = [rng.integers(s.least, s.most, (count, len(s.least)), endpoint=True) for s in (a, b)]
+    ends = [np.stack([s.least, s.most]) for s in (a, b)]
+    first = np.concatenate([drawn[0], np.repeat(ends[0], 2, axis=0)])
+    return first, np.concatenate([drawn[1], ends[1], ends[1]])
+
+
+def _rounded_sum(
+    a: Staircase, b: Staircase, bits: int, even: bool, pairs: tuple[IntArray, IntArray]
+) -> SumFit:
+    """Scales and offset rounded to the nearest at the largest shift at which they fit."""
+    peak = max(float(np.abs(s.multiplier).max()) for s in (a, b))
+    ends = [np.abs(np.stack([s.least, s.most])).max(axis=0) * np.abs(s.multiplier) for s in (a, b)]
+    most = float((ends[0] + ends[1]).max()) + a.reach
+    shift = SHIFT_LIMIT[1]
+    while shift > 0 and (peak * 2.0**shift > (1 << (bits - 1)) - 2 or most * 2.0**shift > 2.0**61):
+        shift -= 1
+    scales = tuple(np.rint(s.multiplier * 2.0**shift).astype(np.int64) for s in (a, b))
+    bias = np.rint(a.offset * 2.0**shift).astype(np.int64) + ((1 << shift) >> 1)
+    left, right = pairs
+    found = rounded_shift(left * scales[0] + right * scales[1] + bias, shift, even)
+    wanted = round_even(left * a.multiplier + right * b.multiplier + a.offset)
+    wrong = found.clip(a.low, a.high) != wanted.clip(a.low, a.high)
+    return SumFit((scales[0], scales[1]), bias, shift, bits, even, int(wrong.sum()))
 
 
 def _fit(stairs: Staircase, bits: int, even: bool) -> Fit | None:

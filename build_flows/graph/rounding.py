@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from build_flows.graph.fit import Staircase, fit, on_grid
+from build_flows.graph.fit import Staircase, fit, fit_sum, on_grid
 from host.common.arrays import IntArray
 from host.common.errors import UserError
 
@@ -63,21 +63,31 @@ class Fitted:
 
     def integers(self, name: str, stairs: Sequence[Staircase]) -> Integers:
         if len(stairs) > 1:
-            raise UserError(
-                f"{name} takes a sum of branches whose scales differ; pass all branches through "
-                "one quantiser: the same QuantIdentity or QuantReLU module"
-            )
+            return self._sum(name, *stairs)
         found = fit(stairs[0])
         if found.wrong:
             raise UserError(
                 f"{name}: no integers of the kernel's widths round as the file does, {found.wrong} "
                 "accumulators give another code; choose another scale of this quantiser"
             )
-        row = {"layer": name, "scale_bits": found.scale_bits, "ties_even": found.ties_even}
-        self.layers.append(row)
-        attributes = {
-            "shift": found.params.shift,
-            "scaleBits": found.scale_bits,
-            "tiesEven": int(found.ties_even),
-        }
+        self._note(name, found.scale_bits, found.ties_even)
+        attributes = _attributes(found.params.shift, found.scale_bits, found.ties_even)
         return attributes, (found.params.scale, found.params.bias)
+
+    def _sum(self, name: str, a: Staircase, b: Staircase) -> Integers:
+        found = fit_sum(a, b)
+        if found.wrong:
+            raise UserError(
+                f"{name}: the sum of branches of unlike scales does not round as the file does, "
+                f"{found.wrong} pairs give another code; pass both through one quantiser"
+            )
+        self._note(name, found.scale_bits, found.ties_even)
+        attributes = _attributes(found.shift, found.scale_bits, found.ties_even)
+        return attributes, (*found.scales, found.bias)
+
+    def _note(self, name: str, scale_bits: int, ties_even: bool) -> None:
+        self.layers.append({"layer": name, "scale_bits": scale_bits, "ties_even": ties_even})
+
+
+def _attributes(shift: int, scale_bits: int, ties_even: bool) -> dict[str, Any]:
+    return {"shift": shift, "scaleBits": scale_bits, "tiesEven": int(ties_even)}

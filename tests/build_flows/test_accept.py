@@ -12,7 +12,7 @@ from qonnx.core.onnx_exec import execute_onnx
 from build_flows.graph.execute import File
 from build_flows.graph.mapping import map_to_kernels
 from build_flows.graph.streamline import OUTPUT_AFFINE, streamline
-from build_flows.steps import load
+from build_flows.steps import cleaned
 from host.common.errors import UserError
 from hw.units import units_of
 from tests.build_flows.networks import QONNX, convolution, graph, quant
@@ -130,27 +130,22 @@ def test_quantisers_that_are_refused(attributes, constants, reason):
 
 
 @pytest.mark.parametrize("join", ["Add", "Concat"])
-def test_branches_of_unequal_scales_are_refused(join):
-    """As two quantisers of their own give them, Brevitas' default."""
-    constants = {
-        "byte": 1 / 255, "zero": 0.0, "bits": 8.0, "w": np.ones((2, 2, 1, 1)) / 64,
-        "v": np.ones((3, 4, 1, 1)) / 64, "sw": 1 / 64, "a": 1 / 2, "b": 1 / 3,
-    }  # fmt: skip
-    nodes = [quant("image", "x", "byte"), quant("v", "vq", "sw", signed=1)]
-    for name, scale in (("l", "a"), ("r", "b")):
-        sums = f"{name}s"
-        nodes.append(quant("w", f"w{name}", "sw", signed=1))
-        nodes.append(helper.make_node("Conv", ["x", f"w{name}"], [sums], f"/{name}/Conv"))
-        nodes.append(quant(sums, name, scale, signed=1))
+def test_branches_of_unequal_scales_equal_the_file(join):
+    """As two quantisers of their own give them, Brevitas' default; one with a sign."""
+    rng = np.random.default_rng(14)
+    constants = {"byte": 1 / 255, "zero": 0.0, "bits": 8.0, "a": 0.0211, "b": 0.0177, "c": 0.0307}
+    nodes = [quant("image", "x", "byte")]
+    nodes += convolution(rng, "x", "l", (4, 2, 3, 3), constants=constants)
+    nodes += convolution(rng, "x", "r", (4, 2, 1, 1), 1, "b", constants=constants)
     axis = {"axis": 1} if join == "Concat" else {}
     nodes.append(helper.make_node(join, ["l", "r"], ["j"], "join_0", **axis))
     if join == "Concat":
-        nodes.append(helper.make_node("Conv", ["j", "vq"], ["k"], "conv_0"))
-    nodes.append(quant("k" if join == "Concat" else "j", "out", "a", signed=1))
-    model = load(graph(nodes, constants, [1, 2, 6, 6]), None)
-    reason = "Quant_.* takes a sum of branches whose scales differ; pass all branches through one"
-    with pytest.raises(UserError, match=reason):
-        streamline(model)
+        nodes += convolution(rng, "j", "out", (5, 8, 3, 3), act="c", constants=constants)
+    else:
+        nodes += [helper.make_node("Relu", ["j"], ["k"]), quant("k", "out", "c")]
+    model = graph(nodes, constants, [1, 2, 6, 6])
+    mapped = equal_to_the_file(model, rng.integers(0, 256, (3, 2, 6, 6)))
+    assert [u.kernel for u in units_of(mapped)].count("requant_add") == 1
 
 
 def test_a_zero_point_before_a_padding_is_refused():
@@ -162,7 +157,7 @@ def test_a_zero_point_before_a_padding_is_refused():
     rows[-1].input[2] = "moved"
     rows += convolution(rng, "l0", "out", (4, 4, 3, 3), constants=constants)
     with pytest.raises(UserError, match="Conv_1 pads a tensor whose zero is no integer zero; use"):
-        streamline(load(graph(rows, constants, [1, 1, 6, 6]), None))
+        streamline(cleaned(graph(rows, constants, [1, 1, 6, 6]), "a file"))
 
 
 def test_outputs_of_unlike_size_are_refused():
@@ -214,7 +209,7 @@ def small_network(rng, transposed):
 
 def equal_to_the_file(model, images, scale=1 / 255):
     """The mapped graph, after a comparison of all its outputs with the file in float64."""
-    loaded = load(model, None)
+    loaded = cleaned(model, "a file")
     file, integers = File(loaded), ModelWrapper(streamline(loaded).model)
     affine = json.loads(integers.get_metadata_prop(OUTPUT_AFFINE))
     mapped = map_to_kernels(integers, PART)

@@ -4,7 +4,8 @@
 import numpy as np
 import pytest
 
-from build_flows.graph.fit import Staircase, apply_line, fit, on_grid, round_even
+from build_flows.graph.fit import Staircase, apply_line, fit, fit_sum, on_grid, round_even
+from hw.ops.requant import rounded_shift
 
 
 def staircase(multiplier, offset, reach, low=0, high=255):
@@ -82,3 +83,28 @@ def test_what_is_snapped():
     assert on_grid(grid, np.array([1 / 64, -5.5]))[1:] == (True, True)
     assert not on_grid(grid * 1.0001, np.array([1 / 64, -5.5]))[1]
     assert not on_grid(grid, np.array([1 / 63, -5.5]))[1]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_sums_of_bytes_are_exact(seed):
+    """All 65,536 pairs of two tensors of unlike scales."""
+    rng = np.random.default_rng(seed)
+    a = staircase(rng.uniform(0.1, 2), rng.uniform(-9, 9), 128)
+    b = staircase(rng.uniform(0.1, 2), a.offset, 127)
+    found = fit_sum(a, b)
+    left, right = (v.reshape(-1, 1) for v in np.mgrid[-128:129, -127:128])
+    sums = left * found.scales[0] + right * found.scales[1] + found.bias
+    given = rounded_shift(sums, found.shift, found.ties_even).clip(0, 255)
+    wanted = round_even(left * a.multiplier + right * b.multiplier + a.offset).clip(0, 255)
+    np.testing.assert_array_equal(given, wanted)
+    assert (found.wrong, found.scale_bits in (27, 35)) == (0, True)
+
+
+def test_sums_of_accumulators_take_wide_scales():
+    a, b = (
+        staircase([np.pi * 1e-4] * 3, [0.1, 3, -7], 400_000),
+        staircase([np.e * 3e-4] * 3, 0, 90_000),
+    )
+    found = fit_sum(a, b)
+    assert (found.wrong, found.scale_bits) == (0, 35)
+    assert fit_sum(staircase([0.5], 0, 60), staircase([0.25], 0, 60)).ties_even

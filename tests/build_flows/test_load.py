@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 
-from build_flows.steps import load
+from build_flows.steps import cleaned
 from hw.ops.constants import fold_constants
 
 QONNX = "qonnx.custom_op.general"
@@ -49,7 +49,7 @@ def packed():
 
 def test_loading_equals_the_clean_up(packed):
     expected = cleanup_model(copy.deepcopy(packed))
-    found = load(packed, job=None)
+    found = cleaned(packed, "packed.onnx")
     assert [n.op_type for n in found.graph.node] == ["Quant", "Conv"]
     assert list(found.graph.node) == list(expected.graph.node)
     names = sorted(t.name for t in expected.graph.initializer)

@@ -12,7 +12,8 @@ from qonnx.custom_op.registry import getCustomOp
 
 from build_flows.design.stitch import weight_memories
 from build_flows.design.verify import verify
-from build_flows.explore.budget import RESOURCES, Budget, budget_of
+from build_flows.explore import budget as budgets
+from build_flows.explore.budget import RESOURCES, Budget, budget_of, capacities
 from build_flows.explore.choices import (
     Choice,
     Link,
@@ -27,6 +28,7 @@ from build_flows.explore.choices import (
 from build_flows.explore.front import (
     Explorer,
     comparison,
+    row_of,
     write_comparison,
     write_folding,
     write_front,
@@ -159,6 +161,31 @@ def test_two_short_resources(chain):
 def test_a_part_without_budget():
     with pytest.raises(UserError, match="no budget for the part xc7z020; known are xck26"):
         budget_of("xc7z020")
+
+
+def test_a_part_without_ultraram(chain):
+    """Its share divides nothing by zero; nothing of it is used."""
+    with_some, without = budget_of(PART), budget_of("xczu3eg-sbva484-1-e")
+    assert (with_some.limits[-1], without.limits[-1]) == (64, 0)
+    point = explorer_of(chain, without).smallest(400)
+    row = row_of(point, without)
+    assert (row["uram"], row["uram_share"]) == (0, 0.0)
+    assert burden(point.solution.used, without) > 0
+
+
+@pytest.mark.parametrize("part", ["xck26-sfvc784-2LV-c", "xczu3eg-sbva484-1-e", "xczu7ev-ffvc1156"])
+def test_parts_of_the_table(part):
+    capacity = next(values for name, values in capacities().items() if part.startswith(name))
+    pairs = zip(budget_of(part).limits, capacity, strict=True)
+    assert all(limit <= most for limit, most in pairs)
+
+
+def test_a_row_that_lacks_something(monkeypatch, tmp_path):
+    rows = tmp_path / "parts.toml"
+    rows.write_text("[xczu1]\nlut = 10\nff = 20\n")
+    monkeypatch.setattr(budgets, "PARTS", rows)
+    with pytest.raises(UserError, match="xczu1 in parts.toml lacks dsp, bram18, uram; give whole"):
+        capacities.__wrapped__()
 
 
 # -- the small network -----------------------------------------------------------------------------
