@@ -26,7 +26,13 @@ def test_files_are_small() -> None:
 
 @pytest.mark.parametrize(
     ("name", "least"),
-    [("pfld_025x", 8), ("pfld_1x_ptq", 3), ("pfld_1x_qat", 3), ("pfld_eyes_ptq", 3)],
+    [
+        ("pfld_025x", 8),
+        ("pfld_1x_ptq", 3),
+        ("pfld_1x_qat", 3),
+        ("pfld_eyes_ptq", 3),
+        ("pfld_eyes_qat", 3),
+    ],
 )
 def test_golden_vectors_belong_to_the_model(name: str, least: int) -> None:
     model = ZOO / f"{name}.onnx"
