@@ -98,15 +98,15 @@ PROOFS = (
             name="dense_output",
             module="kl_dense_output",
             depth=3,
-            parameters={"PIXELS": pixels},
-            shows="the account of places is exact; both pixels of a pair leave in order",
+            parameters={"PIXELS": pixels, "SHARE": share},
+            shows="the account of places is exact; the pixels of a group leave in order",
             mutants=(
                 Mutant("kl_dense_output", "+ COUNT_WIDTH'(frees)", ""),
-                Mutant("kl_dense_output", "last && !frees ? pair_at : read_next", "read_next"),
+                Mutant("kl_dense_output", "last && !frees ? group_at : read_next", "read_next"),
                 Mutant("kl_dense_output", "room  <= free_next != '0;", "room  <= 1'b1;"),
             ),
         )
-        for pixels in (2, 3)
+        for pixels, share in ((2, 2), (3, 2), (6, 4))
     ),
     Proof(
         name="axil_slave",

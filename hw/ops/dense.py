@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dual-pixel matrix-vector unit: two neighbouring pixels share each word of weights.
+"""Matrix-vector unit in which neighbouring pixels share each word of weights.
 
-A DSP multiplies a weight with the inputs of both pixels, so that a pair of pixels takes the cycles
-that FINN's unit of the same SIMD and PE takes for one.
+A DSP multiplies a weight with the inputs of two pixels, so that a pair of pixels takes the cycles
+that FINN's unit of the same SIMD and PE takes for one. Pumped, the DSPs run at twice the clock and
+multiply it with those of a second pair too.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ MAX_BITS = 8  #: of an input and of a weight: four products fit 18 bits with sig
 MAX_ACC_BITS = 48
 SPACING = 18  #: bits between the pixels in a DSP
 CHAIN = 4  #: most products summed inside the DSPs
+CROSSING = 3  #: registers of a chain's sums on their way from twice the clock, 36 bits each
+PUMPED = "DensePumped"  #: the unit with ``pumped`` where a folding file chooses between kernels
 
 
 class Dense(KernelOp):
@@ -36,14 +39,15 @@ class Dense(KernelOp):
 
     ONNX inputs: data (1, H, W, MW) and weights (MW, MH), whose words a WeightStream feeds to the
     port ``s_weight``. Output: accumulators (1, H, W, MH) of accDataType. ``numInputVectors`` is
-    (1, H, W); MW, MH, SIMD and PE mean what they do in FINN.
+    (1, H, W); MW, MH, SIMD and PE mean what they do in FINN. With ``pumped`` 1 the DSPs run at
+    twice the clock, and four pixels share a word of weights instead of two.
     """
 
     replaces = "MVAU"
     rtl_module = cpp_kernel = "dense"
     stream_inputs = 2
     takes_weights = True
-    kernels = ("Dense", "MVAU")  # FINN's unit gives the same sums
+    kernels = ("Dense", "MVAU", PUMPED)  # FINN's unit gives the same sums
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         types = super().get_nodeattr_types() | {
@@ -53,6 +57,7 @@ class Dense(KernelOp):
             "weightDataType": ("s", True, ""),
             "accDataType": ("s", True, ""),
             "ramStyle": RAM_STYLE,
+            "pumped": ("i", False, 0, {0, 1}),
         }
         del types["NumChannels"]  # MW
         return types
@@ -100,10 +105,22 @@ class Dense(KernelOp):
         """Pixels of a frame."""
         return int(np.prod(self.vectors))
 
+    def choose_kernel(self, kernel: str) -> None:
+        self.set_nodeattr("pumped", int(kernel == PUMPED))
+
+    @property
+    def double_clock(self) -> bool:
+        return bool(self.get_nodeattr("pumped"))
+
+    @property
+    def share(self) -> int:
+        """Pixels that share a word of weights, a group."""
+        return 4 if self.double_clock else 2
+
     @property
     def weight_passes(self) -> int:
-        """How often the weight stream runs through its words in a frame: once a pair of pixels."""
-        return ceil(self.pixels / 2)
+        """How often the weight stream runs through its words in a frame: once a group of pixels."""
+        return ceil(self.pixels / self.share)
 
     # -- arithmetic ----------------------------------------------------------------------------
 
@@ -116,7 +133,7 @@ class Dense(KernelOp):
         return (acc,)
 
     def weight_lanes(self, weights: IntArray) -> IntArray:
-        """Weights (MW, MH) as the lanes (words, PE*SIMD) of the stream of one pair of pixels."""
+        """Weights (MW, MH) as the lanes (words, PE*SIMD) of the stream of a group of pixels."""
         self.check_weights(weights, (self.channels, self.outputs_a_pixel))
         return mvau_weight_lanes(weights, self.pe, self.simd)
 
@@ -153,7 +170,11 @@ class Dense(KernelOp):
             "ACT_SIGNED": int(act.signed()),
             "WEIGHT_WIDTH": self.get_input_datatype(1).bitwidth(),
             "ACC_WIDTH": self.get_output_datatype().bitwidth(),
+            "PUMPED": int(self.double_clock),
         }
+
+    def rtl_wires(self) -> dict[str, str | None]:
+        return {"clk2x": "clk2x" if self.double_clock else "1'b0"}
 
     def _check_widths(self) -> None:
         """Raise UserError unless two products fit beside one another in a DSP48E2."""
@@ -186,7 +207,7 @@ class Dense(KernelOp):
         return self.pixels * self.channels * self.outputs_a_pixel
 
     def get_exp_cycles(self) -> int:
-        """Weights of all pairs, unless the words of an unfolded side take longer."""
+        """Weights of all groups, unless the words of an unfolded side take longer."""
         in_folds, out_folds = self.pixel_words
         return max(
             self.weight_passes * in_folds * out_folds,
@@ -201,26 +222,45 @@ class Dense(KernelOp):
         return chains, ceil(self.simd / chains)
 
     def latency(self) -> int:
-        """From the last weight of the first fold; these come after the last input of the pair."""
+        """From the last weight of the first fold; these come after the last input of the group."""
+        return self._stages + 2
+
+    @property
+    def _stages(self) -> int:
+        """Cycles from a word of weights to the sums with it."""
         chains, length = self._chains
-        return length + (chains - 1).bit_length() + 6
+        return (chains - 1).bit_length() + (length // 2 + 5 if self.double_clock else length + 4)
 
     def resources(self) -> Resources:
         """Products and the sums of four lanes are in the DSPs; trees, buffers, delays are not."""
         chains, length = self._chains
         in_folds, out_folds = self.pixel_words
-        levels, act = (chains - 1).bit_length(), self.get_input_datatype()
+        levels, act, share = (chains - 1).bit_length(), self.get_input_datatype(), self.share
         acc = self.pe * int(self.get_output_datatype().bitwidth())
         weight = self.pe * int(self.get_input_datatype(1).bitwidth())
-        pair = 2 * int(act.bitwidth())
-        places = out_folds + (length + levels + 7) // in_folds + 2
-        tree = 2 * self.pe * (chains - 1) * (SPACING + levels)
-        memory = lut_memory_luts(self.simd * pair, 2 * in_folds) + lut_memory_luts(2 * acc, places)
-        operands = self.simd * (act.bitwidth() + 1) if act.signed() else 0
-        waits = chains * length * (length - 1) // 2  # registers of lanes behind a chain's first
+        group = share * int(act.bitwidth())
+        places = out_folds + (self._stages + 3 + (share - 2) * out_folds) // in_folds + 2
+        tree = share * self.pe * (chains - 1) * (SPACING + levels)
+        memory = lut_memory_luts(self.simd * group, 2 * in_folds)
+        memory += lut_memory_luts(share * acc, places)
+        operands = self.simd * share // 2 * (act.bitwidth() + 1) if act.signed() else 0
+        choice, crossing = 0, 0
+        x_waits = w_waits = chains * length * (length - 1) // 2  # of lanes behind a chain's first
+        if self.double_clock:
+            choice = self.simd * group // 2
+            crossing = CROSSING * 2 * SPACING * chains * self.pe + self.simd
+            skews = [place + (length + 1) % 2 for place in range(length)]
+            x_waits = chains * sum(skew // 2 for skew in skews)
+            w_waits = chains * sum(1 + (skew + 1) // 2 for skew in skews)
         return Resources(
-            lut=tree + 2 * acc + memory + acc + operands + 120,
-            ff=tree + 3 * acc + (waits + self.simd) * pair + waits * weight + 190,
+            lut=tree + (share + 1) * acc + memory + operands + choice + 120,
+            ff=tree
+            + (share + 1) * acc
+            + (x_waits + self.simd) * group
+            + w_waits * weight
+            + choice
+            + crossing
+            + 190,
             dsp=self.simd * self.pe,
         )
 

@@ -204,6 +204,14 @@ class Unit(ABC):
     def ram_style(self, style: str) -> None:
         raise NotImplementedError
 
+    def choose_kernel(self, kernel: str) -> None:  # noqa: B027 - most have no choice
+        """Become ``kernel``, one of :attr:`kernels`, where that is the same operator."""
+
+    @property
+    def double_clock(self) -> bool:
+        """Whether it needs ``clk2x``, at twice the clock and in phase with it."""
+        return False
+
     @property
     def options(self) -> dict[str, tuple[str, ...]]:
         """What a folding file may choose by name -> the names."""

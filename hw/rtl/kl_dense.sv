@@ -1,37 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Dual-pixel matrix-vector unit: out[p][m] = sum over k of x[p][k] * w[k][m], where each word of
-// weights serves two neighbouring pixels p.
+// Matrix-vector unit: out[p][m] = sum over k of x[p][k] * w[k][m], where each word of weights
+// serves a group of SHARE neighbouring pixels p: two, or four with PUMPED, whose DSPs run at clk2x.
 //
 // s_axis:   for each pixel, MW/SIMD words of SIMD inputs.
-// s_weight: for each pair of pixels, for each fold of PE outputs, for each word of inputs: PE
+// s_weight: for each group of pixels, for each fold of PE outputs, for each word of inputs: PE
 //           groups of SIMD weights; the group of the fold's first output is least significant.
 // m_axis:   for each pixel, MH/PE words of PE sums.
-// Lane 0 is least significant. Pairs begin anew with each frame of PIXELS pixels: the last of an
-// odd number goes alone, in the first slot of a pair. kl_dense_operands holds the inputs,
-// kl_dense_array computes, kl_dense_output keeps the sums until they have left.
+// Lane 0 is least significant. Groups begin anew with each frame of PIXELS pixels: the last may
+// be a part of one, in its first slots. kl_dense_operands holds the inputs, kl_dense_array
+// computes, kl_dense_output keeps the sums until they have left.
 //
-// With N = MW/SIMD and M = MH/PE a pair takes max(N * M, 2 * N, 2 * M) cycles: the ports pass its
-// 2 * N words in and its 2 * M words out beside the computation of N * M words of weights.
-// There are C = ceil(SIMD / 4) chains of L = ceil(SIMD / C) lanes. Latency L + ceil(log2(C)) + 6
-// cycles from the last weight of a fold to its sums of the pair's first pixel; weights are taken
-// from the cycle after the last input of the pair.
+// With N = MW/SIMD and M = MH/PE a group takes max(N * M, SHARE * N, SHARE * M) cycles: the ports
+// pass its SHARE * N words in and SHARE * M words out beside the computation of N * M words of
+// weights. There are C = ceil(SIMD / 4) chains of L = ceil(SIMD / C) lanes. Latency
+// L + ceil(log2(C)) + 6 cycles, with PUMPED floor(L / 2) + ceil(log2(C)) + 7, from the last weight
+// of a fold to its sums of the group's first pixel; weights are taken from the cycle after the last
+// input of the group.
 `default_nettype none
 
 module kl_dense
   import kl_pkg::*;
 #(
-  parameter int unsigned PIXELS       = 2,  // of a frame
-  parameter int unsigned MW           = 4,  // inputs of a pixel
-  parameter int unsigned MH           = 4,  // outputs of a pixel
-  parameter int unsigned SIMD         = 2,  // inputs in a word, divides MW
-  parameter int unsigned PE           = 2,  // outputs in a word, divides MH
-  parameter int unsigned ACT_WIDTH    = 8,  // bits of an input, 1..8
+  parameter int unsigned PIXELS       = 2,   // of a frame
+  parameter int unsigned MW           = 4,   // inputs of a pixel
+  parameter int unsigned MH           = 4,   // outputs of a pixel
+  parameter int unsigned SIMD         = 2,   // inputs in a word, divides MW
+  parameter int unsigned PE           = 2,   // outputs in a word, divides MH
+  parameter int unsigned ACT_WIDTH    = 8,   // bits of an input, 1..8
   parameter bit          ACT_SIGNED   = 0,
-  parameter int unsigned WEIGHT_WIDTH = 8,  // signed, 2..8
-  parameter int unsigned ACC_WIDTH    = 24  // bits of a sum, at most 48; must hold every sum
+  parameter int unsigned WEIGHT_WIDTH = 8,   // signed, 2..8
+  parameter int unsigned ACC_WIDTH    = 24,  // bits of a sum, at most 48; must hold every sum
+  parameter bit          PUMPED       = 0
 ) (
   input wire logic clk,
+  input wire logic clk2x,  // with PUMPED: twice clk, with an edge at each of its edges
   input wire logic rst_n,
 
   input  wire logic [SIMD*ACT_WIDTH-1:0] s_axis_tdata,
@@ -68,15 +71,18 @@ module kl_dense
 
   localparam int unsigned IN_FOLDS = MW / SIMD;
   localparam int unsigned OUT_FOLDS = MH / PE;
-  // Sums of one pair, and those that come while it leaves
-  localparam int unsigned PLACES = OUT_FOLDS + (dense_stages(SIMD) + 3) / IN_FOLDS + 2;
+  localparam int unsigned SHARE = PUMPED ? 4 : 2;
+  // Sums of one group, and those that come while all its pixels but the last and the first leave
+  localparam int unsigned PLACES = OUT_FOLDS + 2 + (dense_stages(
+      SIMD, PUMPED
+  ) + 3 + (SHARE - 2) * OUT_FOLDS) / IN_FOLDS;
 
-  // Each word of weights meets one word of each pixel of the pair
+  // Each word of weights meets one word of each pixel of the group
   logic room;  // for one more word of sums
-  logic ready;  // a whole pair is there
+  logic ready;  // a whole group is there
   logic accept, first, last, done;
-  logic [1:0][SIMD*ACT_WIDTH-1:0] pair;
-  logic [1:0][PE*ACC_WIDTH-1:0] sums;
+  logic [SHARE-1:0][SIMD*ACT_WIDTH-1:0] group;
+  logic [SHARE-1:0][PE*ACC_WIDTH-1:0] sums;
 
   assign s_weight_tready = room && ready;
   assign accept          = s_weight_tvalid && s_weight_tready;
@@ -84,6 +90,7 @@ module kl_dense
   kl_dense_operands #(
     .WIDTH    (SIMD * ACT_WIDTH),
     .PIXELS   (PIXELS),
+    .SHARE    (SHARE),
     .IN_FOLDS (IN_FOLDS),
     .OUT_FOLDS(OUT_FOLDS)
   ) u_operands (
@@ -96,7 +103,7 @@ module kl_dense
     .take         (accept),
     .first        (first),
     .last         (last),
-    .pair         (pair)
+    .group        (group)
   );
 
   kl_dense_array #(
@@ -105,15 +112,17 @@ module kl_dense
     .ACT_WIDTH   (ACT_WIDTH),
     .ACT_SIGNED  (ACT_SIGNED),
     .WEIGHT_WIDTH(WEIGHT_WIDTH),
-    .ACC_WIDTH   (ACC_WIDTH)
+    .ACC_WIDTH   (ACC_WIDTH),
+    .PUMPED      (PUMPED)
   ) u_array (
     .clk    (clk),
+    .clk2x  (clk2x),
     .rst_n  (rst_n),
     .accept (accept),
     .first  (first),
     .last   (last),
     .weights(s_weight_tdata),
-    .pair   (pair),
+    .group  (group),
     .done   (done),
     .sums   (sums)
   );
@@ -121,6 +130,7 @@ module kl_dense
   kl_dense_output #(
     .WIDTH    (PE * ACC_WIDTH),
     .PIXELS   (PIXELS),
+    .SHARE    (SHARE),
     .OUT_FOLDS(OUT_FOLDS),
     .PLACES   (PLACES)
   ) u_output (

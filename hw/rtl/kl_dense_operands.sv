@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Input buffer of kl_dense: two banks of a pair of pixels each, one filled while the other is read,
-// OUT_FOLDS times over.
+// Input buffer of kl_dense: two banks of a group of SHARE pixels each, one filled while the other is
+// read, OUT_FOLDS times over.
 //
-// While `ready`, `pair` is the next word of both pixels, which `take` takes; `first` and `last` say
-// that it is the first or last of its pixels. Pairs begin anew with each frame of PIXELS pixels.
+// While `ready`, `group` is the next word of each pixel, which `take` takes; `first` and `last` say
+// that it is the first or last of its pixels. Groups begin anew with each frame of PIXELS pixels.
 `default_nettype none
 
 module kl_dense_operands
@@ -12,8 +12,9 @@ module kl_dense_operands
 #(
   parameter int unsigned WIDTH     = 8,  // bits of a word
   parameter int unsigned PIXELS    = 2,  // of a frame
+  parameter int unsigned SHARE     = 2,  // pixels of a group, a power of two
   parameter int unsigned IN_FOLDS  = 1,  // words of a pixel
-  parameter int unsigned OUT_FOLDS = 1   // times that a pair is read
+  parameter int unsigned OUT_FOLDS = 1   // times that a group is read
 ) (
   input wire logic clk,
   input wire logic rst_n,
@@ -22,46 +23,38 @@ module kl_dense_operands
   input  wire logic             s_axis_tvalid,
   output logic                  s_axis_tready,
 
-  output logic                       ready,  // a whole pair is there
-  input  wire logic                  take,   // only while ready
-  output logic                       first,
-  output logic                       last,
-  output logic      [1:0][WIDTH-1:0] pair    // slot 0 is the first pixel
+  output logic                             ready,  // a whole group is there
+  input  wire logic                        take,   // only while ready
+  output logic                             first,
+  output logic                             last,
+  output logic      [SHARE-1:0][WIDTH-1:0] group   // slot 0 is the first pixel
 );
 
-  localparam int unsigned PERIOD = PIXELS % 2 == 1 ? PIXELS : 2;  // pairs begin anew after it
+  localparam int unsigned PERIOD = PIXELS % SHARE != 0 ? PIXELS : SHARE;  // groups begin anew
   localparam int unsigned AT_WIDTH = $clog2(2 * IN_FOLDS);
   localparam int unsigned IN_WIDTH = idx_width(IN_FOLDS);
   localparam int unsigned OUT_WIDTH = idx_width(OUT_FOLDS);
   localparam int unsigned PIXEL_WIDTH = idx_width(PERIOD);
+  localparam int unsigned SLOT_WIDTH = $clog2(SHARE);
   localparam logic [IN_WIDTH-1:0] LAST_IN = IN_WIDTH'(IN_FOLDS - 1);
   localparam logic [OUT_WIDTH-1:0] LAST_OUT = OUT_WIDTH'(OUT_FOLDS - 1);
   localparam logic [PIXEL_WIDTH-1:0] LAST_PIXEL = PIXEL_WIDTH'(PERIOD - 1);
   localparam logic [AT_WIDTH-1:0] BANK_1 = AT_WIDTH'(IN_FOLDS);
 
-  logic [1:0] full;  // banks that hold a whole pair
-
-  // Filling: a memory for each slot of the pair
-  (* ram_style = "distributed" *)
-  logic [WIDTH-1:0] words_0[2*IN_FOLDS];
-  (* ram_style = "distributed" *)
-  logic [WIDTH-1:0] words_1[2*IN_FOLDS];
+  logic [1:0] full;  // banks that hold a whole group
 
   logic in_bank;  // being filled
   logic [AT_WIDTH-1:0] in_at;  // 0..2*IN_FOLDS-1
   logic [IN_WIDTH-1:0] in_fold;  // 0..IN_FOLDS-1
-  logic [PIXEL_WIDTH-1:0] in_pixel;  // 0..PERIOD-1; odd ones are second of their pair
+  logic [PIXEL_WIDTH-1:0] in_pixel;  // 0..PERIOD-1
+  logic [SLOT_WIDTH-1:0] in_slot;  // of that pixel
   logic store, in_last, fills;
 
   assign s_axis_tready = !full[in_bank];
   assign store         = s_axis_tvalid && s_axis_tready;
   assign in_last       = in_fold == LAST_IN;
-  assign fills         = store && in_last && (in_pixel[0] || in_pixel == LAST_PIXEL);
-
-  always_ff @(posedge clk) begin
-    if (store && !in_pixel[0]) words_0[in_at] <= s_axis_tdata;
-    if (store && in_pixel[0]) words_1[in_at] <= s_axis_tdata;
-  end
+  assign in_slot       = SLOT_WIDTH'(in_pixel);
+  assign fills         = store && in_last && (in_slot == '1 || in_pixel == LAST_PIXEL);
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
@@ -85,8 +78,19 @@ module kl_dense_operands
   logic [OUT_WIDTH-1:0] out;  // 0..OUT_FOLDS-1
   logic empties;
 
+  // A memory for each slot of the group
+  for (genvar s = 0; s < int'(SHARE); s++) begin : g_slot
+    (* ram_style = "distributed" *)
+    logic [WIDTH-1:0] words[2*IN_FOLDS];
+
+    always_ff @(posedge clk) begin
+      if (store && in_slot == SLOT_WIDTH'(s)) words[in_at] <= s_axis_tdata;
+    end
+
+    assign group[s] = words[at];
+  end
+
   assign ready   = full[bank];
-  assign pair    = {words_1[at], words_0[at]};
   assign first   = fold == '0;
   assign last    = fold == LAST_IN;
   assign empties = take && last && out == LAST_OUT;
@@ -114,7 +118,7 @@ module kl_dense_operands
 `ifndef SYNTHESIS
   a_take :
   assert property (@(posedge clk) disable iff (!rst_n) take |-> ready)
-  else $error("%m: a word was taken from a pair that is not there");
+  else $error("%m: a word was taken from a group that is not there");
 `endif
 
 endmodule

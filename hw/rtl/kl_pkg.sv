@@ -43,8 +43,20 @@ package kl_pkg;
     return (simd + dense_chains(simd) - 1) / dense_chains(simd);
   endfunction
 
-  function automatic int unsigned dense_stages(int unsigned simd);
-    return dense_length(simd) + $clog2(dense_chains(simd)) + 4;
+  // Cycles from the acceptance of a word to the ends of the chains; pumped: of DSPs at twice the
+  // clock, see kl_dense_products_2x
+  function automatic int unsigned dense_product_stages(int unsigned simd, bit pumped);
+    return pumped ? dense_length(simd) / 2 + 4 : dense_length(simd) + 3;
+  endfunction
+
+  function automatic int unsigned dense_stages(int unsigned simd, bit pumped);
+    return dense_product_stages(simd, pumped) + $clog2(dense_chains(simd)) + 1;
+  endfunction
+
+  // Two pixels of one lane as an operand of a DSP, x1 * 2**18 + x0, see kl_dense_array
+  function automatic logic signed [26:0] dense_operand(logic signed [8:0] x1,
+                                                       logic signed [8:0] x0);
+    return {x1 - 9'(x0[8]), 18'(x0)};
   endfunction
 
 endpackage

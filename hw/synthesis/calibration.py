@@ -32,6 +32,7 @@ DENSES = (  # inputs, outputs, SIMD, PE, type of the inputs
     (128, 256, 16, 4, "INT8"), (256, 128, 1, 8, "UINT8"), (64, 64, 64, 1, "UINT8"),
     (1568, 128, 8, 1, "UINT8"), (176, 196, 1, 1, "INT8"),
 )  # fmt: skip
+PUMPED = ((576, 64, 9, 4, "UINT8"), (128, 128, 8, 4, "INT8"), (64, 64, 4, 2, "UINT8"))  # as DENSES
 ADDS = (1, 4, 16, 64)  # lanes
 FORKS = ((1, 2), (8, 2), (32, 2), (64, 3))  # lanes, copies
 CONCATS = (1, 4, 16)  # lanes
@@ -61,12 +62,13 @@ def cases() -> Iterator[Case]:
             weightDataType="INT8", accDataType="INT20",
         )  # fmt: skip
         yield Case(f"{channels} channels, {lanes} lanes", op)
-    for mw, mh, simd, pe, dtype in DENSES:
+    for pumped, (mw, mh, simd, pe, dtype) in (*((0, s) for s in DENSES), *((1, s) for s in PUMPED)):
         op = _op(
             ops.Dense, 2, 1, MW=mw, MH=mh, SIMD=simd, PE=pe, inputDataType=dtype,
-            weightDataType="INT8", accDataType="INT22",
+            weightDataType="INT8", accDataType="INT22", pumped=pumped,
         )  # fmt: skip
-        yield Case(f"{mw} x {mh} {dtype}, SIMD {simd}, PE {pe}", op)
+        text = f"{mw} x {mh} {dtype}, SIMD {simd}, PE {pe}"
+        yield Case(f"{text}, pumped" if pumped else text, op)
     for lanes in ADDS:
         yield Case(f"{lanes} lanes", _op(ops.StreamAdd, 2, 1, NumChannels=64, PE=lanes))
     for lanes, copies in FORKS:

@@ -147,11 +147,11 @@ def top_module(
     body: str,
     chain: Sequence[str] = (),
 ) -> str:
-    """Module NAME_top around ``body``: clock, reset, streams in0.., out0.. of the given widths.
+    """Module NAME_top around ``body``: clocks, reset, streams in0.., out0.. of the given widths.
 
     ``chain`` has the ports on the chain of weight memories, chain_in and chain_out, if any.
     """
-    ports = ["input wire logic clk", "input wire logic rst_n"]
+    ports = [f"input wire logic {name}" for name in ("clk", "clk2x", "rst_n")]
     for kind, other, group, widths in (
         ("input", "output", "in", inputs), ("output", "input", "out", outputs)
     ):  # fmt: skip

@@ -197,7 +197,7 @@ class Bench:
         modules, wires, ports = [], [], []
         for index, (case, stimuli) in enumerate(zip(self.cases, self.stimuli, strict=True)):
             module = _case_module(index, case, stimuli, self.folder)
-            names = _signals(stimuli)
+            names = _signals(case, stimuli)
             modules.append(module)
             ports += [f"{kind} c{index}_{name}" for name, kind in names.items()]
             connections = ", ".join(f".{name}(c{index}_{name})" for name in names)
@@ -210,9 +210,10 @@ class Bench:
         return Simulator("bench", files, self.folder, object_cache, self.options)
 
 
-def _signals(stimuli: Stimuli) -> dict[str, str]:
+def _signals(case: Case, stimuli: Stimuli) -> dict[str, str]:
     """Ports of a case's module: name -> direction and type."""
-    result = {"clk": "input logic", "rst_n": "input logic"}
+    clocks = ("clk", "clk2x") if case.op.double_clock else ("clk",)
+    result = dict.fromkeys((*clocks, "rst_n"), "input logic")
     for port in stimuli.inputs:
         result[f"{port.net}_tdata"] = f"input logic [{port.width - 1}:0]"
         result[f"{port.net}_tvalid"] = "input logic"
@@ -228,7 +229,7 @@ def _case_module(index: int, case: Case, stimuli: Stimuli, folder: Path) -> str:
     names_in, names_out = case.op.rtl_ports()
     groups = ((names_in, stimuli.inputs), (names_out, stimuli.outputs))
     nets = {n: p.net for names, ports in groups for n, p in zip(names, ports, strict=True)}
-    declarations = [f"{kind} {name}" for name, kind in _signals(stimuli).items()]
+    declarations = [f"{kind} {name}" for name, kind in _signals(case, stimuli).items()]
     body = instance(case.op, f"u_{index}", nets, folder, _memory_constants(case))
     return f"module case_{index} (\n  " + ",\n  ".join(declarations) + f"\n);\n{body}endmodule\n"
 

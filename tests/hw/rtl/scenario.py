@@ -122,6 +122,7 @@ class Scenario:
     def __init__(self, dut: Any, stimuli: dict[str, Any]) -> None:
         prefix = stimuli["prefix"]
         self.clk, self.rst_n = getattr(dut, f"{prefix}_clk"), getattr(dut, f"{prefix}_rst_n")
+        self.clk2x = getattr(dut, f"{prefix}_clk2x", None)
         self.sources = [Source(dut, *item) for item in stimuli["inputs"].items()]
         self.sinks = [Sink(dut, *item) for item in stimuli["outputs"].items()]
         self.rng = random.Random(stimuli["seed"])
@@ -135,15 +136,22 @@ class Scenario:
         """One clock cycle; True if any word moved."""
         for port in (*self.sources, *self.sinks):
             port.drive()
-        self.clk.value = 0
-        await Timer(1, "ns")
+        await self.clock(0)
         if probe:
             await self.probe()
         moved = [port.observe(self.now) for port in (*self.sources, *self.sinks)]
-        self.clk.value = 1
-        await Timer(1, "ns")
+        await self.clock(1)
         self.now += 1
         return any(moved)
+
+    async def clock(self, level: int) -> None:
+        """Half a cycle; clk2x, where there is one, rises at both edges of clk."""
+        self.clk.value = level
+        if self.clk2x is not None:
+            self.clk2x.value = 1
+            await Timer(1, "ns")
+            self.clk2x.value = 0
+        await Timer(1, "ns")
 
     async def probe(self) -> None:
         """Within the cycle, tready reaches no other output and tvalid no output port."""
@@ -168,10 +176,8 @@ class Scenario:
         """Two cycles of reset with inputs still on offer; then no output may be valid."""
         self.rst_n.value = 0
         for _ in range(2):
-            self.clk.value = 0
-            await Timer(1, "ns")
-            self.clk.value = 1
-            await Timer(1, "ns")
+            await self.clock(0)
+            await self.clock(1)
         for sink in self.sinks:
             assert not int(sink.valid.value), f"{sink.net}: tvalid in reset"
         self.rst_n.value = 1

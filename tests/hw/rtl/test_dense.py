@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dual-pixel matrix-vector unit in hardware, its extreme operands and its operator's errors."""
+"""Matrix-vector unit in hardware, at one clock and two, its extreme operands and its errors."""
 
 import itertools
 
@@ -24,21 +24,24 @@ def case(*args, seed: int = 1, **kwargs) -> Case:
     rng = np.random.default_rng(seed)
     weights = random_integers(rng, op.get_input_datatype(1), op.get_normal_input_shape(1))
     act, acc = op.get_nodeattr("inputDataType"), op.get_nodeattr("accDataType")
-    size = f"{op.channels}x{op.outputs}-simd{op.simd}-pe{op.pe}-pixels{op.pixels}"
-    return Case(f"{size}-{act}-{acc}", op, (weights,), seed)
+    size = f"{op.channels}x{op.outputs_a_pixel}-simd{op.simd}-pe{op.pe}-pixels{op.pixels}"
+    pumped = "-pumped" * op.double_clock
+    return Case(f"{size}-{act}-{acc}{pumped}", op, (weights,), seed)
 
 
 EXTREMES = {"UINT8": (0, 1, 127, 128, 255), "INT8": (-128, -127, -1, 0, 1, 127)}
 EXTREME_WEIGHTS = (-128, -127, -1, 0, 1, 127)
 
 
-def extreme_case(act: str, simd: int) -> Case:
+def extreme_case(act: str, simd: int, pumped: int = 0) -> Case:
     """Every pair of extreme inputs meets every extreme weight, in all lanes of a chain at once."""
     pairs = np.array(list(itertools.product(EXTREMES[act], repeat=2)))
-    op = make(simd, len(EXTREME_WEIGHTS), simd, 3, pairs.size, inputDataType=act)
+    folds = (simd, len(EXTREME_WEIGHTS), simd, 3)
+    op = make(*folds, pairs.size, inputDataType=act, pumped=pumped)
     data = np.repeat(pairs.reshape(1, 1, -1, 1), simd, axis=-1)
     weights = np.tile(EXTREME_WEIGHTS, (simd, 1))
-    return Case(f"extremes-{act}-simd{simd}", op, (weights,), data=(data,))
+    name = f"extremes-{act}-simd{simd}{'-pumped' * pumped}"
+    return Case(name, op, (weights,), data=(data,))
 
 
 CASES = [
@@ -58,6 +61,30 @@ CASES = [
     case(6, 4, 3, 2, pixels=4, inputDataType="UINT1", weightDataType="INT2", accDataType="INT5"),
     case(6, 4, 6, 2, pixels=5, inputDataType="INT5", weightDataType="INT3", accDataType="INT11"),
     *(extreme_case(act, simd) for act in EXTREMES for simd in (1, 4)),
+    # Pumped: chains of 1 to 4 lanes, one to five of them, groups that are not whole
+    case(4, 4, 1, 1, pixels=4, pumped=1),
+    case(8, 8, 2, 2, pixels=8, inputDataType="INT8", pumped=1),
+    case(12, 8, 3, 2, pixels=5, pumped=1),
+    case(16, 12, 4, 3, pixels=6, inputDataType="INT8", accDataType="INT19", pumped=1),
+    case(20, 4, 5, 1, pixels=7, pumped=1),
+    case(36, 4, 9, 1, pixels=4, accDataType="INT22", pumped=1),
+    case(68, 4, 17, 1, pixels=8, inputDataType="INT8", accDataType="INT21", pumped=1),
+    case(12, 4, 2, 4, pixels=8, pumped=1),
+    case(4, 8, 4, 1, pixels=8, pumped=1),
+    case(24, 4, 2, 1, pixels=1, pumped=1),
+    case(
+        24,
+        8,
+        4,
+        2,
+        pixels=4,
+        inputDataType="UINT1",
+        weightDataType="INT2",
+        accDataType="INT7",
+        pumped=1,
+    ),
+    extreme_case("INT8", 3, pumped=1),
+    extreme_case("UINT8", 4, pumped=1),
 ]
 
 
@@ -67,6 +94,17 @@ def test_words_timing_and_stalls(bench, case):
 
 def test_a_frame_of_odd_size_takes_the_cycles_of_whole_pairs():
     assert make(12, 8, 3, 2, pixels=5).get_exp_cycles() == 3 * 4 * 4
+
+
+def test_four_pixels_share_a_weight_at_twice_the_clock():
+    op = make(16, 16, 2, 2, pixels=8, pumped=1)
+    assert (op.weight_passes, op.get_exp_cycles()) == (2, 2 * 8 * 8)
+    assert op.rtl_parameters()["PUMPED"] == 1
+    assert make(16, 16, 2, 2, pixels=9, pumped=1).get_exp_cycles() == 3 * 8 * 8
+    assert make(8, 4, 2, 2, pixels=8, pumped=1).get_exp_cycles() == 8 * 4  # words in
+    single = make(16, 16, 2, 2, pixels=8)
+    assert op.resources().dsp == single.resources().dsp
+    assert op.cpp_sizes() == single.cpp_sizes()
 
 
 def test_unfolded_sides_bind_the_rate():
