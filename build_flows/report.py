@@ -58,6 +58,7 @@ def write_report(model: ModelWrapper, job: Job, simulated: Path) -> None:
         **equality(found, affine, golden),
         **timing,
         "clk_mhz": cfg.clk_mhz,
+        **double_clock(model, cfg),
         "fps": round(cfg.clk_mhz * 1e6 / cycles, 1),
         "fps_origin": f"simulated cycles at an assumed clock of {cfg.clk_mhz:g} MHz",
         **multiplications(model, cycles),
@@ -96,12 +97,21 @@ def equality(found: IntArray, affine: dict[str, Any], golden: Golden) -> dict[st
     }
 
 
+def double_clock(model: ModelWrapper, cfg: BuildConfig) -> dict[str, float]:
+    """The second clock of a design that has one."""
+    has_it = any(unit.double_clock for unit in units_of(model))
+    return {"clk2x_mhz": 2 * cfg.clk_mhz} if has_it else {}
+
+
 def multiplications(model: ModelWrapper, cycles: int) -> dict[str, float]:
-    """Multiplications of a frame and the share of what the DSPs for them could do: two a cycle."""
+    """Multiplications of a frame and the share of what the DSPs for them could do.
+
+    A DSP does two a cycle of its clock, four of the clock where that is doubled.
+    """
     multipliers = [unit for unit in units_of(model) if unit.multiplications]
     macs = sum(unit.multiplications for unit in multipliers)
-    dsps = sum(unit.resources().dsp for unit in multipliers)
-    return {"macs": macs, "mac_efficiency": round(macs / (cycles * 2 * dsps), 4)}
+    possible = sum(unit.resources().dsp * (4 if unit.double_clock else 2) for unit in multipliers)
+    return {"macs": macs, "mac_efficiency": round(macs / (cycles * possible), 4)}
 
 
 def publish(folder: Path, out: Path) -> None:

@@ -205,6 +205,7 @@ def _header(ports: Design, folder: str) -> str:
         "OUTPUT_LANES": ports.output_lanes,
         "OUTPUT_WORDS": ports.output_words,
         "STREAMS": len(ports.streams),
+        "DOUBLE_CLOCK": int(ports.double_clock),
         "DESIGN_FOLDER": json.dumps(folder),
     }
     if ports.output_bits != 32:

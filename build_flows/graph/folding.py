@@ -4,10 +4,10 @@
 A folding file is JSON: node name -> {"SIMD": n, "PE": n, "kernel": k, "ramStyle": r}. ``SIMD``
 folds the input channels of windows, padding and dense units, ``PE`` the output channels of dense
 units and the lanes of our other kernels; ``kernel`` is "Dense" or, for FINN's unit in its place,
-"MVAU"; ``ramStyle`` is the memory of the weights or of a window. What is not named keeps one lane
-and the default. ``layer`` is the layer of the network that the node belongs to, for the reader; it
-must be true. Where neighbouring widths differ, FINN's width converter is put between; branches that
-rejoin get FIFOs.
+"MVAU", or "DensePumped" for ours with DSPs at twice the clock; ``ramStyle`` is the memory of the
+weights or of a window. What is not named keeps one lane and the default. ``layer`` is the layer of
+the network that the node belongs to, for the reader; it must be true. Where neighbouring widths
+differ, FINN's width converter is put between; branches that rejoin get FIFOs.
 """
 
 from __future__ import annotations
@@ -103,6 +103,8 @@ def _apply(unit: Unit, attribute: str, value: int | str, where: str) -> None:
         )
     elif attribute == "ramStyle":
         unit.ram_style = str(value)
+    elif attribute == "kernel":
+        unit.choose_kernel(str(value))
 
 
 def _check_layer(unit: Unit, layer: str, where: str) -> None:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # @{generated}
 # The project of the board: processors, DMA engine, accelerator. One clock for all of the fabric,
-# made by an MMCM from pl_clk0, which always has @{source_mhz} MHz.
+# made by an MMCM from pl_clk0, which always has @{source_mhz} MHz; for an accelerator with the port
+# aclk2x also one of twice the frequency, of the same phase.
 
 create_project -force landmarks $here/project -part $part
 set boards [lsort -dictionary [get_board_parts -quiet *:kv260_som:part0:*]]
@@ -38,6 +39,14 @@ set_property -dict [list \
   CONFIG.RESET_TYPE {ACTIVE_LOW} \
   CONFIG.RESET_PORT {resetn} \
 ] [get_bd_cells clock]
+if {$double_clock} {
+  set_property -dict [list \
+    CONFIG.CLKOUT2_USED {true} \
+    CONFIG.CLKOUT2_REQUESTED_OUT_FREQ [expr {2 * [lindex $clocks 0]}] \
+    CONFIG.CLKOUT1_MATCHED_ROUTING {true} \
+    CONFIG.CLKOUT2_MATCHED_ROUTING {true} \
+  ] [get_bd_cells clock]
+}
 create_bd_cell -type ip -vlnv xilinx.com:ip:proc_sys_reset reset
 create_bd_cell -type ip -vlnv xilinx.com:ip:smartconnect registers
 set_property -dict {CONFIG.NUM_SI 1 CONFIG.NUM_MI 2} [get_bd_cells registers]
@@ -85,6 +94,9 @@ foreach pin {
   axi_dma_0/s_axi_lite_aclk axi_dma_0/m_axi_mm2s_aclk axi_dma_0/m_axi_s2mm_aclk landmarks_0/aclk
 } {
   connect_bd_net [get_bd_pins clock/clk_out1] [get_bd_pins $pin]
+}
+if {$double_clock} {
+  connect_bd_net [get_bd_pins clock/clk_out2] [get_bd_pins landmarks_0/aclk2x]
 }
 connect_bd_net [get_bd_pins ps/pl_resetn0] [get_bd_pins reset/ext_reset_in]
 foreach pin {registers/aresetn memory/aresetn axi_dma_0/axi_resetn landmarks_0/aresetn} {

@@ -7,6 +7,7 @@ set here [file dirname [file normalize [info script]]]
 set part @{part}
 set config @{config}
 set clocks {@{clocks}}
+set double_clock @{double_clock}
 set file_order {@{sources}}
 
 # Ends the run with one line that the flow repeats.
@@ -83,12 +84,20 @@ proc write_list {path words} {
 
 # Sets the clock of the block design; all runs then begin anew.
 proc set_clock {clk_mhz runs} {
+  global double_clock
   open_bd_design [get_files landmarks.bd]
   set cell [get_bd_cells clock]
   if {[get_property CONFIG.CLKOUT1_REQUESTED_OUT_FREQ $cell] == $clk_mhz} {
     return
   }
-  set_property CONFIG.CLKOUT1_REQUESTED_OUT_FREQ $clk_mhz $cell
+  if {$double_clock} {
+    set_property -dict [list \
+      CONFIG.CLKOUT1_REQUESTED_OUT_FREQ $clk_mhz \
+      CONFIG.CLKOUT2_REQUESTED_OUT_FREQ [expr {2 * $clk_mhz}] \
+    ] $cell
+  } else {
+    set_property CONFIG.CLKOUT1_REQUESTED_OUT_FREQ $clk_mhz $cell
+  }
   validate_bd_design
   save_bd_design
   generate_target all [get_files landmarks.bd]

@@ -213,14 +213,22 @@ public:
 private:
   bool proceed() { return !options.stalls || random() % 3; }
 
+  // At each edge of clk, one of clk2x, where there is such a clock.
   void half_cycle(int level) {
     top.clk = level;
+#if DOUBLE_CLOCK
+    top.clk2x = 1;
+#endif
     top.eval();
 #if VM_TRACE
     const std::uint64_t from = options.trace_from, end = from + options.trace_cycles;
     if (trace.isOpen() && cycle >= from && cycle < end) trace.dump(2 * cycle + level);
 #endif
     cycle += level;
+#if DOUBLE_CLOCK
+    top.clk2x = 0;
+    top.eval();
+#endif
   }
 
   void clock() {

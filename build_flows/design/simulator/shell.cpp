@@ -150,7 +150,17 @@ private:
       top.s_axis_tlast = sent + INPUT_BYTES >= to_send.size();
     }
     top.m_axis_tready = place && !failed && proceed();
-    top.aclk = 0;
+    half_cycle(0);
+  }
+
+  // At each edge of aclk, one of aclk2x, where there is such a clock.
+  void half_cycle(int level) {
+#if DOUBLE_CLOCK
+    top.aclk2x = 0;
+    top.eval();
+    top.aclk2x = 1;
+#endif
+    top.aclk = level;
     top.eval();
   }
 
@@ -158,8 +168,7 @@ private:
     const bool take = top.s_axis_tvalid && top.s_axis_tready;
     const bool give = top.m_axis_tvalid && top.m_axis_tready;
     if (give) store();
-    top.aclk = 1;
-    top.eval();
+    half_cycle(1);
     ++cycle;
     if (take) {
       sent += INPUT_BYTES;

@@ -78,8 +78,9 @@ array set ips [list \
       PSU__FPGA_PL0_ENABLE PSU__CRL_APB__PL0_REF_CTRL__SRCSEL
       PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ PSU__USE__M_AXI_GP[012]
       PSU__USE__S_AXI_GP2 PSU__USE__IRQ0}} \
-  xilinx.com:ip:clk_wiz {{} {clk_in1 clk_out1 resetn locked} {
+  xilinx.com:ip:clk_wiz {{} {clk_in1 clk_out1 clk_out2 resetn locked} {
       PRIM_IN_FREQ.VALUE_SRC PRIM_SOURCE PRIMITIVE CLKOUT1_REQUESTED_OUT_FREQ USE_LOCKED
+      CLKOUT2_USED CLKOUT2_REQUESTED_OUT_FREQ CLKOUT[12]_MATCHED_ROUTING
       USE_RESET RESET_TYPE RESET_PORT}} \
   xilinx.com:ip:proc_sys_reset {{} {
       slowest_sync_clk ext_reset_in dcm_locked peripheral_aresetn} {}} \

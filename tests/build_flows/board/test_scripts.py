@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A lint of the scripts for Vivado: run in tclsh with a stand-in that knows its commands."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -205,6 +206,71 @@ def test_an_mmcm_makes_every_clock_exactly(clk_mhz):
         for m, d in [(clk_mhz * d8 / 8 / source, d8 / 8)]
         if (8 * m).is_integer() and 2 <= m <= 128 and 800 <= source * m <= 1600
     )
+
+
+@pytest.mark.parametrize("clk_mhz", clocks_from(bitstream.DOUBLED_HIGHEST_MHZ))
+def test_an_mmcm_makes_every_clock_and_twice_it_exactly(clk_mhz):
+    """The second output divides by whole numbers only; the input may be divided, to 10 MHz."""
+    source = int(SOURCE_CLK_MHZ)
+    assert any(
+        800 <= 2 * clk_mhz * d <= 1600 and (8 * m).is_integer() and 2 <= m <= 128
+        for d in range(1, 129)
+        for by in range(1, source // 10 + 1)
+        for m in [2 * clk_mhz * d * by / source]
+    )
+
+
+@pytest.fixture
+def doubled_design(tiny_design, tmp_path):
+    """The tiny design as if it had the port clk2x; its sources are text here."""
+    folder = tmp_path / "doubled"
+    shutil.copytree(tiny_design, folder)
+    values = json.loads((folder / "design.json").read_text())
+    (folder / "design.json").write_text(json.dumps(values | {"double_clock": True}))
+    return folder
+
+
+def properties_of(commands, name):
+    """All values that the property ``name`` is set to, in order."""
+    found = []
+    for command, options, others in commands:
+        if command == "set_property":
+            options = dict(zip(options[::2], options[1::2], strict=True))
+            values = tkinter.Tcl().splitlist(options.get("-dict", " ".join(others[:2])))
+            found += [v for k, v in zip(values[::2], values[1::2], strict=False) if k == name]
+    return found
+
+
+def test_a_second_clock_of_twice_the_frequency(doubled_design, tmp_path):
+    part = "xck26-sfvc784-2LV-c"
+    project = write_project(doubled_design, tmp_path / "vivado", "tiny", part, 250)
+    slacks = slacks_of((-0.1,) * len(bitstream.STRATEGIES), (0.1,))
+    code, output, commands = run(project, "build.tcl", slacks=slacks)
+    assert code == 0, output
+    nets = [pins for name, _, pins in commands if name == "connect_bd_net"]
+    assert ("clock/clk_out2", "landmarks_0/aclk2x") in nets
+    first = properties_of(commands, "CONFIG.CLKOUT1_REQUESTED_OUT_FREQ")
+    second = properties_of(commands, "CONFIG.CLKOUT2_REQUESTED_OUT_FREQ")
+    assert [2 * int(clock) for clock in first] == [int(clock) for clock in second]
+    assert second == ["500", "480"]
+    for output in (1, 2):
+        assert properties_of(commands, f"CONFIG.CLKOUT{output}_MATCHED_ROUTING") == ["true"]
+    text = (project.folder / "out_of_context.xdc").read_text()
+    assert "create_clock -name aclk2x -period 2.000 [get_ports aclk2x]" in text
+
+
+def test_without_it_there_is_one_clock(project):
+    _, _, commands = run(project, "build.tcl")
+    assert "clock/clk_out2" not in connected(commands, "connect_bd_net")
+    assert properties_of(commands, "CONFIG.CLKOUT2_REQUESTED_OUT_FREQ") == []
+    assert "aclk2x" not in (project.folder / "out_of_context.xdc").read_text()
+    assert "aclk2x" not in (project.folder / "rtl" / "landmarks.v").read_text()
+
+
+def test_a_clock_that_the_dsps_cannot_double_is_refused(doubled_design, tmp_path):
+    text = "CLK_MHZ=325 is too high for DSPs at twice the clock; use 320 at most, or a folding"
+    with pytest.raises(UserError, match=text):
+        write_project(doubled_design, tmp_path / "vivado", "tiny", "xck26-sfvc784-2LV-c", 325)
 
 
 def slacks_of(*clocks):
