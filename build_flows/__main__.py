@@ -22,7 +22,7 @@ from build_flows.board.bitstream import legal_clock
 from build_flows.build import Build
 from build_flows.config import BYTE, load_config
 from build_flows.design.verify import compare
-from build_flows.explore.budget import RESOURCES
+from build_flows.explore.budget import BUILT_FILL, FILLS, RESOURCES
 from build_flows.explore.front import (
     Explorer,
     Point,
@@ -153,20 +153,28 @@ def new(
     show_default=True,
     help="Of each search, in the solver's deterministic seconds.",
 )
+@click.option("--pumped", is_flag=True, help="Dense units may run their DSPs at twice the clock.")
+@click.option(
+    "--fill",
+    type=click.Choice([*FILLS]),
+    default=BUILT_FILL,
+    show_default=True,
+    help="Shares of the part that a folding may take: all that is built, or AMD's guideline.",
+)
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder; default build/CONFIG/explore."
 )
 @one_line_errors
 def explore(
     config: str, fps: float | None, cycles: int | None, points: int, time_limit: float,
-    out: Path | None,
+    pumped: bool, fill: str, out: Path | None,
 ) -> None:  # fmt: skip
     """Find foldings: the least resources at a rate, or the front up to the fastest that fits."""
     if fps and cycles:
         raise UserError(f"--fps {fps:g} and --cycles {cycles} exclude each other; give one")
     with opened(config) as work:
         folder = out or work.out / "explore"
-        explorer = work.explorer(time_limit)
+        explorer = work.explorer(time_limit, pumped, fill)
         bound = explorer.cycles_for(fps) if fps else cycles
         if bound is not None:
             found = [explorer.smallest(bound)]

@@ -19,7 +19,7 @@ from build_flows.config import BuildConfig
 from build_flows.cpp import network as cpp
 from build_flows.design.simulate import Run, provide_simulator, write_trace
 from build_flows.design.verify import Golden
-from build_flows.explore.budget import budget_of
+from build_flows.explore.budget import BUILT_FILL, budget_of
 from build_flows.explore.choices import space_of
 from build_flows.explore.front import Explorer
 from build_flows.flow import Listener, Step, StepResult, run_steps
@@ -111,11 +111,14 @@ class Build:
             image = self.golden.images[:1]
             write_trace(self.model("stitch"), self.design, image, window, path, self.cache)
 
-    def explorer(self, time_limit: float) -> Explorer:
-        """Searches for foldings of this network on its part, see build_flows.explore.front."""
+    def explorer(self, time_limit: float, pumped: bool = False, fill: str = BUILT_FILL) -> Explorer:
+        """Searches for foldings of this network on its part, see build_flows.explore.front.
+
+        ``pumped`` lets the DSPs of dense units run at twice the clock; ``fill`` is a name of FILLS.
+        """
         self.until("map")
         self.listener.started("costs of all choices")
-        space, budget = space_of(self.model("map")), budget_of(self.cfg.part)
+        space, budget = space_of(self.model("map"), pumped), budget_of(self.cfg.part, fill)
         return Explorer(space, budget, self.cfg.clk_mhz, time_limit, self.listener.started)
 
     def synthesise(self) -> dict[str, Any]:

@@ -14,7 +14,10 @@ from host.common.errors import UserError
 RESOURCES = ("lut", "ff", "dsp", "bram18", "uram")
 Cost = tuple[int, ...]  #: in the order of RESOURCES
 PARTS = Path(__file__).with_name("parts.toml")  #: what each part has
-ALLOWED = (0.85, 0.60, 0.95, 0.95, 1.0)  #: share of each that a design may take
+BUILT_FILL = "full"  #: of FILLS, which the shipped foldings keep to
+FILLS = {"full": (0.85, 0.60, 0.95, 0.95, 1.0), "guideline": (0.70, 0.50, 0.80, 0.80, 0.80)}
+"""Shares of each resource that a design may take. "guideline" has those of AMD's UltraFast design
+methodology, above which report_failfast of Vivado warns (UG1292)."""
 SHELL: Cost = (12_000, 8_000, 0, 20, 0)
 SMALL_FIFOS: Cost = (6_000, 6_000, 0, 20, 0)  #: those that measurement may add to the expected
 
@@ -43,11 +46,13 @@ def capacities() -> dict[str, Cost]:
     return found
 
 
-def budget_of(part: str) -> Budget:
-    """What a design may take of ``part``; UserError for a part that is not known."""
+def budget_of(part: str, fill: str = BUILT_FILL) -> Budget:
+    """What a design may take of ``part``; UserError for a part or fill that is not known."""
+    if fill not in FILLS:
+        raise UserError(f"no shares of a part are called {fill}; use {', '.join(FILLS)}")
     for name, capacity in capacities().items():
         if part.startswith(name):
-            limits = tuple(int(n * s) for n, s in zip(capacity, ALLOWED, strict=True))
+            limits = tuple(int(n * s) for n, s in zip(capacity, FILLS[fill], strict=True))
             reserved = tuple(map(sum, zip(SHELL, SMALL_FIFOS, strict=True)))
             return Budget(limits, reserved)
     raise UserError(

@@ -88,8 +88,11 @@ def total(costs: list[Cost]) -> Cost:
     return tuple(map(sum, zip(NOTHING, *costs, strict=True)))
 
 
-def space_of(model: ModelWrapper) -> Space:
-    """Choices of every unit of a mapped model; ``model`` is left as it is."""
+def space_of(model: ModelWrapper, pumped: bool = False) -> Space:
+    """Choices of every unit of a mapped model; ``model`` is left as it is.
+
+    With ``pumped`` the units that double the clock of their DSPs are among them.
+    """
     ours = deepcopy(model)
     dense = {unit.name for unit in units_of(model) if unit.kernels}
     finn = apply_all(deepcopy(model), ReplaceDense(dense))
@@ -100,12 +103,25 @@ def space_of(model: ModelWrapper) -> Space:
         held = held_by_branches(ours, unit)
         kind = (_anonymous(unit.onnx_node), *unit.waiting_words(held))
         if kind not in alike:
-            rivals = [unit, replaced[unit.name]] if unit.kernels else [unit]
-            variants = dict(zip(unit.kernels or ("",), rivals, strict=True))
-            alike[kind] = tuple(_choices(variants, held))
+            finns = replaced.get(unit.name)
+            alike[kind] = tuple(_choices(_variants(unit, finns, pumped), held))
         units[unit.name] = alike[kind]
     layers = {unit.name: unit.layer for unit in units_of(model) if unit.layer}
     return Space(units, tuple(_links(model)), layers)
+
+
+def _variants(unit: Unit, finns: Unit | None, pumped: bool) -> dict[str, Unit]:
+    """Kernel -> a unit of it, "" if there is but one."""
+    variants = {}
+    for kernel in unit.kernels:
+        if finns is not None and kernel == finns.kernel:
+            variants[kernel] = finns
+            continue
+        ours = unit_of(deepcopy(unit.onnx_node))
+        ours.choose_kernel(kernel)
+        if pumped or not ours.double_clock:
+            variants[kernel] = ours
+    return variants or {"": unit}
 
 
 def _anonymous(node: NodeProto) -> bytes:

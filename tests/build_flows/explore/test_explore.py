@@ -273,3 +273,44 @@ def test_front_and_comparison_as_files(space, mapped, tmp_path):
     ours, finn = read_csv(tmp_path / "comparison.csv")
     assert (ours["folding"], finn["folding"]) == ("explore", "SetFolding")
     assert int(finn["lut"]) > int(ours["lut"])
+
+
+# -- twice the clock, and AMD's shares -------------------------------------------------------------
+
+
+def kernels_of(space):
+    entries = (dict(c.entry) for choices in space.units.values() for c in choices)
+    return {entry["kernel"] for entry in entries if "kernel" in entry}
+
+
+def test_units_at_twice_the_clock_are_there_when_asked_for(space, mapped):
+    assert kernels_of(space) == {"Dense", "MVAU"}
+    pumped = space_of(mapped, pumped=True)
+    assert kernels_of(pumped) == {"Dense", "MVAU", "DensePumped"}
+    assert not any(unit.double_clock for unit in units_of(mapped))  # left as it was
+    for name, choices in pumped.units.items():
+        by_entry = {c.entry: c for c in choices}
+        for c in choices:
+            entry = dict(c.entry)
+            if entry.get("kernel") != "DensePumped":
+                continue
+            single = by_entry[tuple((entry | {"kernel": "Dense"}).items())]
+            assert single.cycles / 2 <= c.cycles <= single.cycles, name
+            assert (c.cost[2], c.lanes) == (single.cost[2], single.lanes), name  # DSPs
+            assert c.cost[0] >= single.cost[0], name
+
+
+def test_a_folding_file_chooses_them(mapped):
+    name = next(unit.name for unit in units_of(mapped) if unit.kernels)
+    apply_table(mapped, {name: {"kernel": "DensePumped"}}, "here")
+    assert [unit.name for unit in units_of(mapped) if unit.double_clock] == [name]
+    apply_table(mapped, {name: {"kernel": "Dense"}}, "here")
+    assert not any(unit.double_clock for unit in units_of(mapped))
+
+
+def test_shares_of_the_guideline():
+    full, guideline = budget_of(PART), budget_of(PART, "guideline")
+    assert guideline.limits == (81_984, 117_120, 998, 230, 51)
+    assert guideline.reserved == full.reserved
+    with pytest.raises(UserError, match="no shares of a part are called half; use full, guideline"):
+        budget_of(PART, "half")
