@@ -17,6 +17,7 @@ DRAWINGS: dict[str, Callable[[], Drawing]] = {
     "network": lambda: network.draw(FOLDING),
     "frame": hardware.frame,
     "dsp": hardware.dsp,
+    "pumped": hardware.pumped,
     "claim": hardware.waveform,
     "threads": watching.threads,
     "states": watching.states,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import NamedTuple
 
-from docs_builder.diagrams.svg import Drawing
+from docs_builder.diagrams.svg import Drawing, Point
 
 # -- the board -------------------------------------------------------------------------------------
 
@@ -143,6 +143,41 @@ def dsp(pixels: tuple[int, int] = (7, 200), weight: int = -3) -> Drawing:
     )
     for index, text in enumerate(notes):
         drawing.write((20, 344 + 20 * index), text, 12, "soft", "start")
+    return drawing
+
+
+def pumped() -> Drawing:
+    """DSPs at twice the clock: two pairs of pixels share a word of weights, one after the other."""
+    drawing = Drawing(930, 330, "DSPs at twice the clock: four pixels and one word of weights")
+    drawing.write((20, 28), "At twice the clock the same DSP serves two pairs of pixels", 16,
+                  anchor="start", bold=True)  # fmt: skip
+    left, tick = 190, 88
+    labels = (
+        ("clk", "the design"), ("clk2x", "the DSPs"), ("weights", "one word per cycle of clk"),
+        ("pixels", "of both pairs, held"), ("DSP", "x1 * 2^18 + x0, times w"),
+        ("sums", "both pairs cross at once"),
+    )  # fmt: skip
+    rows = [52 + 44 * index for index in range(len(labels))]
+    for y, (name, meaning) in zip(rows, labels, strict=True):
+        drawing.write((20, y + 13), name, 13, anchor="start", bold=True)
+        drawing.write((20, y + 28), meaning, 10.5, "soft", "start")
+    for y, period, kind in ((rows[0], 2 * tick, "blue"), (rows[1], tick, "orange")):
+        points: list[Point] = []
+        for x in range(left, left + 8 * tick, period):
+            middle = x + period / 2
+            points += [(x, y + 26), (x, y + 4), (middle, y + 4), (middle, y + 26)]
+        drawing.line([*points, (left + 8 * tick, y + 26)], kind)
+    for cycle in range(4):
+        x, wide = left + 2 * cycle * tick, 2 * tick - 3
+        drawing.box((x, rows[2]), (wide, 30), [f"w{cycle}"], "orange", 12)
+        drawing.box((x, rows[3]), (wide, 30), ["x0 x1 | x2 x3"], "plain", 12)
+        for half in range(2):
+            kind = ("green", "violet")[half]
+            text = f"w{cycle} * pair {half}"
+            drawing.box((x + half * tick, rows[4]), (tick - 3, 30), [text], kind, 11)
+        if cycle:
+            drawing.box((x, rows[5]), (wide, 30), [f"w{cycle - 1}: pairs 0 and 1"], "blue", 12)
+    drawing.write((20, 318), "Registers on the way are left out.", 11, "soft", "start")
     return drawing
 
 
