@@ -25,7 +25,7 @@ from build_flows.design.generate import generate
 from build_flows.design.simulate import LOG, provide_simulator
 from build_flows.design.stitch import stitch
 from build_flows.design.verify import Golden, compare
-from build_flows.graph.edit import apply_all, branch_before, kernel_node
+from build_flows.graph.edit import apply_all, branch_before, kernel_node, streams_of
 from build_flows.graph.layers import name_layers
 from host.board.simulation import PRELOAD
 from host.common.json_file import write_json
@@ -58,8 +58,9 @@ def short_branches(model: ModelWrapper) -> list[str]:
     tensors: list[str] = []
     for unit in units_of(model):
         if unit.joins:
-            behind = {name: len([*branch_before(model, name)]) for name in unit.onnx_node.input}
-            *shorter, _ = sorted(unit.onnx_node.input, key=lambda name: behind[name])
+            names = streams_of(model, unit.onnx_node)
+            behind = {name: len([*branch_before(model, name)]) for name in names}
+            *shorter, _ = sorted(names, key=lambda name: behind[name])
             tensors += shorter
     return tensors
 

@@ -20,7 +20,7 @@ from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
 from build_flows.explore.budget import RESOURCES, Cost
-from build_flows.graph.edit import apply_all, branch_before
+from build_flows.graph.edit import apply_all, branch_before, streams_of
 from build_flows.graph.folding import LAYER, ReplaceDense, Table
 from host.board.registers import MAX_DEPTH
 from hw.ops.base import divisors
@@ -195,7 +195,7 @@ def held_by_branches(model: ModelWrapper, unit: Unit) -> list[int]:
     """Pixels that the windows of the branch before each input of a unit that joins keep back."""
     if not unit.joins:
         return []
-    branches = (branch_before(model, name) for name in unit.onnx_node.input)
+    branches = (branch_before(model, name) for name in streams_of(model, unit.onnx_node))
     return [sum(unit_of(node).held_pixels for node in branch) for branch in branches]
 
 

@@ -562,6 +562,70 @@ class Walk:
         vector = not attribute(node, "keepdims", 1)
         return Value(tuple(terms), value.offset, (channels, 1, 1), vector=vector)
 
+    def window_pool(self, node: NodeProto) -> Value:
+        """MaxPool and AveragePool: the largest or the sum of each window."""
+        value, largest = self.joined(node, self.value(node)), node.op_type == "MaxPool"
+        if not largest:
+            value = self.settled(node, value)
+        kernel = [int(n) for n in attribute(node, "kernel_shape", [])]
+        stride = [int(n) for n in attribute(node, "strides", [1, 1])]
+        odd = attribute(node, "ceil_mode", 0) or set(attribute(node, "dilations", [1])) != {1}
+        if value.vector or len(kernel) != 2 or len(node.output) > 1 or odd:
+            raise UserError(
+                f"{named(node)}: a window over height and width without ceil_mode, dilation and "
+                "indices has a kernel"
+            )
+        mode, given = attribute(node, "auto_pad", b"NOTSET").decode(), attribute(node, "pads", None)
+        pads = pads_of(mode, given, value.shape[1:], kernel, stride)
+        if any(pads) and not largest and not attribute(node, "count_include_pad", 0):
+            raise UserError(f"{named(node)}: padding that is not counted; set count_include_pad")
+        below = any((term.low < 0).any() for term in value.terms)
+        if value.pads != NO_PADS or (any(pads) and (below or value.offset.any())):
+            raise UserError(
+                f"{named(node)} pads a tensor that can be below zero, or stands behind a padding; "
+                "pool without padding, or behind a QuantReLU"
+            )
+        if largest and (len(value.terms) != 1 or (value.terms[0].scale <= 0).any()):
+            raise UserError(f"{named(node)} takes sums of either sign; put a quantiser before it")
+        taps = kernel[0] * kernel[1]
+        terms = [self._pool(node, t, value.shape, kernel, stride, pads, largest)
+                 for t in value.terms]  # fmt: skip
+        if not largest:
+            terms = [replace(t, scale=t.scale / taps) for t in terms]
+        _, channels, height, width = self.graph.shapes[terms[0].tensor]
+        return replace(value, terms=tuple(terms), shape=(channels, height, width))
+
+    def _pool(
+        self, node: NodeProto, term: Term, shape: tuple[int, int, int], kernel: list[int],
+        stride: list[int], pads: tuple[int, ...], largest: bool,
+    ) -> Term:  # fmt: skip
+        channels, height, width = shape
+        top, left, bottom, right = pads
+        rows = (height + top + bottom - kernel[0]) // stride[0] + 1
+        columns = (width + left + right - kernel[1]) // stride[1] + 1
+        if min(rows, columns) < 1:
+            raise UserError(f"{named(node)}: its window is larger than the map before it")
+        taps, graph = kernel[0] * kernel[1], self.graph
+        last = graph.add("Transpose", [term.tensor], (height, width, channels), perm=[0, 2, 3, 1])
+        windows = graph.add(
+            "Im2Col", [last], (rows, columns, taps * channels),
+            domain="qonnx.custom_op.general", stride=stride, kernel_size=kernel,
+            pad_amount=[top, left, bottom, right], depthwise=1,
+            input_shape=f"(1,{height},{width},{channels})", dilations=[1, 1],
+        )  # fmt: skip
+        pooled = graph.add(
+            "WindowPool", [windows], (rows, columns, channels), domain="hw.ops",
+            backend="fpgadataflow", NumChannels=channels, numInputVectors=[1, rows, columns],
+            inputDataType="INT32" if term.datatype is None else term.datatype.name, Kernel=kernel,
+            mode="max" if largest else "sum",
+        )  # fmt: skip
+        name = graph.add("Transpose", [pooled], (channels, rows, columns), perm=[0, 3, 1, 2])
+        if largest:
+            if term.datatype is not None:
+                graph.types[name] = graph.types[pooled] = term.datatype
+            return replace(term, tensor=name)
+        return Term(name, term.scale, term.low * taps, term.high * taps)
+
     def flatten(self, node: NodeProto) -> Value:
         value = self.joined(node, self.value(node)) if self.value(node).parts else self.value(node)
         before, after = (
@@ -621,6 +685,8 @@ HANDLERS: dict[str, Handler] = {
     "Div": Walk.arithmetic,
     "Concat": Walk.concat,
     "Pad": Walk.pad,
+    "MaxPool": Walk.window_pool,
+    "AveragePool": Walk.window_pool,
     "GlobalAveragePool": Walk.global_average,
     "ReduceMean": Walk.global_average,
     "Flatten": Walk.flatten,

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from onnx import helper
+from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 from qonnx.transformation.general import (
@@ -28,12 +29,13 @@ from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
 from build_flows.config import BYTE
 from build_flows.graph.accept import accept
 from build_flows.graph.derive import Walk
-from build_flows.graph.edit import apply_all, bypass, nodes_of
+from build_flows.graph.edit import apply_all, bypass, is_a, nodes_of
 from build_flows.graph.layers import keep_layers
 from build_flows.graph.rounding import Fitted, OffGridError, Snapped
 from build_flows.graph.value import NO_PADS, Term, Value, per_channel
 from host.common.arrays import F64Array
 from host.common.errors import UserError
+from hw.ops.base import OUTPUT_BITS
 from hw.ops.grid_peak import PARTS
 
 WHOLE = 1e-6  #: most that a cell may differ from a whole number of steps
@@ -113,7 +115,23 @@ def _output(walk: Walk, name: str) -> Value:
         raise UserError(f"the output {name} is the input; there is nothing to build")
     if value.vector and value.shape[1:] != (1, 1):
         raise UserError(f"the output {name} is a flattened map; leave the Flatten to the host")
+    _widen(walk, value.terms[0].tensor)
     return value
+
+
+def _widen(walk: Walk, tensor: str) -> None:
+    """Let a requantisation that only the host reads give words as wide as accumulators."""
+    nodes = walk.graph.nodes
+    node = next(n for n in nodes if tensor in n.output)
+    if not is_a(node, "Requant", "RequantAdd") or any(tensor in n.input for n in nodes):
+        return
+    kind = walk.graph.types[tensor]
+    given = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    given |= {"clip": given.get("clip", [int(kind.min()), int(kind.max())])}
+    given["outputDataType"] = f"INT{OUTPUT_BITS}"
+    del node.attribute[:]
+    node.attribute.extend(helper.make_attribute(name, value) for name, value in given.items())
+    walk.graph.types[tensor] = DataType[f"INT{OUTPUT_BITS}"]
 
 
 def _joined(walk: Walk, values: list[Value]) -> tuple[Term, F64Array, tuple[int, int, int]]:

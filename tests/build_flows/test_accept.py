@@ -39,8 +39,12 @@ def conv(**attributes):
     [
         (conv, "^Conv_0 has no quantised constant weights; use QuantConv2d or QuantLinear"),
         (
-            lambda: one("MaxPool", kernel_shape=[2, 2]),
-            "^MaxPool_0: there is no kernel for MaxPool; use only Quant, Conv, Gemm",
+            lambda: one("MaxPool", kernel_shape=[2, 2], ceil_mode=1),
+            "^MaxPool_0: a window over height and width without ceil_mode, dilation and indices",
+        ),
+        (
+            lambda: one("AveragePool", kernel_shape=[2, 2], pads=[1, 1, 1, 1]),
+            "^AveragePool_0: padding that is not counted; set count_include_pad",
         ),
         (lambda: one("Exp"), "^Exp_0: there is no kernel for Exp; use only Quant, Conv, Gemm"),
         (lambda: one("Softmax"), "^Softmax_0: there is no kernel for Softmax; use the network wi"),
@@ -146,6 +150,29 @@ def test_branches_of_unequal_scales_equal_the_file(join):
     model = graph(nodes, constants, [1, 2, 6, 6])
     mapped = equal_to_the_file(model, rng.integers(0, 256, (3, 2, 6, 6)))
     assert [u.kernel for u in units_of(mapped)].count("requant_add") == 1
+
+
+@pytest.mark.parametrize(
+    ("operator", "attributes"),
+    [
+        ("MaxPool", {"kernel_shape": [2, 2], "strides": [2, 2]}),
+        ("MaxPool", {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]}),
+        ("AveragePool", {"kernel_shape": [2, 2], "strides": [2, 2]}),
+    ],
+)
+def test_pooled_windows_equal_the_file(operator, attributes):
+    rng = np.random.default_rng(15)
+    constants = {"byte": 1 / 255, "zero": 0.0, "bits": 8.0, "a": 0.0211, "b": 0.0173}
+    nodes = [quant("image", "x", "byte")]
+    nodes += convolution(rng, "x", "l", (4, 2, 3, 3), constants=constants)
+    nodes.append(helper.make_node(operator, ["l"], ["p"], "pool_0", **attributes))
+    if operator == "AveragePool":
+        nodes.append(quant("p", "q", "b", signed=1))
+    source = "q" if operator == "AveragePool" else "p"
+    nodes += convolution(rng, source, "out", (5, 4, 3, 3), constants=constants)
+    model = graph(nodes, constants, [1, 2, 8, 8])
+    mapped = equal_to_the_file(model, rng.integers(0, 256, (2, 2, 8, 8)))
+    assert [u.kernel for u in units_of(mapped)].count("window_pool") == 1
 
 
 def test_a_zero_point_before_a_padding_is_refused():

@@ -91,6 +91,7 @@ STREAMS = {  # kernel -> words of its streams by the names of its sizes
     "global_acc_pool": ["PE, IN_WIDTH", "PE, ACC_WIDTH"],
     "requant": ["PE, ACC_WIDTH", "PE, OUT_WIDTH"],
     "requant_add": ["PE, A_WIDTH", "PE, B_WIDTH", "PE, OUT_WIDTH"],
+    "window_pool": ["PE, WIDTH", "PE, OUT_WIDTH"],
     "depthwise": ["PE, ACT_WIDTH", "PE, ACC_WIDTH"],
     "dense": ["SIMD, ACT_WIDTH", "PE, ACC_WIDTH"],
     "window": ["SIMD, ACT_WIDTH"] * 2,
