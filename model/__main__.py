@@ -191,7 +191,9 @@ def quantising(weights: str, config: str) -> Callable[[Command], Command]:
     """Options that ptq and qat share: files and faces. weights: help; config: default."""
     options = (
         click.option("--weights", type=FILE, required=True, help=weights),
-        click.option("--out", type=FILE, required=True, help="Checkpoint of the INT8 twin."),
+        click.option(
+            "--out", type=FILE, required=True, help="Checkpoint of the quantised network."
+        ),
         click.option("--images", type=FILE, help=IMAGES),
         click.option(
             "--config",
@@ -234,7 +236,7 @@ def ptq(
     """
     from model.data.labelled import CALIBRATION_SEED, labelled_images
     from model.data.mixture import calibration_images, load_mixture
-    from model.network.checkpoint import load_network, save_twin
+    from model.network.checkpoint import load_network, save_quantised
     from model.training.config import find_config
     from model.training.ptq import as_input, post_train
 
@@ -245,7 +247,7 @@ def ptq(
     else:
         pictures, _ = labelled_images(images, network.image_size, count, CALIBRATION_SEED)
         given = as_input(pictures)
-    save_twin(post_train(network, given, percentile, equalise), out)
+    save_quantised(post_train(network, given, percentile, equalise), out)
     click.echo(f"{out}: INT8, calibrated on {len(given)} images")
 
 
@@ -277,19 +279,19 @@ def qat(
     """
     from model.data.labelled import TUNING_SEED, labelled_images
     from model.data.mixture import load_mixture
-    from model.network.checkpoint import load_twin, save_twin
+    from model.network.checkpoint import load_quantised, save_quantised
     from model.training.config import find_config
     from model.training.ptq import Length, Tuner, random_batches
     from model.training.qat import face_batches, face_loss, plain_loss, run_tuner
     from model.training.train import measure_crops
 
-    twin, last = load_twin(weights), out.with_name(out.name + ".last")
-    tuner = Tuner(twin, Length(steps, minutes), rate)
-    size, held = twin.image_size, None
+    quantised, last = load_quantised(weights), out.with_name(out.name + ".last")
+    tuner = Tuner(quantised, Length(steps, minutes), rate)
+    size, held = quantised.image_size, None
     if roots:
         config = find_config(name)
         mixture, held = load_mixture(config, roots, cache)
-        click.echo(f"before: {measure_crops(twin, held).nme:.2f} % NME on {len(held)} faces")
+        click.echo(f"before: {measure_crops(quantised, held).nme:.2f} % NME on {len(held)} faces")
     if resume:
         tuner.load(last)
     seed = TUNING_SEED + tuner.step  # another order after resuming
@@ -299,9 +301,9 @@ def qat(
         data = labelled_images(images, size, count, TUNING_SEED)
         batches, loss = random_batches(*data, batch, seed), plain_loss
     run_tuner(tuner, batches, loss, last)
-    save_twin(twin, out)
+    save_quantised(quantised, out)
     if held is not None:
-        click.echo(f"after: {measure_crops(twin, held).nme:.2f} % NME on {len(held)} faces")
+        click.echo(f"after: {measure_crops(quantised, held).nme:.2f} % NME on {len(held)} faces")
     click.echo(f"{out}: INT8, fine-tuned for {tuner.step} steps")
 
 
@@ -327,16 +329,16 @@ def export(
     from model.data.labelled import GOLDEN_SEED, labelled_images, portrait
     from model.export.fp32 import export_fp32
     from model.export.snap import export_files
-    from model.network.checkpoint import load_network, load_twin
+    from model.network.checkpoint import load_network, load_quantised
 
     if fp32:
         export_fp32(load_network(weights), out)
         click.echo(f"{out}: exported in FP32")
         return
-    twin = load_twin(weights)
-    others, _ = labelled_images(images, twin.image_size, count - 1, GOLDEN_SEED)
-    golden = np.concatenate([portrait(twin.image_size)[None], others])
-    export_files(twin, out, golden, packed)
+    quantised = load_quantised(weights)
+    others, _ = labelled_images(images, quantised.image_size, count - 1, GOLDEN_SEED)
+    golden = np.concatenate([portrait(quantised.image_size)[None], others])
+    export_files(quantised, out, golden, packed)
     click.echo(f"{out}: exported with {len(others) + 1} golden images")
 
 
@@ -420,7 +422,7 @@ def average(weights: Path, second: Path, share: float, out: Path) -> None:
 @click.option("--anchor", type=FILE, help="ONNX file of a foreign network to measure too.")
 @click.option(
     "--compare",
-    "twin",
+    "quantised",
     type=FILE,
     help="Another file of the network: how far it is off, on the worst face too.",
 )
@@ -450,7 +452,7 @@ def evaluate(
     rows: Path | None,
     arithmetic: str,
     anchor: Path | None,
-    twin: Path | None,
+    quantised: Path | None,
     csim: Path | None,
     detector: str | None,
     errors: Path | None,
@@ -484,8 +486,8 @@ def evaluate(
     if detector is None and dataset != PROCEDURAL:
         detector = "blazeface"
     result = evaluate_all(predictor, others, faces, None if detector == "none" else detector)
-    if twin:
-        result["compared"] = compare(predictor, open_predictor(twin), faces)
+    if quantised:
+        result["compared"] = compare(predictor, open_predictor(quantised), faces)
     if csim:
         result["csim_exact_faces"] = cross_check(weights, csim, faces)
     if errors:

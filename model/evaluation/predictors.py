@@ -16,7 +16,7 @@ from host.common.arrays import Images, Points
 from host.common.errors import UserError
 from model.export.integer import integer_network
 from model.export.qdq import write_qdq
-from model.network.checkpoint import load_network, load_twin, read_checkpoint
+from model.network.checkpoint import load_network, load_quantised, read_checkpoint
 from model.network.infer import predict
 
 ARITHMETICS = ("auto", "integer", "quantised")
@@ -49,8 +49,8 @@ def open_predictor(weights: Path, arithmetic: str = "auto") -> Predictor:
     if arithmetic != "auto":
         raise UserError(f"{weights} is a checkpoint; {arithmetic} needs a QONNX file, .onnx")
     if read_checkpoint(weights).get("quantised"):
-        twin = load_twin(weights)
-        return Predictor("quantised", twin.image_size, lambda images: predict(twin, images))
+        small = load_quantised(weights)
+        return Predictor("quantised", small.image_size, lambda images: predict(small, images))
     network = load_network(weights).to(memory_format=torch.channels_last)
     return Predictor("fp32", network.image_size, lambda images: predict(network, images))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the INT8 twin to files: QONNX with snapped parameters and the golden vectors of it.
+"""From the quantised network to files: QONNX with snapped parameters and the golden vectors of it.
 
 Snapping rewrites scales and batch normalisation so that every requantisation multiplier is, to
 float32 precision, an integer over a power of two, and every offset a multiple of 2**-6. Derivations
@@ -41,25 +41,26 @@ UNIT_VARIANCE = np.float32(1) - EPSILON  #: sqrt(UNIT_VARIANCE + EPSILON) is 1 i
 OPSET = 17
 
 
-def to_qonnx(twin: PFLD) -> ModelWrapper:
-    """QONNX graph of ``twin``: "image" float (1, 1, S, S) = byte / 255 -> "landmarks" (1, 196).
+def to_qonnx(quantised: PFLD) -> ModelWrapper:
+    """QONNX graph of a quantised network: "image" float (1, 1, S, S) = byte / 255 -> "landmarks"
+    (1, 196).
 
     With the head grid the graph ends with the map "cells" (1, 294, S / 8, S / 8); the integer
     network, the files for onnxruntime and the hardware find the best cells in it.
     """
-    twin.eval()
-    twin.undecided = True
-    image = torch.zeros(1, 1, twin.image_size, twin.image_size)
+    quantised.eval()
+    quantised.undecided = True
+    image = torch.zeros(1, 1, quantised.image_size, quantised.image_size)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "raw.onnx")
-        export_qonnx(twin, image, str(path), opset_version=OPSET, dynamo=False)
+        export_qonnx(quantised, image, str(path), opset_version=OPSET, dynamo=False)
         model = ModelWrapper(str(path))
         layers = recorded_layers(model)  # the clean-up gives nodes other names
         model = cleanup_model(model)
     record_layers(model, layers)
-    twin.undecided = False
+    quantised.undecided = False
     model.rename_tensor(model.graph.input[0].name, INPUT)
-    output = CELLS if twin.head_kind == "grid" else OUTPUT
+    output = CELLS if quantised.head_kind == "grid" else OUTPUT
     model.rename_tensor(model.graph.output[0].name, output)
     return model
 
@@ -73,7 +74,7 @@ def snap(model: ModelWrapper) -> ModelWrapper:
     First the weights, onto their grid; then the scales, in topological order: behind a residual
     add the new scale follows from that of the operands, before a pool from that of the pooled
     vector; then gain and offset of every batch normalisation. UserError where the graph does not
-    have the form that the twin exports.
+    have the form that the quantised network exports.
     """
     groups = _shared_quantisers(model)
     for node in model.graph.node:
@@ -221,8 +222,8 @@ def _snap_cells(model: ModelWrapper, node: NodeProto) -> None:
 # -- files -----------------------------------------------------------------------------------------
 
 
-def export_files(twin: PFLD, path: Path, images: Images, packed: bool = False) -> None:
-    """Write the model and what belongs to it, from an INT8 ``twin``.
+def export_files(quantised: PFLD, path: Path, images: Images, packed: bool = False) -> None:
+    """Write the model and what belongs to it, from a ``quantised`` network.
 
     ``path`` is NAME.onnx; beside it NAME_golden.npz for ``images`` uint8 (N, S, S), and for
     onnxruntime NAME_exact.onnx, equal to the bit, and NAME_qdq.onnx, faster.
@@ -234,7 +235,7 @@ def export_files(twin: PFLD, path: Path, images: Images, packed: bool = False) -
     if not path.parent.is_dir():
         raise UserError(f"there is no folder {path.parent} to export to; make it first")
     with replacing(path) as partial:
-        model = snap(to_qonnx(twin))
+        model = snap(to_qonnx(quantised))
         (pack(model) if packed else model).save(str(partial))
     write_golden(path, images, path.with_name(path.stem + "_golden.npz"))
     write_exact(path, path.with_name(path.stem + "_exact.onnx"))

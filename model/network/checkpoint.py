@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checkpoint files: {"config": arguments of PFLD, "state_dict": weights}, "quantised" for twins."""
+"""Checkpoint files: {"config": arguments of PFLD, "state_dict": weights}, "quantised" if it is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from host.common.atomic import replacing
 from host.common.errors import UserError
 from model.network.pfld import PFLD
-from model.network.quantised import build_twin
+from model.network.quantised import build_quantised
 
 
 def save(content: dict[str, Any], path: Path) -> None:
@@ -21,22 +21,25 @@ def save(content: dict[str, Any], path: Path) -> None:
         torch.save(content, partial)
 
 
-def save_twin(twin: PFLD, path: Path) -> None:
-    """Write the twin's config and state to ``path``."""
-    save({"config": twin.config(), "quantised": True, "state_dict": twin.state_dict()}, path)
+def save_quantised(quantised: PFLD, path: Path) -> None:
+    """Write the quantised network's config and state to ``path``."""
+    save(
+        {"config": quantised.config(), "quantised": True, "state_dict": quantised.state_dict()},
+        path,
+    )
 
 
-def load_twin(path: Path) -> PFLD:
-    """The INT8 twin in ``path``; UserError for a file that ``save_twin`` has not written."""
+def load_quantised(path: Path) -> PFLD:
+    """The quantised network in ``path``; UserError for any other file."""
     content = read_checkpoint(path)
     if not content.get("quantised"):
         raise UserError(
             f"{path} holds an FP32 network; quantise it first with `python -m model ptq`"
         )
-    twin = build_twin(content["config"])
-    twin.load_state_dict(content["state_dict"])
-    twin.eval()
-    return twin
+    quantised = build_quantised(content["config"])
+    quantised.load_state_dict(content["state_dict"])
+    quantised.eval()
+    return quantised
 
 
 def load_network(path: Path) -> PFLD:

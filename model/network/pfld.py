@@ -50,7 +50,7 @@ POSE_HIDDEN = 32
 
 
 class Layers:
-    """Building blocks of the network in floating point; the quantised twin overrides them."""
+    """Building blocks of the network in floating point; the quantised network overrides them."""
 
     def image(self) -> nn.Module:
         """Module that the camera image goes through first."""

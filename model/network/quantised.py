@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The INT8 twin of the network: the definition of :mod:`model.network.pfld` with Brevitas layers.
+"""The quantised network: the definition of :mod:`model.network.pfld` with Brevitas layers.
 
 Number format: the camera byte enters at the fixed scale 1/255; rectified tensors are UINT8, all
 others INT8 with the full range, one learned scale a tensor; weights are INT8 in the narrow range
@@ -53,7 +53,7 @@ class _Signed(Int8ActPerTensorFloat):
 
 
 class QuantLayers(Layers):
-    """Building blocks of the INT8 twin; tensors between them are plain, already quantised."""
+    """Building blocks of the quantised network; tensors between them are plain."""
 
     def image(self) -> nn.Module:
         """Quantiser of the camera byte."""
@@ -91,18 +91,17 @@ class QuantLayers(Layers):
         return QuantConv2d(inputs, outputs, 1, bias=True, weight_quant=Int8WeightPerChannelFloat)
 
 
-def build_twin(config: Mapping[str, Any]) -> PFLD:
-    """INT8 twin, without pose branch, of the network ``PFLD(**config)``; thresholds are all 1."""
+def build_quantised(config: Mapping[str, Any]) -> PFLD:
+    """Quantised form of ``PFLD(**config)``, without pose branch; all thresholds are 1."""
     return PFLD(**config, layers=QuantLayers(), pose_branch=False)
 
 
-def load_float(twin: PFLD, state: Mapping[str, Tensor]) -> None:
-    """Copy the weights of an FP32 state dict into the twin by name; thresholds stay.
+def load_float(quantised: PFLD, state: Mapping[str, Tensor]) -> None:
+    """Copy the weights of an FP32 state dict into the quantised network by name; thresholds stay.
 
-    Entries of the pose branch are ignored. UserError when one of the twin's weights is missing or
-    has another shape.
+    Entries of the pose branch are ignored. UserError when a weight is missing or has another shape.
     """
-    wanted = dict(PFLD(**twin.config(), pose_branch=False).state_dict())
+    wanted = dict(PFLD(**quantised.config(), pose_branch=False).state_dict())
     for name, tensor in wanted.items():
         if name not in state:
             raise UserError(f"the checkpoint has no {name}; it is not of this network")
@@ -111,13 +110,13 @@ def load_float(twin: PFLD, state: Mapping[str, Tensor]) -> None:
                 f"{name} of the checkpoint has shape {tuple(state[name].shape)}, the network of "
                 f"its config needs {tuple(tensor.shape)}"
             )
-    twin.load_state_dict({n: state[n] for n in wanted}, strict=False)
+    quantised.load_state_dict({n: state[n] for n in wanted}, strict=False)
 
 
-def learned_quantisers(twin: PFLD) -> dict[str, nn.Module]:
+def learned_quantisers(quantised: PFLD) -> dict[str, nn.Module]:
     """Activation modules with a learned threshold, each once, by its first name in the network."""
     kinds = (QuantReLU, QuantIdentity)
-    found = {n: m for n, m in twin.named_modules() if isinstance(m, kinds)}
+    found = {n: m for n, m in quantised.named_modules() if isinstance(m, kinds)}
     return {n: m for n, m in found.items() if _threshold(m) is not None}
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Post-training quantisation and quantisation-aware fine-tuning of the INT8 twin.
+"""Post-training quantisation and quantisation-aware fine-tuning.
 
 ``post_train`` sets every activation threshold from the FP32 network's activations and takes out the
 mean error of each layer; it needs images only. ``Tuner`` trains weights and thresholds further on
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from host.common.arrays import Images, Points
 from host.common.errors import UserError
 from model.network.pfld import PFLD, ConvNorm, freeze_statistics
-from model.network.quantised import build_twin, learned_quantisers, load_float, set_threshold
+from model.network.quantised import build_quantised, learned_quantisers, load_float, set_threshold
 
 PERCENTILE = 99.99  #: of the absolute activations; what lies above saturates
 SAMPLES = 1 << 20  #: values of each activation that the percentile is taken from
@@ -38,7 +38,7 @@ Target = TypeVar("Target")
 def post_train(
     network: PFLD, images: Tensor, percentile: float = PERCENTILE, equalise: bool = False
 ) -> PFLD:
-    """Calibrated and bias-corrected INT8 twin of an FP32 ``network``.
+    """Calibrated and bias-corrected quantised form of an FP32 ``network``.
 
     images: calibration set (N, 1, S, S), bytes over 255; a few hundred are enough. equalise: first
     bring the channels of neighbouring layers to like ranges, see :func:`equalised`.
@@ -46,12 +46,12 @@ def post_train(
     network.eval()
     if equalise:
         network = equalised(network)
-    twin = build_twin(network.config())
-    twin.eval()
-    load_float(twin, network.state_dict())
-    calibrate(twin, network, images, percentile)
-    correct_bias(twin, network, images)
-    return twin
+    quantised = build_quantised(network.config())
+    quantised.eval()
+    load_float(quantised, network.state_dict())
+    calibrate(quantised, network, images, percentile)
+    correct_bias(quantised, network, images)
+    return quantised
 
 
 def equalised(network: PFLD) -> PFLD:
@@ -71,14 +71,16 @@ def equalised(network: PFLD) -> PFLD:
 
 
 @torch.no_grad()
-def calibrate(twin: PFLD, network: PFLD, images: Tensor, percentile: float = PERCENTILE) -> None:
-    """Set each learned threshold of ``twin`` to a percentile of the FP32 activations.
+def calibrate(
+    quantised: PFLD, network: PFLD, images: Tensor, percentile: float = PERCENTILE
+) -> None:
+    """Set each learned threshold of ``quantised`` to a percentile of the FP32 activations.
 
     A shared quantiser is set from all the tensors that go through it.
     """
     if not 50 < percentile <= 100:
         raise UserError(f"percentile={percentile} is out of range; use more than 50, up to 100")
-    quantisers = learned_quantisers(twin)
+    quantisers = learned_quantisers(quantised)
     modules = dict(network.named_modules())
     samples: dict[str, list[Tensor]] = {name: [] for name in quantisers}
     share = SAMPLES * BATCH // max(len(images), BATCH)
@@ -101,8 +103,8 @@ def calibrate(twin: PFLD, network: PFLD, images: Tensor, percentile: float = PER
 
 
 @torch.no_grad()
-def correct_bias(twin: PFLD, network: PFLD, images: Tensor) -> None:
-    """Shift each batch normalisation of ``twin`` so that its mean output is that of ``network``.
+def correct_bias(quantised: PFLD, network: PFLD, images: Tensor) -> None:
+    """Shift each batch normalisation of ``quantised`` so that its mean output is ``network``'s.
 
     One pass, layer after layer: each layer is corrected behind the corrected layers before it.
     """
@@ -125,8 +127,8 @@ def correct_bias(twin: PFLD, network: PFLD, images: Tensor) -> None:
         return hook
 
     _forward(network, images, {m: record(n) for n, m in modules.items()})
-    twins = dict(twin.named_modules())
-    _forward(twin, images, {twins[n].norm: correct(n) for n in modules}, batch=len(images))
+    layers = dict(quantised.named_modules())
+    _forward(quantised, images, {layers[n].norm: correct(n) for n in modules}, batch=len(images))
 
 
 def _is_main(name: str, module: nn.Module) -> bool:
@@ -169,17 +171,17 @@ class Length:
 
 
 class Tuner:
-    """Trains weights and thresholds of a twin in place; the batch statistics stay as they are."""
+    """Trains a quantised network and its thresholds in place; batch statistics stay as they are."""
 
-    def __init__(self, twin: PFLD, length: Length, rate: float = 1e-4) -> None:
+    def __init__(self, quantised: PFLD, length: Length, rate: float = 1e-4) -> None:
         """rate: first learning rate of AdamW, which falls along a cosine to 0."""
-        self.twin = twin.to(memory_format=torch.channels_last)
+        self.network = quantised.to(memory_format=torch.channels_last)
         self.length, self.rate = length, rate
         self.optimiser = self._optimiser()
         self.step, self.seconds = 0, 0.0
 
     def _optimiser(self) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(_parameter_groups(self.twin), lr=self.rate)
+        return torch.optim.AdamW(_parameter_groups(self.network), lr=self.rate)
 
     @property
     def share(self) -> float:
@@ -189,7 +191,7 @@ class Tuner:
     def state(self) -> dict[str, object]:
         """What :meth:`load` needs to go on."""
         return {
-            "state_dict": self.twin.state_dict(),
+            "state_dict": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
@@ -199,8 +201,8 @@ class Tuner:
         """Go on from a file with :meth:`state`; UserError for any other file."""
         try:
             state = torch.load(path, weights_only=True)
-            self.twin.load_state_dict(state["state_dict"])
-            self.optimiser = self._optimiser()  # Brevitas has put new parameters into the twin
+            self.network.load_state_dict(state["state_dict"])
+            self.optimiser = self._optimiser()  # Brevitas has put new parameters into it
             self.optimiser.load_state_dict(state["optimiser"])
             self.step, self.seconds = state["step"], state["seconds"]
         except (OSError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
@@ -218,29 +220,29 @@ class Tuner:
         loss: scalar of the predicted landmarks (B, 2 * points), fractions, and that knowledge.
         ``report`` gets the part that is done and the loss after every batch.
         """
-        self.twin.train()
-        freeze_statistics(self.twin)
+        self.network.train()
+        freeze_statistics(self.network)
         source = iter(batches)
         while self.share < 1:
             start = time.monotonic()
             for group in self.optimiser.param_groups:
                 group["lr"] = self.rate * 0.5 * (1 + math.cos(math.pi * self.share))
             images, target = next(source)
-            value = loss(self.twin(images.contiguous(memory_format=torch.channels_last)), target)
+            value = loss(self.network(images.contiguous(memory_format=torch.channels_last)), target)
             self.optimiser.zero_grad()
             value.backward()
-            nn.utils.clip_grad_norm_(self.twin.parameters(), 1.0)
+            nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
             self.optimiser.step()
             self.step += 1
             self.seconds += time.monotonic() - start
             report(self.share, value.item())
-        self.twin.eval()
+        self.network.eval()
 
 
-def _parameter_groups(twin: PFLD) -> list[dict[str, object]]:
+def _parameter_groups(quantised: PFLD) -> list[dict[str, object]]:
     """Weights decay a little; thresholds, gains and biases do not."""
-    weights = [p for p in twin.parameters() if p.dim() > 1]
-    others = [p for p in twin.parameters() if p.dim() <= 1]
+    weights = [p for p in quantised.parameters() if p.dim() > 1]
+    others = [p for p in quantised.parameters() if p.dim() <= 1]
     return [{"params": weights, "weight_decay": 1e-4}, {"params": others, "weight_decay": 0.0}]
 
 

@@ -22,9 +22,9 @@ def export_random(folder, name, count=2, **network):
     """Random network calibrated and exported to ``folder``/``name``.onnx with golden vectors."""
     float_network = random_network(**network)
     size = float_network.image_size
-    twin = post_train(float_network, as_tensor(smooth_images(16, size, seed=0)))
+    quantised = post_train(float_network, as_tensor(smooth_images(16, size, seed=0)))
     path = folder / f"{name}.onnx"
-    export_files(twin, path, smooth_images(count, size, seed=1))
+    export_files(quantised, path, smooth_images(count, size, seed=1))
     return path
 
 

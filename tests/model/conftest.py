@@ -33,15 +33,15 @@ def images() -> npt.NDArray[np.uint8]:
 
 
 @pytest.fixture(scope="session")
-def twin(network: PFLD) -> PFLD:
-    """Its INT8 twin."""
+def quantised(network: PFLD) -> PFLD:
+    """Its quantised form."""
     return post_train(network, as_tensor(smooth_images(16, 112, seed=0)))
 
 
 @pytest.fixture(scope="session")
-def raw_model(twin: PFLD) -> ModelWrapper:
-    """QONNX of the twin before snapping. Copy before you change it."""
-    return to_qonnx(twin)
+def raw_model(quantised: PFLD) -> ModelWrapper:
+    """QONNX of the quantised network before snapping. Copy before you change it."""
+    return to_qonnx(quantised)
 
 
 @pytest.fixture(scope="session")

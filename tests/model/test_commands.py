@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from host.common.errors import UserError
 from model.__main__ import main
 from model.data.labelled import labelled_images, portrait, read_images
-from model.network.checkpoint import load_network, load_twin
+from model.network.checkpoint import load_network, load_quantised
 from tests.model.samples import random_network
 
 SMALL = {"width": 0.125, "s3": "conv1x1", "image_size": 32}
@@ -118,7 +118,7 @@ def test_quantising_on_the_faces_of_a_data_set(
     third = run("qat", *options, *data, "--steps", 3, "--resume")
     assert third.exit_code == 0, third.output
     assert "tuned.pt: INT8, fine-tuned for 3 steps" in third.output
-    before, after = (load_twin(path).state_dict() for path in (int8, tuned))
+    before, after = (load_quantised(path).state_dict() for path in (int8, tuned))
     assert any(not torch.equal(before[name], after[name]) for name in before)
 
 

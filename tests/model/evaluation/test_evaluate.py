@@ -37,7 +37,7 @@ from model.evaluation.report import as_markdown
 from model.export.integer import integer_network
 from model.export.snap import export_files
 from model.faces.render import make_faces
-from model.network.checkpoint import save, save_twin
+from model.network.checkpoint import save, save_quantised
 from model.training.ptq import post_train
 from tests.model.samples import as_tensor, random_network, smooth_images
 
@@ -54,9 +54,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights")
     network = random_network(**SMALL)
     save({"config": network.config(), "state_dict": network.state_dict()}, folder / "fp32.pt")
-    twin = post_train(network, as_tensor(smooth_images(16, 112, 0)))
-    save_twin(twin, folder / "int8.pt")
-    export_files(twin, folder / "int8.onnx", smooth_images(2, 112, 1))
+    quantised = post_train(network, as_tensor(smooth_images(16, 112, 0)))
+    save_quantised(quantised, folder / "int8.pt")
+    export_files(quantised, folder / "int8.onnx", smooth_images(2, 112, 1))
     return folder
 
 

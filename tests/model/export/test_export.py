@@ -34,10 +34,10 @@ def model(raw_model: ModelWrapper) -> ModelWrapper:
 
 @pytest.fixture(scope="module")
 def files(
-    twin: PFLD, images: npt.NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory
+    quantised: PFLD, images: npt.NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     path = tmp_path_factory.mktemp("export") / "net.onnx"
-    export_files(twin, path, images)
+    export_files(quantised, path, images)
     return path
 
 
@@ -125,8 +125,8 @@ def test_snapping_needs_one_reader_behind_an_add(raw_model: ModelWrapper) -> Non
 def test_other_topologies_export() -> None:
     network = random_network(width=0.125, s3="conv1x1", image_size=32, num_landmarks=3)
     inputs = smooth_images(4, 32, seed=2)
-    twin = post_train(network, as_tensor(inputs))
-    result = integer_network(snap(to_qonnx(twin))).run(inputs)
+    quantised = post_train(network, as_tensor(inputs))
+    result = integer_network(snap(to_qonnx(quantised))).run(inputs)
     assert result.landmarks.shape == (4, 3, 2)
 
 
@@ -149,11 +149,11 @@ def test_export_leaves_exactly_its_files(files: Path) -> None:
     assert names == ["net.onnx", "net_exact.onnx", "net_golden.npz", "net_qdq.onnx"]
 
 
-def test_export_needs_a_folder_and_matching_images(twin: PFLD, tmp_path: Path) -> None:
+def test_export_needs_a_folder_and_matching_images(quantised: PFLD, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"there is no folder .*none to export to; make it"):
-        export_files(twin, tmp_path / "none" / "net.onnx", np.zeros((1, 112, 112), np.uint8))
+        export_files(quantised, tmp_path / "none" / "net.onnx", np.zeros((1, 112, 112), np.uint8))
     with pytest.raises(UserError, match=r"net\.bin .* must end in \.onnx"):
-        export_files(twin, tmp_path / "net.bin", np.zeros((1, 112, 112), np.uint8))
+        export_files(quantised, tmp_path / "net.bin", np.zeros((1, 112, 112), np.uint8))
 
 
 def onnxruntime_outputs(
@@ -273,10 +273,10 @@ def test_packed_network_is_the_same(
     assert np.array_equal(found.run(images).accumulators, accumulators)
 
 
-def test_packed_file_holds_a_byte_a_weight(twin: PFLD, packed: Path) -> None:
+def test_packed_file_holds_a_byte_a_weight(quantised: PFLD, packed: Path) -> None:
     """And six a channel, and little more for nodes and names."""
-    weights = sum(p.numel() for p in twin.parameters() if p.dim() > 1)
-    channels = sum(m.num_features for m in twin.modules() if isinstance(m, nn.BatchNorm2d))
+    weights = sum(p.numel() for p in quantised.parameters() if p.dim() > 1)
+    channels = sum(m.num_features for m in quantised.modules() if isinstance(m, nn.BatchNorm2d))
     assert packed.stat().st_size < weights + 6 * channels + 30_000
 
 

@@ -63,8 +63,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Packed QONNX file of a narrow network with the grid head, and the files beside it."""
     path = tmp_path_factory.mktemp("grid") / "grid.onnx"
     network = random_network(width=0.125, stem="depthwise", head="grid", pose_branch=False)
-    twin = post_train(network, as_tensor(smooth_images(16, 112, 0)))
-    export_files(twin, path, smooth_images(2, 112, 1), packed=True)
+    quantised = post_train(network, as_tensor(smooth_images(16, 112, 0)))
+    export_files(quantised, path, smooth_images(2, 112, 1), packed=True)
     return path
 
 

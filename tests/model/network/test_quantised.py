@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The INT8 twin: number format, shared quantisers, loading, calibration and fine-tuning."""
+"""The quantised network: number format, shared quantisers, loading, calibration and fine-tuning."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from host.common.errors import UserError
-from model.network.checkpoint import load_network, load_twin, save_twin
+from model.network.checkpoint import load_network, load_quantised, save_quantised
 from model.network.pfld import PFLD, Bottleneck
 from model.network.quantised import (
     CAMERA_SCALE,
-    build_twin,
+    build_quantised,
     learned_quantisers,
     load_float,
     set_threshold,
@@ -29,15 +29,15 @@ SMALL = {"width": 0.125, "s3": "conv1x1", "image_size": 32, "num_landmarks": 4}
 
 
 def test_camera_bytes_pass_the_input_unchanged() -> None:
-    twin = build_twin(SMALL)
+    quantised = build_quantised(SMALL)
     levels = torch.arange(256, dtype=torch.float32) / 255
-    assert torch.equal(torch.round(twin.image(levels) * 255), torch.arange(256.0))
-    assert twin.image.act_quant.scale().item() == pytest.approx(CAMERA_SCALE, rel=1e-7)
+    assert torch.equal(torch.round(quantised.image(levels) * 255), torch.arange(256.0))
+    assert quantised.image.act_quant.scale().item() == pytest.approx(CAMERA_SCALE, rel=1e-7)
 
 
 def test_every_weight_is_narrow_int8_with_a_scale_per_output() -> None:
-    twin = build_twin({"width": 0.25})
-    layers = [m for m in twin.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    quantised = build_quantised({"width": 0.25})
+    layers = [m for m in quantised.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     assert len(layers) == 44
     for layer in layers:
         weight = layer.quant_weight()
@@ -48,28 +48,28 @@ def test_every_weight_is_narrow_int8_with_a_scale_per_output() -> None:
 
 
 def test_activation_grids() -> None:
-    twin = build_twin(SMALL)
-    set_threshold(twin.stem[0].act, 2.0)
-    set_threshold(twin.pooled, 2.0)
+    quantised = build_quantised(SMALL)
+    set_threshold(quantised.stem[0].act, 2.0)
+    set_threshold(quantised.pooled, 2.0)
     wide = torch.linspace(-9, 9, 2001)
-    unsigned = twin.stem[0].act(wide) * 255 / 2
-    signed = twin.pooled(wide) * 128 / 2
+    unsigned = quantised.stem[0].act(wide) * 255 / 2
+    signed = quantised.pooled(wide) * 128 / 2
     assert (unsigned.min().item(), unsigned.max().item()) == pytest.approx((0, 255))
     assert (signed.min().item(), signed.max().item()) == pytest.approx((-128, 127))
 
 
 def test_adds_and_concat_share_their_quantisers() -> None:
-    twin = build_twin({"width": 0.25})
-    blocks = [m for m in twin.modules() if isinstance(m, Bottleneck)]
+    quantised = build_quantised({"width": 0.25})
+    blocks = [m for m in quantised.modules() if isinstance(m, Bottleneck)]
     shared = [b for a, b in itertools.pairwise(blocks) if a.end is b.project.act]
     assert len(shared) == sum(b.residual for b in blocks) == 10
-    assert len(learned_quantisers(twin)) == 44
-    assert twin.pooled in learned_quantisers(twin).values()
-    assert twin.image not in learned_quantisers(twin).values()
+    assert len(learned_quantisers(quantised)) == 44
+    assert quantised.pooled in learned_quantisers(quantised).values()
+    assert quantised.image not in learned_quantisers(quantised).values()
 
 
-def test_twin_follows_the_float_network(network: PFLD, twin: PFLD) -> None:
-    fine = build_twin(network.config()).eval()
+def test_quantised_network_follows_the_float_network(network: PFLD, quantised: PFLD) -> None:
+    fine = build_quantised(network.config()).eval()
     load_float(fine, network.state_dict())
     inputs = as_tensor(smooth_images(4, 112, seed=2))
     with torch.no_grad():
@@ -82,28 +82,28 @@ def test_twin_follows_the_float_network(network: PFLD, twin: PFLD) -> None:
 def test_loading_needs_the_same_network() -> None:
     state = PFLD(**SMALL).state_dict()
     with pytest.raises(UserError, match=r"the checkpoint has no fc\.bias; it is not of this"):
-        load_float(build_twin(SMALL), {k: v for k, v in state.items() if k != "fc.bias"})
+        load_float(build_quantised(SMALL), {k: v for k, v in state.items() if k != "fc.bias"})
     with pytest.raises(UserError, match=r"fc\.weight .* \(10, 24\), the network .* \(8, 24\)"):
-        load_float(build_twin(SMALL), PFLD(**SMALL | {"num_landmarks": 5}).state_dict())
+        load_float(build_quantised(SMALL), PFLD(**SMALL | {"num_landmarks": 5}).state_dict())
 
 
 def test_thresholds_must_be_positive_and_learned() -> None:
-    twin = build_twin(SMALL)
+    quantised = build_quantised(SMALL)
     with pytest.raises(UserError, match=r"threshold 0 is not positive"):
-        set_threshold(twin.pooled, 0)
+        set_threshold(quantised.pooled, 0)
     with pytest.raises(UserError, match=r"the quantiser's scale is fixed"):
-        set_threshold(twin.image, 1.0)
+        set_threshold(quantised.image, 1.0)
 
 
 def test_calibration_takes_the_percentile(network: PFLD) -> None:
-    twin = build_twin(network.config()).eval()
+    quantised = build_quantised(network.config()).eval()
     inputs = as_tensor(smooth_images(8, 112, seed=3))
-    calibrate(twin, network, inputs, 100)
+    calibrate(quantised, network, inputs, 100)
     with torch.no_grad():
         largest = network.stem(inputs).max().item()
-    assert twin.stem[1].act.act_quant.scale().item() == pytest.approx(largest / 255, rel=1e-2)
+    assert quantised.stem[1].act.act_quant.scale().item() == pytest.approx(largest / 255, rel=1e-2)
     with pytest.raises(UserError, match=r"percentile=10 is out of range; use more than 50"):
-        calibrate(twin, network, inputs, 10)
+        calibrate(quantised, network, inputs, 10)
 
 
 def channel_means(module: nn.Module, before: bool, seen: list[torch.Tensor]) -> RemovableHandle:
@@ -113,14 +113,14 @@ def channel_means(module: nn.Module, before: bool, seen: list[torch.Tensor]) -> 
     return module.register_forward_hook(lambda m, x, out: seen.append(out.mean((0, 2, 3))))
 
 
-def test_bias_correction_removes_the_mean_error(network: PFLD, twin: PFLD) -> None:
+def test_bias_correction_removes_the_mean_error(network: PFLD, quantised: PFLD) -> None:
     """In the pass that corrects, what follows a layer sees the mean of the FP32 network.
 
     Later passes may differ: the bias is then added before another rounding, and a fake-quantised
     value that falls to the neighbouring code moves the means behind it.
     """
     inputs = as_tensor(smooth_images(16, 112, seed=4))
-    wrong = copy.deepcopy(twin)
+    wrong = copy.deepcopy(quantised)
     true, uncorrected, corrected = [], [], []
     layers = [n.stages_14[3].depthwise for n in (network, wrong)]
     norm = layers[1].norm
@@ -144,19 +144,19 @@ def test_bias_correction_removes_the_mean_error(network: PFLD, twin: PFLD) -> No
 def test_fine_tuning_lowers_the_loss_and_moves_thresholds() -> None:
     network = random_network(**SMALL)
     images = as_tensor(smooth_images(8, 32, seed=5))
-    twin = post_train(network, images)
-    before = [q.act_quant.scale().item() for q in learned_quantisers(twin).values()]
-    statistics = twin.stem[0].norm.running_mean.clone()
+    quantised = post_train(network, images)
+    before = [q.act_quant.scale().item() for q in learned_quantisers(quantised).values()]
+    statistics = quantised.stem[0].norm.running_mean.clone()
     losses: list[float] = []
-    tuner = Tuner(twin, Length(steps=10), rate=1e-2)
+    tuner = Tuner(quantised, Length(steps=10), rate=1e-2)
     batches = itertools.repeat((images, torch.full((8, 8), 0.5)))
     tuner.run(batches, nn.functional.l1_loss, lambda share, value: losses.append(value))
-    after = [q.act_quant.scale().item() for q in learned_quantisers(twin).values()]
+    after = [q.act_quant.scale().item() for q in learned_quantisers(quantised).values()]
     assert len(losses) == 10
     assert losses[-1] < 0.8 * losses[0]
     assert before != after
-    assert not twin.training
-    assert torch.equal(statistics, twin.stem[0].norm.running_mean)
+    assert not quantised.training
+    assert torch.equal(statistics, quantised.stem[0].norm.running_mean)
 
 
 class Stop(Exception):
@@ -182,8 +182,8 @@ def test_fine_tuning_resumes_to_the_same_weights(tmp_path: Path) -> None:
     second.load(tmp_path / "last")
     second.run(batches[second.step :], nn.functional.l1_loss)
     assert second.step == 6
-    expected = whole.twin.state_dict()
-    for name, value in second.twin.state_dict().items():
+    expected = whole.network.state_dict()
+    for name, value in second.network.state_dict().items():
         assert torch.equal(value, expected[name]), name
 
 
@@ -198,21 +198,21 @@ def test_length_of_fine_tuning() -> None:
 
 
 def test_resuming_needs_its_file(tmp_path: Path) -> None:
-    tuner = Tuner(build_twin(SMALL), Length())
+    tuner = Tuner(build_quantised(SMALL), Length())
     for content in ("no file", "text"):
         with pytest.raises(UserError, match=r"last cannot be resumed from"):
             tuner.load(tmp_path / "last")
         (tmp_path / "last").write_text(content)
 
 
-def test_twin_survives_its_file(twin: PFLD, tmp_path: Path) -> None:
-    save_twin(twin, tmp_path / "twin.pt")
+def test_quantised_network_survives_its_file(quantised: PFLD, tmp_path: Path) -> None:
+    save_quantised(quantised, tmp_path / "int8.pt")
     image = as_tensor(smooth_images(1, 112, seed=6))
     with torch.no_grad():
-        assert torch.equal(load_twin(tmp_path / "twin.pt")(image), twin(image))
-    assert [p.name for p in tmp_path.iterdir()] == ["twin.pt"]
-    with pytest.raises(UserError, match=r"twin\.pt is quantised already"):
-        load_network(tmp_path / "twin.pt")
+        assert torch.equal(load_quantised(tmp_path / "int8.pt")(image), quantised(image))
+    assert [p.name for p in tmp_path.iterdir()] == ["int8.pt"]
+    with pytest.raises(UserError, match=r"int8\.pt is quantised already"):
+        load_network(tmp_path / "int8.pt")
 
 
 def test_checkpoints_are_checked(tmp_path: Path) -> None:
@@ -228,4 +228,4 @@ def test_checkpoints_are_checked(tmp_path: Path) -> None:
     torch.save({"config": network.config(), "state_dict": network.state_dict()}, tmp_path / "f.pt")
     assert load_network(tmp_path / "f.pt").config() == network.config()
     with pytest.raises(UserError, match=r"f\.pt holds an FP32 network; quantise it first"):
-        load_twin(tmp_path / "f.pt")
+        load_quantised(tmp_path / "f.pt")

@@ -20,16 +20,16 @@ from tests.model.samples import as_tensor, random_network, smooth_images
 
 def test_tuning_lowers_the_loss_of_the_cells() -> None:
     network = random_network(width=0.125, stem="depthwise", head="grid", pose_branch=False)
-    twin = post_train(network, as_tensor(smooth_images(8, 112, 0)))
+    quantised = post_train(network, as_tensor(smooth_images(8, 112, 0)))
     faces = make_faces(16, 3)
     mixture = Mixture((from_procedural(faces),), (1.0,))
     config = replace(CONFIGS["eyes"], augmentation=0.0)
     values: list[float] = []
-    tuner = Tuner(twin, Length(12), rate=3e-3)
+    tuner = Tuner(quantised, Length(12), rate=3e-3)
     batches = face_batches(config, mixture, 16, 112)
     tuner.run(batches, face_loss(config, 112), lambda share, value: values.append(value))
     assert values[-1] < 0.8 * values[0], values
-    assert twin(as_tensor(faces.images)).shape == (16, 196)
+    assert quantised(as_tensor(faces.images)).shape == (16, 196)
 
 
 def test_equalised_network_is_the_same() -> None:
