@@ -63,6 +63,7 @@ def write_report(model: ModelWrapper, job: Job, simulated: Path) -> None:
         "fps_origin": f"simulated cycles at an assumed clock of {cfg.clk_mhz:g} MHz",
         **multiplications(model, cycles),
         "resources": kernels,
+        "layers": layers(model),
         "budget": budget(kernels, cfg.part),
         "fifos": read_object(job.of("size") / FIFO_TABLE),
         "synthesis": synthesise.by_kernel(job.out),
@@ -140,6 +141,7 @@ def host_settings(model: ModelWrapper, cfg: BuildConfig) -> dict[str, Any]:
         "task": cfg.task,
         "outputs": metadata(model, OUTPUTS),
         "clk_mhz": cfg.clk_mhz,
+        "origin": {"part": cfg.part, **provenance()},
     }
 
 
@@ -152,6 +154,25 @@ def resources(model: ModelWrapper) -> dict[str, dict[str, Any]]:
         for name, value in asdict(cost).items():
             if name != "origin":
                 row[name] = row.get(name, 0) + value
+    return table
+
+
+def layers(model: ModelWrapper) -> dict[str, dict[str, Any]]:
+    """What each layer of the network has become: units, cost, and the cycles of the slowest.
+
+    Layers in the order of the data, with the names of folding files and activity.csv; "" holds what
+    no layer is known of. A weight memory counts for the unit that it stands beside.
+    """
+    memories, table = weight_memories(model), dict[str, dict[str, Any]]()
+    for unit in units_of(model):
+        row = table.setdefault(unit.layer, {"units": [], "cycles": 0})
+        row["units"].append(unit.name)
+        row["cycles"] = max(row["cycles"], unit.cycles)
+        costs = [unit.resources()]
+        if unit.name in memories:
+            costs.append(memories[unit.name][0].resources())
+        for name in RESOURCES:
+            row[name] = row.get(name, 0) + sum(getattr(cost, name) for cost in costs)
     return table
 
 

@@ -20,10 +20,12 @@ from model.host_commands import (
     train_eyes,
 )
 from model.options import read_roots
+from model.training.stages import FACES, FineTuningConfig, QuantisationConfig
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 Command = TypeVar("Command", bound=Callable[..., object])
+Quantising = QuantisationConfig | FineTuningConfig
 DETECTED = "Also with boxes of this detector: blazeface, which needs not be named, or haar."
 IMAGES = "npz with images and landmarks; default: procedural faces."
 
@@ -70,7 +72,7 @@ DATA = click.option(
 CACHE = click.option(
     "--cache",
     type=FOLDER,
-    default=Path("train/faces"),
+    default=FACES,
     show_default=True,
     help="Folder in which crops and procedural faces are kept.",
 )
@@ -114,12 +116,13 @@ def train(
     Several processes or GPUs: torchrun --nproc-per-node N -m model train ...
     """
     from model.training.config import find_config
-    from model.training.train import Source, Start, run_training
+    from model.training.source import Source
+    from model.training.train import Start, Training
 
     config = find_config(name, faces=count, epochs=epochs, batch=batch, seed=seed)
     begin = Start(resume=resume, init=init, partly=partly, minutes=minutes, pause=pause)
     source = Source(roots=roots, cache=cache, packed=packed)
-    result = run_training(config, out or Path("train") / name, source, begin).metrics
+    result = Training(config, out or Path("train") / name, source, begin).run().metrics
     click.echo(
         f"measured faces: NME {result.nme:.2f} %  FR@10 {result.failure_rate:.1f} %  "
         f"AUC@10 {result.auc:.1f} %"
@@ -146,7 +149,7 @@ def equal(
     """Train the four networks of the switches alike, and print their table."""
     from model.compare import compare_networks
     from model.training.config import find_config
-    from model.training.train import Source
+    from model.training.source import Source
 
     source = Source(roots=roots, cache=cache, packed=packed)
     config = find_config(name, views=views)
@@ -160,11 +163,11 @@ def equal(
 @CACHE
 def pack(name: str, out: Path, roots: dict[str, Path], cache: Path) -> None:
     """Write all faces of a training to one file of at most 60 MB, for train --data-pack."""
-    from model.data.mixture import load_mixture
     from model.data.pack import write_pack
     from model.training.config import find_config
+    from model.training.source import Source
 
-    mixture, held = load_mixture(find_config(name), roots, cache)
+    mixture, held = Source(roots=roots, cache=cache).load(find_config(name))
     quality = write_pack(mixture, held, out)
     count = sum(len(crops) for crops in mixture.parts) + len(held)
     size = out.stat().st_size / 1e6
@@ -182,28 +185,29 @@ def batch(name: str, sheet: Path, count: int, roots: dict[str, Path], cache: Pat
     from host.common.atomic import write_image
     from model.training.config import find_config
     from model.training.sheet import training_sheet
+    from model.training.source import Source
 
-    write_image(sheet, training_sheet(find_config(name), roots, cache, count))
+    source = Source(roots=roots, cache=cache)
+    write_image(sheet, training_sheet(find_config(name), source, count))
     click.echo(f"{sheet}: {count} training faces")
 
 
-def quantising(weights: str, config: str) -> Callable[[Command], Command]:
-    """Options that ptq and qat share: files and faces. weights: help; config: default."""
+def quantising(weights: str, stage: type[Quantising]) -> Callable[[Command], Command]:
+    """Options that ptq and qat share: files and faces. weights: help."""
     options = (
         click.option("--weights", type=FILE, required=True, help=weights),
-        click.option(
-            "--out", type=FILE, required=True, help="Checkpoint of the quantised network."
-        ),
+        click.option("--out", type=FILE, required=True, help="Checkpoint of the INT8 network."),
         click.option("--images", type=FILE, help=IMAGES),
         click.option(
             "--config",
-            "name",
-            default=config,
+            "recipe",
+            default=stage.recipe,
             show_default=True,
             help="Configuration whose mix, loss and augmentation are used with --data.",
         ),
         DATA,
         CACHE,
+        click.option("--count", default=stage.count, show_default=True, help="Images at most."),
     )
 
     def decorate(command: Command) -> Command:
@@ -215,96 +219,49 @@ def quantising(weights: str, config: str) -> Callable[[Command], Command]:
 
 
 @main.command()
-@quantising("FP32 checkpoint of the training.", config="best")
-@click.option("--count", default=512, show_default=True, help="Images to calibrate on.")
-@click.option("--percentile", default=99.99, show_default=True, help="Activations kept in range.")
+@quantising("FP32 checkpoint of the training.", QuantisationConfig)
+@click.option(
+    "--percentile",
+    default=QuantisationConfig.percentile,
+    show_default=True,
+    help="Activations kept in range.",
+)
 @click.option("--equalise", is_flag=True, help="Bring channels to like ranges first.")
-def ptq(
-    weights: Path,
-    out: Path,
-    images: Path | None,
-    name: str,
-    roots: dict[str, Path],
-    cache: Path,
-    count: int,
-    percentile: float,
-    equalise: bool,
-) -> None:
+def ptq(roots: dict[str, Path], cache: Path, **options: Any) -> None:
     """Quantise a trained network without further training.
 
     Calibrates on training faces of the sources given with --data, else on procedural faces.
     """
-    from model.data.labelled import CALIBRATION_SEED, labelled_images
-    from model.data.mixture import calibration_images, load_mixture
-    from model.network.checkpoint import load_network, save_quantised
-    from model.training.config import find_config
-    from model.training.ptq import as_input, post_train
+    from model.training.quantisation import Quantisation
+    from model.training.source import Source
 
-    network = load_network(weights)
-    if roots:
-        mixture, _ = load_mixture(find_config(name), roots, cache)
-        given = calibration_images(mixture, count, network.image_size, CALIBRATION_SEED)
-    else:
-        pictures, _ = labelled_images(images, network.image_size, count, CALIBRATION_SEED)
-        given = as_input(pictures)
-    save_quantised(post_train(network, given, percentile, equalise), out)
-    click.echo(f"{out}: INT8, calibrated on {len(given)} images")
+    config = QuantisationConfig(**options)
+    count = Quantisation(config, Source(roots=roots, cache=cache)).run()
+    click.echo(f"{config.out}: INT8, calibrated on {count} images")
 
 
 @main.command()
-@quantising("INT8 checkpoint of ptq.", config="finish")
-@click.option("--count", default=8_000, show_default=True, help="Procedural faces, or of --images.")
-@click.option("--steps", default=1_000, show_default=True, help="Batches to train on.")
+@quantising("INT8 checkpoint of ptq.", FineTuningConfig)
+@click.option(
+    "--steps", default=FineTuningConfig.steps, show_default=True, help="Batches to train on."
+)
 @click.option("--minutes", type=float, help="Time to train, instead of --steps.")
-@click.option("--batch", default=32, show_default=True, help="Images in a batch.")
-@click.option("--rate", default=2e-4, show_default=True, help="First learning rate.")
+@click.option("--batch", default=FineTuningConfig.batch, show_default=True, help="Images in one.")
+@click.option(
+    "--rate", default=FineTuningConfig.rate, show_default=True, help="First learning rate."
+)
 @click.option("--resume", is_flag=True, help="Go on from OUT.last, which is kept every minute.")
-def qat(
-    weights: Path,
-    out: Path,
-    images: Path | None,
-    name: str,
-    roots: dict[str, Path],
-    cache: Path,
-    count: int,
-    steps: int,
-    minutes: float | None,
-    batch: int,
-    rate: float,
-    resume: bool,
-) -> None:
+def qat(roots: dict[str, Path], cache: Path, **options: Any) -> None:
     """Fine-tune a quantised network as quantised, the statistics of its normalisation frozen.
 
     With --data the NME of faces that are held back is printed before and after.
     """
-    from model.data.labelled import TUNING_SEED, labelled_images
-    from model.data.mixture import load_mixture
-    from model.network.checkpoint import load_quantised, save_quantised
-    from model.training.config import find_config
-    from model.training.ptq import Length, Tuner, random_batches
-    from model.training.qat import face_batches, face_loss, plain_loss, run_tuner
-    from model.training.train import measure_crops
+    from model.training.quantisation import FineTuning
+    from model.training.source import Source
 
-    quantised, last = load_quantised(weights), out.with_name(out.name + ".last")
-    tuner = Tuner(quantised, Length(steps, minutes), rate)
-    size, held = quantised.image_size, None
-    if roots:
-        config = find_config(name)
-        mixture, held = load_mixture(config, roots, cache)
-        click.echo(f"before: {measure_crops(quantised, held).nme:.2f} % NME on {len(held)} faces")
-    if resume:
-        tuner.load(last)
-    seed = TUNING_SEED + tuner.step  # another order after resuming
-    if roots:
-        batches, loss = face_batches(config, mixture, batch, size, seed), face_loss(config, size)
-    else:
-        data = labelled_images(images, size, count, TUNING_SEED)
-        batches, loss = random_batches(*data, batch, seed), plain_loss
-    run_tuner(tuner, batches, loss, last)
-    save_quantised(quantised, out)
-    if held is not None:
-        click.echo(f"after: {measure_crops(quantised, held).nme:.2f} % NME on {len(held)} faces")
-    click.echo(f"{out}: INT8, fine-tuned for {tuner.step} steps")
+    config = FineTuningConfig(**options)
+    tuned = FineTuning(config, Source(roots=roots, cache=cache), click.echo).run()
+    click.echo(f"{config.out}: INT8, fine-tuned for {tuned.steps} steps")
 
 
 @main.command()
@@ -320,26 +277,14 @@ def qat(
 )
 @click.option("--packed", is_flag=True, help="Store the weights as INT8, a quarter of the size.")
 @click.option("--fp32", is_flag=True, help="Write an FP32 checkpoint for onnxruntime, only that.")
-def export(
-    weights: Path, out: Path, images: Path | None, count: int, packed: bool, fp32: bool
-) -> None:
+def export(**options: Any) -> None:
     """Write the QONNX file, its golden vectors and two files for onnxruntime."""
-    import numpy as np
+    from model.export.files import Export
 
-    from model.data.labelled import GOLDEN_SEED, labelled_images, portrait
-    from model.export.fp32 import export_fp32
-    from model.export.snap import export_files
-    from model.network.checkpoint import load_network, load_quantised
-
-    if fp32:
-        export_fp32(load_network(weights), out)
-        click.echo(f"{out}: exported in FP32")
-        return
-    quantised = load_quantised(weights)
-    others, _ = labelled_images(images, quantised.image_size, count - 1, GOLDEN_SEED)
-    golden = np.concatenate([portrait(quantised.image_size)[None], others])
-    export_files(quantised, out, golden, packed)
-    click.echo(f"{out}: exported with {len(others) + 1} golden images")
+    stage = Export(**options)
+    golden = stage.run()
+    what = "exported in FP32" if stage.fp32 else f"exported with {golden} golden images"
+    click.echo(f"{stage.out}: {what}")
 
 
 @main.command()
@@ -360,17 +305,18 @@ def restem(
     batch: int,
 ) -> None:
     """Give a network a depthwise stem whose maps are those of its full one, as far as they can."""
-    from model.data.mixture import endless, load_mixture
-    from model.network.checkpoint import load_network, save
+    from model.data.mixture import endless
+    from model.network.checkpoint import load_network, save_network
     from model.training.config import find_config
     from model.training.restem import restem as fit
+    from model.training.source import Source
 
     config, network = find_config(name), load_network(weights)
-    mixture, _ = load_mixture(config, roots, cache)
+    mixture, _ = Source(roots=roots, cache=cache).load(config)
     batches = endless(mixture, batch, network.image_size, config.seed, config.augmentation)
     left: list[float] = []
     fitted = fit(network, batches, steps, lambda step, value: left.append(value))
-    save({"config": fitted.config(), "state_dict": fitted.state_dict()}, out)
+    save_network(fitted, out, {"stage": "restem", "steps": steps, "batch": batch})
     click.echo(f"{out}: {left[-1]:.0%} of the variance of the old maps is not explained")
 
 
@@ -379,9 +325,9 @@ def restem(
 @click.option("--out", type=FILE, required=True, help="Checkpoint to write.")
 def shrink(weights: Path, out: Path) -> None:
     """Write an FP32 checkpoint in half the bytes, its filters in float16."""
-    from model.network.checkpoint import load_network, save_small
+    from model.network.checkpoint import save_small
 
-    save_small(load_network(weights), out)
+    save_small(weights, out)
     click.echo(f"{out}: {out.stat().st_size / 1e6:.2f} MB")
 
 
@@ -392,10 +338,10 @@ def shrink(weights: Path, out: Path) -> None:
 @click.option("--out", type=FILE, required=True, help="Checkpoint to write.")
 def average(weights: Path, second: Path, share: float, out: Path) -> None:
     """Mean of the weights of two stages of a training."""
-    from model.network.checkpoint import average, save
+    from model.network.checkpoint import average, save_network
 
-    network = average(weights, second, share)
-    save({"config": network.config(), "state_dict": network.state_dict()}, out)
+    made = {"stage": "average", "of": [weights.name, second.name], "share": share}
+    save_network(average(weights, second, share), out, made)
     click.echo(f"{out}: {1 - share:g} of {weights}, {share:g} of {second}")
 
 
@@ -422,7 +368,7 @@ def average(weights: Path, second: Path, share: float, out: Path) -> None:
 @click.option("--anchor", type=FILE, help="ONNX file of a foreign network to measure too.")
 @click.option(
     "--compare",
-    "quantised",
+    "other",
     type=FILE,
     help="Another file of the network: how far it is off, on the worst face too.",
 )
@@ -445,105 +391,20 @@ def average(weights: Path, second: Path, share: float, out: Path) -> None:
 @click.option("--images", type=FILE, help=IMAGES)
 @click.option("--count", default=500, show_default=True, help="Procedural faces.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def evaluate(
-    weights: Path,
-    dataset: str,
-    root: Path | None,
-    rows: Path | None,
-    arithmetic: str,
-    anchor: Path | None,
-    quantised: Path | None,
-    csim: Path | None,
-    detector: str | None,
-    errors: Path | None,
-    picture: Path | None,
-    crops: Path | None,
-    images: Path | None,
-    count: int,
-    as_json: bool,
-) -> None:
+def evaluate(as_json: bool, **options: Any) -> None:
     """Measure a network: FP32, quantised, or the integer graph that the hardware computes.
 
     All figures are in percent; NME is divided by the distance of the outer eye corners, accuracy
     is 100 - NME.
     """
-    from model.data.registry import PROCEDURAL
-    from model.evaluation.evaluate import (
-        collect_faces,
-        compare,
-        cross_check,
-        draw_faces,
-        errors_of,
-        evaluate_all,
-        write_crops,
-        write_errors,
-    )
-    from model.evaluation.predictors import open_anchor, open_predictor
+    from model.evaluation.evaluation import Evaluation, EvaluationConfig
+    from model.evaluation.lines import figure_lines
 
-    predictor = open_predictor(weights, arithmetic)
-    faces = collect_faces(dataset, root, rows, predictor.size, images, count)
-    others = [open_anchor(anchor)] if anchor else []
-    if detector is None and dataset != PROCEDURAL:
-        detector = "blazeface"
-    result = evaluate_all(predictor, others, faces, None if detector == "none" else detector)
-    if quantised:
-        result["compared"] = compare(predictor, open_predictor(quantised), faces)
-    if csim:
-        result["csim_exact_faces"] = cross_check(weights, csim, faces)
-    if errors:
-        write_errors(errors, faces, errors_of(predictor, faces))
-    if picture:
-        from host.common.atomic import write_image
-
-        write_image(picture, draw_faces(predictor, faces, 32))
-    if crops:
-        write_crops(crops, faces)
-    for problem in faces.problems[:5]:
+    stage = Evaluation(EvaluationConfig(**options))
+    result = stage.run()
+    for problem in stage.problems[:5]:
         click.echo(f"left out: {problem}", err=True)
-    if as_json:
-        click.echo(json.dumps(result, indent=2))
-    else:
-        print_figures(result)
-
-
-def print_figures(result: dict[str, Any], indent: str = "") -> None:
-    """Lines of figures: the whole set, subsets, detected boxes, anchor."""
-    name = f"{indent}{result.get('arithmetic', '')}".ljust(24)
-    click.echo(
-        f"{name}{result['faces']:5} faces  NME {result['nme']:.2f} %  "
-        f"FR@10 {result['fr10']:.1f} %  AUC@10 {result['auc10']:.1f} %  "
-        f"accuracy (100 - NME) {result['accuracy']:.2f} %"
-    )
-    print_detail(result, indent + "  ")
-    parts = {**result.get("subsets", {}), "detected boxes": result.get("detected")}
-    for key, value in parts.items():
-        if value:
-            print_figures({**value, "arithmetic": key}, indent + "  ")
-    if anchor := result.get("anchor"):
-        print_figures(anchor, indent)
-    if count := result.get("csim_exact_faces"):
-        click.echo(f"C++ model: all integers equal on {count} faces")
-    if other := result.get("compared"):
-        print_figures(other, indent)
-        mean, worst = other["difference"], other["largest"]
-        click.echo(f"NME differs by {mean:.4f} points, on the worst face by {worst:.4f}")
-
-
-def print_detail(result: dict[str, Any], indent: str) -> None:
-    """Lines of the errors by region and yaw, and of the eyelids, where they are known."""
-    if regions := result.get("regions"):
-        click.echo(indent + "  ".join(f"{name} {nme:.2f}" for name, nme in regions.items()))
-    if turns := result.get("yaw"):
-        cells = [f"{name} {part['nme']:.2f} ({part['faces']})" for name, part in turns.items()]
-        click.echo(f"{indent}yaw in degrees: {'  '.join(cells)}")
-    if lids := result.get("eyelids"):
-        line = f"eyelids: slope {lids['slope']:.2f}  correlation {lids['correlation']:.2f}"
-        if "auc" in lids:
-            low, high = lids.get("interval", (lids["auc"],) * 2)
-            line += (
-                f"  AUC of {lids['closed']} closed eyes {lids['auc']:.3f} ({low:.3f}-{high:.3f})"
-            )
-        click.echo(indent + line)
+    click.echo(json.dumps(result, indent=2) if as_json else "\n".join(figure_lines(result)))
 
 
 @main.command()
@@ -576,16 +437,10 @@ def report(
 ) -> None:
     """Write the table of all methods with their robustness, and pictures."""
     from model.evaluation.evaluate import collect_faces, detected_crops
-    from model.evaluation.predictors import open_anchor, open_predictor
-    from model.evaluation.report import Method, write_report
+    from model.evaluation.predictors import open_anchor
+    from model.evaluation.report import Method, open_method, write_report
 
-    opened = []
-    for text in methods:
-        name, equals, rest = text.partition("=")
-        file, _, time = rest.partition("@")
-        if not equals:
-            raise UserError(f"--method {text!r} is not NAME=FILE or NAME=FILE@TIME")
-        opened.append(Method(name, Path(file), open_predictor(Path(file)), time or "-"))
+    opened = [open_method(text) for text in methods]
     if anchor:
         opened.insert(0, Method("anchor", anchor, open_anchor(anchor)))
     size = opened[-1].predictor.size

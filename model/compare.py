@@ -20,7 +20,8 @@ from model.network.checkpoint import load_network
 from model.network.infer import predict
 from model.network.pfld import HEAD_CHOICES, PFLD, STEM_CHOICES, count_macs
 from model.training.config import TrainConfig
-from model.training.train import Source, Start, run_training
+from model.training.source import Source
+from model.training.train import Start, Training
 
 COLUMNS = ("stem", "head", "MMAC", "views", "NME %", "median %", "lid slope", "lid AUC")
 
@@ -77,7 +78,7 @@ def compare_networks(
         chosen = replace(config, stem=stem, head=head)
         tell(f"{stem}, {head}: {folder}")
         resume = (folder / "last.pt").is_file()
-        done = run_training(chosen, folder, source, Start(resume=resume, pause=minutes))
+        done = Training(chosen, folder, source, Start(resume=resume, pause=minutes)).run()
         rows.append(Row(load_network(folder / "weights.pt"), done.views, done.held))
     lines = [COLUMNS, ["---"] * len(COLUMNS), *(row.cells() for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

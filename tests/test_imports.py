@@ -40,7 +40,7 @@ ALLOWED = {
     "model.faces": ("host.common", "host.face"),
     "model.data": ("host.common", "host.face", "model.faces"),
     "model.training": ("host.common", "host.face", "model.network", "model.faces", "model.data"),
-    "model.export": ("host.common", "hw.ops", "model.network"),
+    "model.export": ("host.common", "hw.ops", "model.network", "model.data"),
     "model.evaluation": (
         "host.common", "host.face", "host.monitor", "host.backends", "model.network", "model.faces",
         "model.data", "model.export",

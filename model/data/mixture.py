@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
 from rich.progress import Progress
 
 from host.common.arrays import IntArray
@@ -160,15 +159,6 @@ class Mixture:
         """Part of all faces with each attribute, (6,)."""
         flags = np.concatenate([crops.attributes for crops in self.parts])
         return torch.from_numpy(flags.mean(0)).float()
-
-
-def load_mixture(
-    config: MixConfig, roots: Mapping[str, Path], cache: Path
-) -> tuple[Mixture, Crops]:
-    """As :func:`collect`, with a progress bar and remarks on stderr."""
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True) as progress:
-        return collect(config, roots, cache, progress, console.print)
 
 
 def endless(mixture: Mixture, batch: int, size: int, seed: int, strength: float) -> Iterator[Batch]:

@@ -12,10 +12,11 @@ import matplotlib
 from matplotlib import pyplot
 
 from host.common.atomic import replacing, write_image, write_text
+from host.common.errors import UserError
 from host.common.tables import to_markdown
 from model.evaluation.corrupt import CORRUPTIONS, STRENGTHS, corrupt
 from model.evaluation.evaluate import Faces, draw_faces, errors_of, figures, subsets
-from model.evaluation.predictors import Predictor
+from model.evaluation.predictors import Predictor, open_predictor
 
 FIGURES = ("nme", "fr10", "auc10", "accuracy")
 HEADS = ("method", "NME %", "FR@10 %", "AUC@10 %", "accuracy %", "size MB", "compression", "time")
@@ -33,6 +34,15 @@ class Method:
     """The network of the file."""
     time: str = "-"
     """How long making it took, as given by whoever made it."""
+
+
+def open_method(text: str) -> Method:
+    """A method written NAME=FILE or NAME=FILE@TIME; UserError for another text."""
+    name, equals, rest = text.partition("=")
+    file, _, time = rest.partition("@")
+    if not equals:
+        raise UserError(f"--method {text!r} is not NAME=FILE or NAME=FILE@TIME")
+    return Method(name, Path(file), open_predictor(Path(file)), time or "-")
 
 
 def table(

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checkpoint files: {"config": arguments of PFLD, "state_dict": weights}, "quantised" if it is."""
+"""Checkpoint files: a dictionary that torch.load reads with ``weights_only``.
+
+``config``: arguments of PFLD. ``state_dict``: weights. ``quantised``: True if the network is.
+``made``: the stage and its options. ``git``, ``versions``: see host.common.provenance.
+"""
 
 from __future__ import annotations
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +16,7 @@ import torch
 
 from host.common.atomic import replacing
 from host.common.errors import UserError
+from host.common.provenance import provenance
 from model.network.pfld import PFLD
 from model.network.quantised import build_quantised
 
@@ -21,12 +27,19 @@ def save(content: dict[str, Any], path: Path) -> None:
         torch.save(content, partial)
 
 
-def save_quantised(quantised: PFLD, path: Path) -> None:
-    """Write the quantised network's config and state to ``path``."""
-    save(
-        {"config": quantised.config(), "quantised": True, "state_dict": quantised.state_dict()},
-        path,
-    )
+def save_network(network: PFLD, path: Path, made: Mapping[str, Any]) -> None:
+    """Write an FP32 network; ``made`` is the stage that made it and its options, plain values."""
+    save(_content(network, made), path)
+
+
+def save_quantised(network: PFLD, path: Path, made: Mapping[str, Any]) -> None:
+    """As :func:`save_network`, for a quantised network."""
+    save(_content(network, made) | {"quantised": True}, path)
+
+
+def _content(network: PFLD, made: Mapping[str, Any]) -> dict[str, Any]:
+    state = {name: value.cpu() for name, value in network.state_dict().items()}
+    return {"config": network.config(), "state_dict": state, "made": dict(made), **provenance()}
 
 
 def load_quantised(path: Path) -> PFLD:
@@ -54,10 +67,16 @@ def load_network(path: Path) -> PFLD:
     return network
 
 
-def save_small(network: PFLD, path: Path) -> None:
-    """Write an FP32 network in half the bytes: filters in float16, all else as it is."""
-    state = {n: v.half() if v.ndim > 1 else v for n, v in network.state_dict().items()}
-    save({"config": network.config(), "state_dict": state}, path)
+def save_small(path: Path, out: Path) -> None:
+    """Write the FP32 checkpoint ``path`` in half the bytes: filters in float16, all else as it is.
+
+    The new file says of itself what the old one did.
+    """
+    load_network(path)
+    content = read_checkpoint(path)
+    state = content["state_dict"]
+    content["state_dict"] = {n: v.half() if v.ndim > 1 else v for n, v in state.items()}
+    save(content, out)
 
 
 def average(first: Path, second: Path, share: float) -> PFLD:

@@ -3,24 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-
 import torch
 
 from host.common.arrays import Image
 from host.face.draw import tile
 from model.data.augment import Batch
-from model.data.mixture import load_mixture
 from model.faces.render import draw_points
 from model.training.config import TrainConfig
+from model.training.source import Source
 
 
-def training_sheet(
-    config: TrainConfig, roots: Mapping[str, Path], cache: Path, count: int, size: int = 112
-) -> Image:
+def training_sheet(config: TrainConfig, source: Source, count: int, size: int = 112) -> Image:
     """The first ``count`` faces of the first epoch, BGR, with their known points."""
-    mixture, _ = load_mixture(config, roots, cache)
+    mixture, _ = source.load(config)
     rows = mixture.order(config.seed, 0)[:count]
     generator = torch.Generator().manual_seed(config.seed)
     return draw_batch(mixture.batch(rows, size, generator, config.augmentation))

@@ -9,9 +9,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,15 +28,15 @@ from host.face.landmarks import COUNT
 from host.face.metrics import Metrics, measure_known
 from model.data.augment import Batch, view
 from model.data.crops import Crops
-from model.data.mixture import Mixture, as_batch, collect
-from model.data.pack import read_pack
+from model.data.mixture import Mixture, as_batch
 from model.faces.cache import generator_id
-from model.network.checkpoint import load_network, save
+from model.network.checkpoint import load_network, save, save_network
 from model.network.infer import predict
 from model.network.pfld import PFLD, freeze_statistics
 from model.training import curves, parallel
 from model.training.config import TrainConfig
 from model.training.losses import angle_error, attribute_weights, face_losses
+from model.training.source import Source
 
 KEEP_SECONDS = 180.0  #: between two files to resume from
 
@@ -97,6 +97,7 @@ class Trainer:
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "generator": self.generator.get_state(),
+            **provenance(),
         }
 
     def load(self, path: Path) -> None:
@@ -245,10 +246,10 @@ class Trainer:
             else:
                 value.copy_(new[name])
 
-    def weights(self) -> dict[str, object]:
-        """Checkpoint for the later stages: the network's arguments and averaged weights."""
-        state = {name: value.cpu() for name, value in self.average.state_dict().items()}
-        return {"config": self.average.config(), "state_dict": state}
+    def save_weights(self, path: Path) -> None:
+        """Write the checkpoint for the later stages: the network of the averaged weights."""
+        made = {"stage": "train", **asdict(self.config), "views": self.views}
+        save_network(self.average, path, made)
 
 
 class Bar:
@@ -346,28 +347,6 @@ class Start:
                 raise UserError(f"{name}={value:g} is not positive; use for example 20")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """Where the faces of a training are."""
-
-    cache: Path
-    """Folder for crops and procedural faces."""
-    roots: Mapping[str, Path] = field(default_factory=dict)
-    """Folder of each source of real faces."""
-    packed: Path | None = None
-    """One file of model.data.pack in the place of all of them."""
-
-    def __post_init__(self) -> None:
-        if self.packed is not None and self.roots:
-            raise UserError("--data-pack holds all faces; give it without --data")
-
-    def collect(self, config: TrainConfig, progress: Progress) -> tuple[Mixture, Crops]:
-        """Faces to train on and faces to measure on."""
-        if self.packed is not None:
-            return read_pack(self.packed, config.balance)
-        return collect(config, self.roots, self.cache, progress, progress.console.print)
-
-
 @dataclass(frozen=True)
 class Outcome:
     """What a training ends with."""
@@ -380,34 +359,43 @@ class Outcome:
     """The faces that are only measured."""
 
 
-def run_training(
-    config: TrainConfig, out: Path, source: Source, begin: Start | None = None
-) -> Outcome:
-    """Train; in ``out`` are last.pt (to resume), weights.pt, log.csv, curves.png, config.json.
+class Training:
+    """In ``out`` are last.pt (to resume), weights.pt, log.csv, curves.png, config.json.
 
-    SIGTERM and Ctrl-C end the training after the step; ``--resume`` goes on from there.
+    SIGTERM and Ctrl-C end the training after the step; with ``resume`` it goes on from there.
     """
-    begin = begin or Start()
-    torch.set_num_threads(config.threads)
-    device = choose_device()
-    parallel.start(device)
-    try:
-        first = parallel.rank() == 0
+
+    def __init__(
+        self, config: TrainConfig, out: Path, source: Source, begin: Start | None = None
+    ) -> None:
+        self.config, self.out, self.source = config, out, source
+        self.begin = begin or Start()
+
+    def run(self) -> Outcome:
+        """Train to the end, or up to the pause."""
+        torch.set_num_threads(self.config.threads)
+        device = choose_device()
+        parallel.start(device)
+        try:
+            return self._run(device, parallel.rank() == 0)
+        finally:
+            parallel.stop()
+
+    def _run(self, device: torch.device, first: bool) -> Outcome:
+        config, out, minutes = self.config, self.out, self.begin.minutes
         console = Console(stderr=True, quiet=not first)
-        trainer = begin_training(config, out, device, begin, console.print)
+        trainer = begin_training(config, out, device, self.begin, console.print)
         if first:
             out.mkdir(parents=True, exist_ok=True)
             write_json(out / "config.json", describe(config))
         with Progress(console=console, transient=True, disable=not first) as progress:
-            mixture, held = source.collect(config, progress)
-            with stopping(begin.pause) as stop:
-                while not finished(trainer, begin.minutes):
-                    run_epoch(trainer, mixture, held, out, progress, begin.minutes, stop)
+            mixture, held = self.source.collect(config, progress)
+            with stopping(self.begin.pause) as stop:
+                while not finished(trainer, minutes):
+                    run_epoch(trainer, mixture, held, out, progress, minutes, stop)
                     if stop:
                         break
         return Outcome(measure_crops(trainer.average, held), trainer.views, held)
-    finally:
-        parallel.stop()
 
 
 def begin_training(
@@ -497,7 +485,7 @@ def run_epoch(
         ends = bool(stop)
         if first and (ends or time.perf_counter() - kept > KEEP_SECONDS):
             save(trainer.state(), out / "last.pt")
-            save(trainer.weights(), out / "weights.pt")
+            trainer.save_weights(out / "weights.pt")
             progress.console.print(pace(trainer))
             kept = time.perf_counter()
         return ends
@@ -507,7 +495,7 @@ def run_epoch(
         return
     metrics = measure_crops(trainer.average, held)
     seconds = time.perf_counter() - start
-    save(trainer.weights(), out / "weights.pt")
+    trainer.save_weights(out / "weights.pt")
     if loss is not None:
         row = {"epoch": trainer.epoch, "loss": loss, **asdict(metrics), "seconds": seconds}
         curves.append_row(out / "log.csv", row)

@@ -50,6 +50,8 @@ def test_report(demo_build):
     assert {"dense", "depthwise", "requant", "weight_stream", "fifo"} <= set(kernels)
     assert all(row["origin"] for row in kernels.values())
     assert set(report) >= {"config", "versions", "git"}
+    assert "stages_14.3.expand" in report["layers"]
+    assert max(row["cycles"] for row in report["layers"].values()) <= report["cycles_per_frame"]
     assert 0 < report["mac_efficiency"] <= 1
     assert report["macs"] == 25_420_416
 

@@ -16,6 +16,7 @@ from build_flows.graph.folding import apply_table, read_table
 from build_flows.graph.layers import name_layers
 from build_flows.graph.mapping import map_to_kernels
 from build_flows.graph.streamline import streamline
+from build_flows.report import host_settings, layers, resources
 from host.common.errors import UserError, VerifyError
 from hw.ops.layers import set_layer
 from hw.ops.widths import signed_bits, sum_of_products
@@ -96,6 +97,28 @@ def test_every_unit_has_a_layer(mapped, small_build):
     assert {"stages_28.0.expand", "stages_14.7.depthwise", "s2", "s3"} < set(weighted)
     assert layers["FMPadding_rtl_0"] == layers["Requant_0"] == "stem.0"
     assert layers["StreamAdd_0"] == layers["StreamFork_1"] == "stages_28.1.project"
+
+
+def test_the_report_names_layers(mapped):
+    """Every unit stands in one layer, and the layers cost what the kernels cost."""
+    table, kernels = layers(mapped), resources(mapped)
+    assert list(table)[:2] == ["stem.0", "stem.1"]
+    named = [name for row in table.values() for name in row["units"]]
+    assert sorted(named) == sorted(unit.name for unit in units_of(mapped))
+    slowest = {unit.name: unit.cycles for unit in units_of(mapped)}
+    for row in table.values():
+        assert row["cycles"] == max(slowest[name] for name in row["units"])
+    port = kernels.pop("weight_port")  # one for the whole design
+    assert port["instances"] == 1
+    for name in ("lut", "ff", "dsp", "bram18", "uram"):
+        assert sum(row[name] for row in table.values()) == sum(k[name] for k in kernels.values())
+
+
+def test_settings_say_what_made_them(mapped, small):
+    origin = host_settings(mapped, small)["origin"]
+    assert origin["part"] == small.part
+    assert origin["git"]
+    assert "python" in origin["versions"]
 
 
 def test_a_file_without_names_has_no_layers(mapped):

@@ -55,7 +55,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     network = random_network(**SMALL)
     save({"config": network.config(), "state_dict": network.state_dict()}, folder / "fp32.pt")
     quantised = post_train(network, as_tensor(smooth_images(16, 112, 0)))
-    save_quantised(quantised, folder / "int8.pt")
+    save_quantised(quantised, folder / "int8.pt", {})
     export_files(quantised, folder / "int8.onnx", smooth_images(2, 112, 1))
     return folder
 
@@ -249,6 +249,9 @@ def test_command_prints_json(weights: Path, wflw_root: Path, anchor: Path, tmp_p
     )
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
+    assert set(found) >= {"config", "git", "versions"}
+    assert found["config"]["dataset"] == "wflw"
+    assert (found["config"]["detector"], found["config"]["anchor"]) == ("blazeface", anchor.name)
     assert {"nme", "fr10", "auc10", "accuracy", "faces"} <= found.keys()
     assert found["faces"] == 1
     assert found["accuracy"] == pytest.approx(100 - found["nme"], abs=1e-3)

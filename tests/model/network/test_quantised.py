@@ -13,7 +13,12 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from host.common.errors import UserError
-from model.network.checkpoint import load_network, load_quantised, save_quantised
+from model.network.checkpoint import (
+    load_network,
+    load_quantised,
+    read_checkpoint,
+    save_quantised,
+)
 from model.network.pfld import PFLD, Bottleneck
 from model.network.quantised import (
     CAMERA_SCALE,
@@ -206,7 +211,11 @@ def test_resuming_needs_its_file(tmp_path: Path) -> None:
 
 
 def test_quantised_network_survives_its_file(quantised: PFLD, tmp_path: Path) -> None:
-    save_quantised(quantised, tmp_path / "int8.pt")
+    save_quantised(quantised, tmp_path / "int8.pt", {"stage": "ptq"})
+    content = read_checkpoint(tmp_path / "int8.pt")
+    assert content["made"] == {"stage": "ptq"}
+    assert content["git"]
+    assert "torch" in content["versions"]
     image = as_tensor(smooth_images(1, 112, seed=6))
     with torch.no_grad():
         assert torch.equal(load_quantised(tmp_path / "int8.pt")(image), quantised(image))

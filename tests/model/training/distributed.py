@@ -35,7 +35,7 @@ def main(path: str) -> None:
     torch.set_default_dtype(torch.float32)
     losses = [trainer.train_epoch(mixture) for _ in range(2)]
     if parallel.rank() == 0:
-        torch.save({"losses": losses, "weights": trainer.weights()["state_dict"]}, path)
+        torch.save({"losses": losses, "weights": trainer.average.state_dict()}, path)
     parallel.stop()
 
 

@@ -150,5 +150,5 @@ def test_configuration_of_the_eyes() -> None:
 def test_weights_of_a_stopped_training_load(faces: Mixture, tmp_path: Path) -> None:
     trainer = stage.Trainer(SMALL)
     trainer.train_epoch(faces)
-    save(trainer.weights(), tmp_path / "weights.pt")
+    trainer.save_weights(tmp_path / "weights.pt")
     assert load_network(tmp_path / "weights.pt").config() == trainer.network.config()

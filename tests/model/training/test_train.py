@@ -129,7 +129,7 @@ def test_default_needs_no_download():
 def test_start_from_weights(faces, tmp_path):
     first = stage.Trainer(replace(SMALL, pose_weight=0.0))
     first.train_epoch(faces)
-    save(first.weights(), tmp_path / "weights.pt")
+    first.save_weights(tmp_path / "weights.pt")
     second = stage.Trainer(SMALL)  # with a pose branch, which the file does not have
     second.start_from(tmp_path / "weights.pt")
     for name, value in first.average.state_dict().items():

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures of an evaluation as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def figure_lines(result: dict[str, Any], indent: str = "") -> Iterator[str]:
+    """Lines of figures: the whole set, subsets, detected boxes, anchor."""
+    name = f"{indent}{result.get('arithmetic', '')}".ljust(24)
+    yield (
+        f"{name}{result['faces']:5} faces  NME {result['nme']:.2f} %  "
+        f"FR@10 {result['fr10']:.1f} %  AUC@10 {result['auc10']:.1f} %  "
+        f"accuracy (100 - NME) {result['accuracy']:.2f} %"
+    )
+    yield from detail_lines(result, indent + "  ")
+    parts = {**result.get("subsets", {}), "detected boxes": result.get("detected")}
+    for key, value in parts.items():
+        if value:
+            yield from figure_lines({**value, "arithmetic": key}, indent + "  ")
+    if anchor := result.get("anchor"):
+        yield from figure_lines(anchor, indent)
+    if count := result.get("csim_exact_faces"):
+        yield f"C++ model: all integers equal on {count} faces"
+    if other := result.get("compared"):
+        yield from figure_lines(other, indent)
+        mean, worst = other["difference"], other["largest"]
+        yield f"NME differs by {mean:.4f} points, on the worst face by {worst:.4f}"
+
+
+def detail_lines(result: dict[str, Any], indent: str) -> Iterator[str]:
+    """Lines of the errors by region and yaw, and of the eyelids, where they are known."""
+    if regions := result.get("regions"):
+        yield indent + "  ".join(f"{name} {nme:.2f}" for name, nme in regions.items())
+    if turns := result.get("yaw"):
+        cells = [f"{name} {part['nme']:.2f} ({part['faces']})" for name, part in turns.items()]
+        yield f"{indent}yaw in degrees: {'  '.join(cells)}"
+    if lids := result.get("eyelids"):
+        line = f"eyelids: slope {lids['slope']:.2f}  correlation {lids['correlation']:.2f}"
+        if "auc" in lids:
+            low, high = lids.get("interval", (lids["auc"],) * 2)
+            line += (
+                f"  AUC of {lids['closed']} closed eyes {lids['auc']:.3f} ({low:.3f}-{high:.3f})"
+            )
+        yield indent + line
