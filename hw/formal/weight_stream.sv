@@ -176,33 +176,35 @@ module weight_stream
   logic ran;  // was on a cycle ago
   always_ff @(posedge clk) ran <= past && running;
 
-  assign latch_valid = u_dut.u_reader.g_stalled.word_valid;
+  assign latch_valid = u_dut.g_part[0].u_reader.g_stalled.word_valid;
   assign ahead       = 32'(place) + 32'(m_tvalid) + 32'(latch_valid);
   assign of_word     = (32'(place) + 32'(m_tvalid)) % DEPTH;
 
   always_comb begin
     if (past) begin
-      assert (32'(place) < DEPTH && 32'(u_dut.address) < DEPTH || (!running && !selected));
+      assert (32'(place) < DEPTH || (!running && !selected));
+      assert (32'(u_dut.g_part[0].address) < DEPTH || (!running && !selected));
       assert (u_dut.running == running);
       assert (running || ran || (!m_tvalid && !latch_valid));
       assert (u_dut.g_chain.u_hop.packet == packet);
       assert (u_dut.g_chain.u_hop.selected == selected);
       assert (!(running && selected));
       if (selected) begin
-        assert (u_dut.address == at);
+        assert (u_dut.g_part[0].address == at);
         assert (32'(u_dut.g_chain.u_hop.slice) == 32'(slice) && 32'(slice) < SLICES);
       end
-      if (running) assert (32'(u_dut.address) == ahead % DEPTH);
+      if (running) assert (32'(u_dut.g_part[0].address) == ahead % DEPTH);
       // What was written is in the memory, or on its way there
-      if (known && u_dut.write && u_dut.write_address == where)
+      if (known && u_dut.write && u_dut.g_part[0].write_address == where)
         assert (u_dut.write_word == expected);
-        else if (known) assert (u_dut.u_memory.g_ultra.words[where] == expected);
+        else if (known) assert (u_dut.g_part[0].u_memory.g_ultra.words[where] == expected);
       if (u_dut.write) assert (!running);
       // and in the registers on the way out
-      if (known && running && latch_valid && of_word == 32'(where)) assert (u_dut.word == expected);
+      if (known && running && latch_valid && of_word == 32'(where))
+        assert (u_dut.g_part[0].word == expected);
       if (known && running && m_tvalid && place == where) assert (m_tdata == expected);
       if (known && !running && selected && at == where) begin
-        if (quiet >= 4) assert (u_dut.word == expected);
+        if (quiet >= 4) assert (u_dut.g_part[0].word == expected);
         if (quiet >= 5) assert (m_tdata == expected);
       end
     end

@@ -20,7 +20,7 @@ from host.board.weights import slices_per_word
 from host.common.arrays import IntArray
 from host.common.errors import UserError
 from hw.generate import ram_symbol
-from hw.ops.base import KernelOp, pack
+from hw.ops.base import KernelOp, divisors, pack
 from hw.ops.cost import output_fifo_cost, rom_luts
 from hw.ops.fifo import ULTRA_SHAPE, lut_memory_luts, memory_cost
 from hw.ops.unit import RAM_STYLES, Resources, Table
@@ -29,6 +29,7 @@ from hw.ops.weight_port import CHAIN_BITS
 NO_CHAIN = -1  #: chainIndex of a constant memory
 AUTO_REGISTERS = -1  #: readRegisters by the height of the UltraRAM cascade
 MAX_REGISTERS = 8
+PART_BITS = 192  #: of a memory in LUTs behind one enable; wider ones are cut into parts
 
 
 class WeightStream(KernelOp):
@@ -114,6 +115,16 @@ class WeightStream(KernelOp):
         cascade = ceil(self.depth / ULTRA_SHAPE[0]) if self._ram_style() == "ultra" else 1
         return min(cascade - 1, MAX_REGISTERS)
 
+    @property
+    def parts(self) -> int:
+        """Parts of the word with an enable of their own, see PART_BITS; they begin empty."""
+        chained = self.chain_index != NO_CHAIN
+        if not chained or self._ram_style() != "distributed" or self.read_registers:
+            return 1
+        bits = int(self.get_input_datatype().bitwidth())
+        widest = max(PART_BITS // bits, 1)  # lanes of a part
+        return next(n for n in divisors(self.channels) if self.channels // n <= widest)
+
     def rtl_parameters(self) -> dict[str, int | str]:
         if self.channels != self.pe:
             raise UserError(
@@ -131,7 +142,7 @@ class WeightStream(KernelOp):
             "READ_REGS": self.read_registers,
         }
         if self.chain_index != NO_CHAIN:
-            parameters |= {"CHAIN": 1, "CHAIN_ID": self.chain_index}
+            parameters |= {"CHAIN": 1, "CHAIN_ID": self.chain_index, "PARTS": self.parts}
         return parameters
 
     def rtl_wires(self) -> dict[str, str | None]:
@@ -167,7 +178,10 @@ class WeightStream(KernelOp):
         return 2 if self.read_registers == 0 else self.read_registers + 4
 
     def resources(self) -> Resources:
-        """Cost as yosys counts it: it leaves the output register of block and UltraRAM in logic."""
+        """Cost as yosys counts it: it leaves the output register of block and UltraRAM in logic.
+
+        Each further part has an address of its own, up to 10 LUTs and 20 flip-flops; not counted.
+        """
         style, width, address = self._ram_style(), self.width, max(1, (self.depth - 1).bit_length())
         chained = int(self.get_nodeattr("chainIndex")) != NO_CHAIN or style == "ultra"
         lut, ff = address, width + address + 2

@@ -35,6 +35,7 @@ module kl_chain_hop
 );
 
   localparam int unsigned SLICES = (WIDTH + 31) / 32;
+  localparam int unsigned CHUNK = 8;  // slices behind one enable
   localparam int unsigned SLICE_WIDTH = idx_width(SLICES);
 
   chain_t packet;  // in this hop
@@ -77,14 +78,20 @@ module kl_chain_hop
     else if (use_slice) slice <= step ? '0 : slice + 1'b1;
   end
 
-  // Write: slices come in at the top and move down, until the first of a word is at the bottom
+  // Write: slices come in at the top of a chunk and move down, until its first is at the bottom
   if (SLICES == 1) begin : g_one_slice
     always_ff @(posedge clk) write_word <= packet.data[WIDTH-1:0];
   end else begin : g_slices
     logic [SLICES*32-1:0] collected;
 
-    always_ff @(posedge clk) begin
-      if (use_slice) collected <= {packet.data, collected[SLICES*32-1:32]};
+    for (genvar first = 0; first < int'(SLICES); first += int'(CHUNK)) begin : g_chunk
+      localparam int unsigned LOW = first * 32;
+      localparam int unsigned BITS = SLICES - first < CHUNK ? SLICES * 32 - LOW : CHUNK * 32;
+
+      always_ff @(posedge clk) begin
+        if (use_slice && 32'(slice) / CHUNK == first / CHUNK)
+          collected[LOW+:BITS] <= BITS'({packet.data, collected[LOW+:BITS]} >> 32);
+      end
     end
     assign write_word = collected[WIDTH-1:0];
   end

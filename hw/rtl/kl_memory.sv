@@ -4,8 +4,9 @@
 // next read.
 //
 // FILE: hexadecimal image, DEPTH words, with which LUTs and block RAM begin. UltraRAM begins with
-// nothing; in simulation the plusarg +preload fills it from FILE. An empty FILE leaves all memories
-// without contents. With WRITABLE off it is a ROM: nothing is written, and FILE must be given.
+// nothing; in simulation the plusarg +preload fills it from FILE. The same holds for LUTs that hold a part of the
+// image's words, WIDTH of the IMAGE_WIDTH bits of each. An empty FILE leaves all memories without
+// contents. With WRITABLE off it is a ROM: nothing is written, and FILE must be given.
 //
 // UltraRAM of more than LIMIT bits is split by depth into banks, each a power of two of words, for
 // Vivado refuses a longer variable (Synth 8-4556); what was read comes through a multiplexer then.
@@ -20,6 +21,8 @@ module kl_memory
   parameter int unsigned DEPTH         = 16,               // words
   parameter ram_style_e  STYLE         = RAM_BLOCK,        // all but RAM_SRL
   parameter              FILE          = "",
+  parameter int unsigned IMAGE_WIDTH   = WIDTH,            // bits of a word in FILE
+  parameter int unsigned IMAGE_LOW     = 0,
   parameter bit          WRITABLE      = 1,
   parameter int unsigned LIMIT         = 1_000_000,        // bits of an UltraRAM in one variable
   parameter int unsigned ADDRESS_WIDTH = idx_width(DEPTH)
@@ -46,6 +49,18 @@ module kl_memory
   end
   if (!WRITABLE && (FILE == "" || STYLE == RAM_ULTRA)) begin : g_illegal_rom
     $fatal(1, "kl_memory: a ROM needs a FILE, and LUTs or block RAM");
+  end
+  if (IMAGE_LOW + WIDTH > IMAGE_WIDTH) begin : g_illegal_part
+    $fatal(
+        1,
+        "kl_memory: no %0d bits from IMAGE_LOW=%0d in words of IMAGE_WIDTH=%0d",
+        WIDTH,
+        IMAGE_LOW,
+        IMAGE_WIDTH
+    );
+  end
+  if (IMAGE_WIDTH != WIDTH && !(WRITABLE && STYLE == RAM_DISTRIBUTED)) begin : g_illegal_cut
+    $fatal(1, "kl_memory: STYLE=%0d; parts of words are in LUTs that can be written", STYLE);
   end
 
   localparam int unsigned HELD = LIMIT / (WIDTH > 0 ? WIDTH : 1);  // words
@@ -116,9 +131,19 @@ module kl_memory
   end else begin : g_lut
     (* ram_style = "distributed" *)
     logic [WIDTH-1:0] words[DEPTH];
-    if (FILE != "") begin : g_file
+    if (FILE != "" && IMAGE_WIDTH == WIDTH) begin : g_file
       initial $readmemh(FILE, words);
     end
+`ifndef SYNTHESIS
+    if (FILE != "" && IMAGE_WIDTH != WIDTH) begin : g_part_of_file
+      logic [IMAGE_WIDTH-1:0] image[DEPTH];
+      initial
+        if ($test$plusargs("preload") != 0) begin
+          $readmemh(FILE, image);
+          for (int i = 0; i < int'(DEPTH); i++) words[i] = image[i][IMAGE_LOW+:WIDTH];
+        end
+    end
+`endif
 
     always @(posedge clk) if (write) words[write_address] <= write_word;
     always_ff @(posedge clk) if (read) read_word <= words[read_address];

@@ -31,7 +31,8 @@ module kl_weight_reader #(
   assign start_n = rst_n && running;
 
   if (READ_REGS == 0) begin : g_stalled
-    logic word_valid;
+    (* keep = "true" *)
+    logic word_valid;  // kept apart from those of other parts of the same words
 
     assign read      = !m_axis_tvalid || m_axis_tready;
     assign fetch     = running && read;

@@ -14,6 +14,9 @@
 //           is written with its last
 //   READ    the next slice is put into data; 16 cycles after the packet before
 // The memory that follows a packet sets `taken`. After the last word it takes no further slice.
+//
+// PARTS: the word is cut into as many of equal width, each with a memory, an address, registers and
+// an enable of its own, which all do the same, so that no enable is wider than its part.
 `default_nettype none
 
 module kl_weight_stream
@@ -25,7 +28,8 @@ module kl_weight_stream
   parameter              FILE      = "",
   parameter int unsigned READ_REGS = 0,          // registers between memory and output fifo, 0..8
   parameter bit          CHAIN     = 0,          // on the chain
-  parameter int unsigned CHAIN_ID  = 0           // index on the chain, 0..4095
+  parameter int unsigned CHAIN_ID  = 0,          // index on the chain, 0..4095
+  parameter int unsigned PARTS     = 1           // divides WIDTH; 1 but for LUTs on the chain
 ) (
   input wire logic clk,
   input wire logic rst_n,
@@ -60,55 +64,89 @@ module kl_weight_stream
     $fatal(1, "kl_weight_stream: CHAIN_ID=%0d is not in 0..4095", CHAIN_ID);
   end
 
+  if (PARTS < 1 || WIDTH % PARTS != 0) begin : g_illegal_parts
+    $fatal(1, "kl_weight_stream: PARTS=%0d does not divide WIDTH=%0d", PARTS, WIDTH);
+  end
+  if (PARTS != 1 && (!CHAIN || RAM_STYLE != RAM_DISTRIBUTED)) begin : g_illegal_cut
+    $fatal(1, "kl_weight_stream: PARTS=%0d; only LUTs on the chain are cut", PARTS);
+  end
+
+  localparam int unsigned PART_WIDTH = WIDTH / PARTS;
   localparam int unsigned ADDRESS_WIDTH = idx_width(DEPTH);
   localparam logic [ADDRESS_WIDTH-1:0] LAST = ADDRESS_WIDTH'(DEPTH - 1);
 
   logic running;  // the stream is on
-  logic [ADDRESS_WIDTH-1:0] address, next_address;  // 0..DEPTH-1, read in this cycle; after it
-  logic read, fetch;
-  logic [WIDTH-1:0] word, last_word;
+  logic [WIDTH-1:0] last_word;
+  logic [PARTS-1:0] valid;  // of the parts; all the same
   logic write;
-  logic [ADDRESS_WIDTH-1:0] write_address;
   logic [WIDTH-1:0] write_word;
+  logic restart, load, step;  // of the addresses
+  logic [ADDRESS_WIDTH-1:0] load_address;
+  logic at_last;
 
-  assign next_address = address == LAST ? '0 : address + 1'b1;
+  assign m_axis_tvalid = valid[0];
 
-  kl_memory #(
-    .WIDTH   (WIDTH),
-    .DEPTH   (DEPTH),
-    .STYLE   (RAM_STYLE),
-    .FILE    (FILE),
-    .WRITABLE(CHAIN)
-  ) u_memory (
-    .clk          (clk),
-    .write        (write),
-    .write_address(write_address),
-    .write_word   (write_word),
-    .read         (read),
-    .read_address (address),
-    .read_word    (word)
-  );
+  for (genvar p = 0; p < int'(PARTS); p++) begin : g_part
+    localparam int unsigned LOW = p * PART_WIDTH;
+    (* keep = "true" *)
+    logic [ADDRESS_WIDTH-1:0] address;  // 0..DEPTH-1, read in this cycle
+    logic [ADDRESS_WIDTH-1:0] next_address, write_address;
+    logic read, fetch;
+    logic [PART_WIDTH-1:0] word;
 
-  kl_weight_reader #(
-    .WIDTH    (WIDTH),
-    .READ_REGS(READ_REGS)
-  ) u_reader (
-    .clk          (clk),
-    .rst_n        (rst_n),
-    .running      (running),
-    .read         (read),
-    .fetch        (fetch),
-    .word         (word),
-    .last_word    (last_word),
-    .m_axis_tdata (m_axis_tdata),
-    .m_axis_tvalid(m_axis_tvalid),
-    .m_axis_tready(m_axis_tready)
-  );
+    assign next_address = address == LAST ? '0 : address + 1'b1;
+
+    kl_memory #(
+      .WIDTH      (PART_WIDTH),
+      .DEPTH      (DEPTH),
+      .STYLE      (RAM_STYLE),
+      .FILE       (FILE),
+      .IMAGE_WIDTH(WIDTH),
+      .IMAGE_LOW  (LOW),
+      .WRITABLE   (CHAIN)
+    ) u_memory (
+      .clk          (clk),
+      .write        (write),
+      .write_address(write_address),
+      .write_word   (write_word[LOW+:PART_WIDTH]),
+      .read         (read),
+      .read_address (address),
+      .read_word    (word)
+    );
+
+    kl_weight_reader #(
+      .WIDTH    (PART_WIDTH),
+      .READ_REGS(READ_REGS)
+    ) u_reader (
+      .clk          (clk),
+      .rst_n        (rst_n),
+      .running      (running),
+      .read         (read),
+      .fetch        (fetch),
+      .word         (word),
+      .last_word    (last_word[LOW+:PART_WIDTH]),
+      .m_axis_tdata (m_axis_tdata[LOW+:PART_WIDTH]),
+      .m_axis_tvalid(valid[p]),
+      .m_axis_tready(m_axis_tready)
+    );
+
+    always_ff @(posedge clk) begin
+      write_address <= address;
+      if (restart) address <= '0;
+      else if (load) address <= load_address;
+      else if (fetch || step) address <= next_address;
+    end
+  end
+
+  assign at_last = g_part[0].address == LAST;
+
+`ifndef SYNTHESIS
+  a_parts :
+  assert property (@(posedge clk) disable iff (!rst_n) valid == {PARTS{valid[0]}})
+  else $error("%m: the parts of a word do not come together: %b", valid);
+`endif
 
   if (CHAIN) begin : g_chain
-    logic restart, load, step;
-    logic [ADDRESS_WIDTH-1:0] load_address;
-
     kl_chain_hop #(
       .WIDTH   (WIDTH),
       .DEPTH   (DEPTH),
@@ -123,32 +161,23 @@ module kl_weight_stream
       .load        (load),
       .load_address(load_address),
       .step        (step),
-      .at_last     (address == LAST),
+      .at_last     (at_last),
       .write       (write),
       .write_word  (write_word),
       .read_word   (last_word)
     );
-
-    always_ff @(posedge clk) begin
-      write_address <= address;
-      if (restart) address <= '0;
-      else if (load) address <= load_address;
-      else if (fetch || step) address <= next_address;
-    end
   end else begin : g_constant
-    assign running       = 1'b1;
-    assign write         = 1'b0;
-    assign write_address = '0;
-    assign write_word    = '0;
-    assign chain_out     = '0;
-
-    always_ff @(posedge clk) begin
-      if (!rst_n) address <= '0;
-      else if (fetch) address <= next_address;
-    end
+    assign running      = 1'b1;
+    assign write        = 1'b0;
+    assign write_word   = '0;
+    assign restart      = !rst_n;
+    assign load         = 1'b0;
+    assign load_address = '0;
+    assign step         = 1'b0;
+    assign chain_out    = '0;
 
     logic unused;
-    assign unused = &{1'b0, chain_in, last_word};
+    assign unused = &{1'b0, chain_in, last_word, at_last};
   end
 
 endmodule

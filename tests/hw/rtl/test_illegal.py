@@ -43,6 +43,8 @@ ILLEGAL = [
     ("kl_memory", {"STYLE": "2'd0"}, "STYLE=0, shift registers, has no addresses"),
     ("kl_memory", {"WRITABLE": 0}, "a ROM needs a FILE, and LUTs or block RAM"),
     ("kl_memory", {"LIMIT": 15}, "LIMIT=15 holds no two words of 8 bits"),
+    ("kl_memory", {"IMAGE_WIDTH": 16, "IMAGE_LOW": 9}, "no 8 bits from IMAGE_LOW=9 in words of"),
+    ("kl_memory", {"IMAGE_WIDTH": 16}, "STYLE=2; parts of words are in LUTs that can be written"),
     ("kl_stream_register", {"WIDTH": 0}, "WIDTH=0 must be at least 1"),
     ("kl_grid_peak", {"PE": 3}, "PE=3 does not divide LANDMARKS=98"),
     ("kl_grid_peak", {"ROWS": 0}, "ROWS=0, COLUMNS=14 and STEP_WIDTH=14 must be at least 1"),
@@ -71,6 +73,8 @@ ILLEGAL = [
     ("kl_weight_stream", {"RAM_STYLE": "2'd3"}, "UltraRAM with CHAIN=0 has no contents"),
     ("kl_weight_stream", {"RAM_STYLE": "2'd0"}, "RAM_STYLE=0, shift registers, has no"),
     ("kl_weight_stream", {"FILE": '""'}, "FILE is empty"),
+    ("kl_weight_stream", {"PARTS": 3}, "PARTS=3 does not divide WIDTH=8"),
+    ("kl_weight_stream", {"PARTS": 2}, "PARTS=2; only LUTs on the chain are cut"),
 ]  # fmt: skip
 
 

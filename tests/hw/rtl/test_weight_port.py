@@ -49,7 +49,8 @@ def edges() -> list[tuple[WeightStream, IntArray]]:
     ]  # fmt: skip
     small = [memory(i, *shape) for i, shape in enumerate(shapes)]
     piped = [(10, 6, 5, 5, "ultra", 1), (11, 20, 10, 8, "block", 3), (12, 2, 3, 8, "ultra", 8)]
-    return [*small, *(memory(*shape) for shape in piped)]
+    cut = [(13, 6, 50, 8, "distributed"), (14, 5, 86, 7, "distributed")]  # 5 and 43 parts
+    return [*small, *(memory(*shape) for shape in (*piped, *cut))]
 
 
 def shuffled(seed: int) -> list[tuple[WeightStream, IntArray]]:
@@ -93,6 +94,11 @@ class Chain:
         return run
 
 
+def begins_with_its_file(op: WeightStream) -> bool:
+    """UltraRAM begins empty, and what is cut into parts."""
+    return op.get_nodeattr("ramStyle") != "ultra" and op.parts == 1
+
+
 def stimuli(memories: list[tuple[WeightStream, IntArray]]) -> dict[str, Any]:
     rng = np.random.default_rng(5)
     items = []
@@ -103,7 +109,7 @@ def stimuli(memories: list[tuple[WeightStream, IntArray]]) -> dict[str, Any]:
         }
         slices = {name: to_slices(*op.rtl_memories(v)["FILE"]) for name, v in contents.items()}
         items.append(
-            {"depth": op.depth, "style": op.get_nodeattr("ramStyle"), "latency": op.latency()}
+            {"depth": op.depth, "filed": begins_with_its_file(op), "latency": op.latency()}
             | {name: values.tolist() for name, values in slices.items()}
         )
     return {
@@ -150,6 +156,24 @@ def test_behaviour(chain, test):
 
 def test_preload(chain):
     chain.run("preloaded", "+preload")
+
+
+@pytest.mark.parametrize(
+    ("lanes", "bits", "style", "registers", "parts"),
+    [
+        (24, 8, "distributed", 0, 1), (288, 8, "distributed", 0, 12), (72, 8, "distributed", 0, 3),
+        (29, 8, "distributed", 0, 29), (288, 8, "distributed", 1, 1), (288, 8, "block", 0, 1),
+        (288, 8, "ultra", 0, 1),
+    ],
+)  # fmt: skip
+def test_words_in_luts_are_cut_to_keep_enables_short(lanes, bits, style, registers, parts):
+    op, _ = memory(0, 2, lanes, bits, style, registers)
+    assert op.rtl_parameters()["PARTS"] == parts
+
+
+def test_a_constant_memory_is_not_cut():
+    op = WeightStream.from_lanes("w", np.zeros((2, 288), int), "INT8", "distributed")
+    assert "PARTS" not in op.rtl_parameters()
 
 
 @pytest.mark.parametrize(("bits", "count"), [(1, 1), (31, 1), (32, 1), (33, 2), (64, 2), (65, 3)])

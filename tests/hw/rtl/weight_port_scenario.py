@@ -224,7 +224,7 @@ async def loading(dut: Any) -> None:
     assert await bench.read("MEMORIES") == len(memories)
     assert await bench.status() == 0
     await bench.check_quiet(20)
-    filed = [i for i, memory in enumerate(memories) if memory["style"] != "ultra"]
+    filed = [i for i, memory in enumerate(memories) if memory["filed"]]
     await bench.check_contents("initial", filed)
     for contents in ("first", "second"):
         await bench.load(contents)
