@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from build_flows.explore.budget import RESOURCES, capacities
 from docs_builder.pages import ROOT
 from host.common.atomic import write_text
 from host.common.errors import UserError
@@ -21,9 +22,7 @@ PAGES = ("README.md",)
 MARKS = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 PLAIN = ("outputs_exact", "outputs", "frames_checked", "cycles_per_frame", "latency_cycles",
          "clk_mhz", "macs", "mac_efficiency")  # fmt: skip
-RESOURCES = ("lut", "ff", "dsp", "bram18", "uram")
-PART = {"lut": 117_120, "ff": 234_240, "dsp": 1_248, "bram18": 288, "uram": 64}
-"""What the XCK26 has, by AMD's data sheet."""
+PART = dict(zip(RESOURCES, capacities()["xck26"], strict=True))  #: what the board's part has
 
 Figures = dict[str, Any]
 

@@ -502,8 +502,8 @@ def run_epoch(
         curves.log_scalars(out / "tensorboard", row)
         curves.draw(out / "log.csv", out / "curves.png")
     save(trainer.state(), out / "last.pt")
+    mean = "" if loss is None else f"loss {loss:.3f}  "  # None: the time is over, in mid-epoch
     progress.console.print(
-        f"epoch {trainer.epoch}/{trainer.config.epochs}  {trainer.views} views  "
-        f"loss {math.nan if loss is None else loss:.3f}  "
+        f"epoch {trainer.epoch}/{trainer.config.epochs}  {trainer.views} views  {mean}"
         f"NME {metrics.nme:.2f} %  FR@10 {metrics.failure_rate:.1f} %  {seconds:.1f} s"
     )

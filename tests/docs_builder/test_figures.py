@@ -61,7 +61,8 @@ def test_the_page_on_folding_has_the_same_figures(name):
 
 def test_errors_in_the_readme_are_those_of_the_model_cards():
     """A row names the faces; its two errors stand in one row, or in two, of the cards."""
-    rows = re.findall(r"^\| (?:full|eyes|small) \| (\d+) .*?\| ([\d.]+) % \| ([\d.]+) %", README, re.M)
+    row = r"^\| (?:full|eyes|small) \| (\d+) .*?\| ([\d.]+) % \| ([\d.]+) %"
+    rows = re.findall(row, README, re.MULTILINE)
     assert len(rows) == 5
     for faces, before, after in rows:
         card = [line for line in CARDS.splitlines() if re.match(rf"\|.*\b{faces} ", line)]
