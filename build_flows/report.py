@@ -158,7 +158,7 @@ def resources(model: ModelWrapper) -> dict[str, dict[str, Any]]:
 
 
 def layers(model: ModelWrapper) -> dict[str, dict[str, Any]]:
-    """What each layer of the network has become: units, cost, and the cycles of the slowest.
+    """What each layer of the network has become: units, cost, and the slowest's cycles by formula.
 
     Layers in the order of the data, with the names of folding files and activity.csv; "" holds what
     no layer is known of. A weight memory counts for the unit that it stands beside.

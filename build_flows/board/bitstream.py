@@ -116,7 +116,9 @@ def write_project(design: Path, folder: Path, config: str, part: str, clk_mhz: f
 def _values(project: Project, ports: Design, sources: Sequence[str]) -> dict[str, Any]:
     input_bits, output_bits = ports.input_bits, shell.output_bits(ports)
     half_ns = f"{500 / project.clk_mhz:.3f}"
-    period_ns = f"{2 * float(half_ns):.3f}"  # twice the other to the last digit
+    period_ns = f"{1000 / project.clk_mhz:.3f}"
+    if ports.double_clock:
+        period_ns = f"{2 * float(half_ns):.3f}"  # twice the other to the last digit
     second_clock = f"create_clock -name aclk2x -period {half_ns} [get_ports aclk2x]"
     dma, accelerator = ADDRESSES["axi_dma_0"], ADDRESSES["landmarks_0"]
     return {

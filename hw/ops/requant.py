@@ -132,7 +132,7 @@ class Requant(KernelOp):
             "outputDataType": old.get_nodeattr("outputDataType"),
             "perChannel": int(scale.size > 1),
             "biasBits": max(signed_bits(bias), 2),
-            "biasZeros": _trailing_zeros(bias),
+            "biasZeros": trailing_zeros(bias),
             **{name: old.get_nodeattr(name) for name in ("scaleBits", "tiesEven")},
             **({"clip": clip} if (clip := list(old.get_nodeattr("clip"))) else {}),
         }
@@ -286,7 +286,7 @@ class Requant(KernelOp):
         return DataType[self.get_nodeattr("outputDataType")]
 
 
-def _trailing_zeros(values: IntArray) -> int:
+def trailing_zeros(values: IntArray) -> int:
     """Bits at the end that are zero in every value."""
     used = int(np.bitwise_or.reduce(values.astype(np.int64).reshape(-1)))
     return (used & -used).bit_length() - 1 if used else 0

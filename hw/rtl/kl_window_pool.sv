@@ -31,8 +31,10 @@ module kl_window_pool
 
   localparam int unsigned TAP_WIDTH = idx_width(TAPS);
   // largest magnitude of a result, and the largest that OUT_WIDTH holds
-  localparam longint PEAK = ((64'd1 << (WIDTH - SIGNED)) - !SIGNED) * (SUMS ? TAPS : 1);
-  localparam longint OUT_PEAK = (64'd1 << (OUT_WIDTH - SIGNED)) - !SIGNED;
+  localparam longint unsigned TERMS = SUMS ? 64'(TAPS) : 64'd1;
+  localparam longint unsigned NONE = SIGNED ? 64'd0 : 64'd1;
+  localparam longint unsigned PEAK = ((64'd1 << (WIDTH - 32'(SIGNED))) - NONE) * TERMS;
+  localparam longint unsigned OUT_PEAK = (64'd1 << (OUT_WIDTH - 32'(SIGNED))) - NONE;
 
   if (PE < 1 || TAPS < 1 || WIDTH < 1) begin : g_illegal_size
     $fatal(1, "kl_window_pool: PE=%0d, TAPS=%0d and WIDTH=%0d must be at least 1", PE, TAPS, WIDTH);

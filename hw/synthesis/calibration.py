@@ -13,7 +13,7 @@ from onnx import helper
 from host.common.arrays import IntArray
 from hw import ops
 from hw.ops.base import KernelOp
-from hw.ops.requant import quantise_affine
+from hw.ops.requant import quantise_affine, trailing_zeros
 
 # Lanes, channels and depths as the width-1.0 network uses them
 FIFOS = (
@@ -102,6 +102,7 @@ def _requant(channels: int, lanes: int, bits: int) -> Case:
     op = _op(
         ops.Requant, 3, 1, NumChannels=channels, PE=lanes, inputDataType=f"INT{bits}",
         outputDataType="UINT8", shift=params.shift, biasBits=bias_bits,
+        biasZeros=trailing_zeros(params.bias),
     )  # fmt: skip
     text = f"{channels} channels, {lanes} lanes, INT{bits}"
     return Case(text, op, (params.scale, params.bias))

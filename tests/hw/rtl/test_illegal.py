@@ -16,6 +16,7 @@ LEGAL = {
     "add_multi": {"N": 3, "DEPTH": 1, "ARG_WIDTH": 4},
     "kl_grid_peak": {"STEP_FILE": '"steps.hex"'},
     "kl_requant": {"PARAM_FILE": '"params.hex"'},
+    "kl_requant_add": {"PARAM_FILE": '"params.hex"'},
     "kl_weight_stream": {"FILE": '"words.hex"'},
 }
 ILLEGAL = [
