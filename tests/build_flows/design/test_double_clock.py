@@ -95,9 +95,7 @@ def test_the_design_is_exact_with_both_clocks(build):
 def test_the_driver_is_exact_through_the_shell(build):
     program, folder = build.board()
     golden = build.golden.repeated(6)
-    with (
-        SimDevice(program, stall_seed=7) as device,
-        FpgaBackend(read_overlay(folder), device) as backend,
-    ):
+    device = SimDevice(program, stall_seed=7)
+    with FpgaBackend(read_overlay(folder), device, timeout_s=0.01) as backend:
         found = backend.run(golden.images)
     np.testing.assert_array_equal(found, golden.accumulators)
