@@ -70,6 +70,13 @@ def test_errors_in_the_readme_are_those_of_the_model_cards():
         assert any(re.search(rf"\| {after} (%|\|)", line) for line in card), (faces, after)
 
 
+def test_the_readme_says_what_twice_the_clock_gives():
+    row = KNOWN["kv260_1x_pumped"]
+    said = f"{row['cycles_per_frame']:,} cycles and {fps(row):,} frames per second"
+    assert said in " ".join(README.split())
+    assert row["outputs_exact"] == row["outputs"]
+
+
 def test_what_the_readme_says_of_others_is_on_their_pages():
     text = " ".join(README.split())
     anchor = re.search(r"PFLD-GhostOne \(([\d.]+) % on the same (\d+) faces\)", text)
