@@ -18,6 +18,7 @@ from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.general.quant import max_int, min_int
 
+from build_flows.graph.edit import is_a
 from build_flows.graph.fit import Staircase, round_even
 from build_flows.graph.rounding import Rounding
 from build_flows.graph.value import NO_PADS, Graph, Term, Value, narrowest, per_channel
@@ -544,7 +545,7 @@ class Walk:
 
     def global_average(self, node: NodeProto) -> Value:
         value = self.joined(node, self.settled(node, self.value(node)))
-        if node.op_type == "ReduceMean":
+        if is_a(node, "ReduceMean"):
             given = len(node.input) > 1
             found = self.constant(node, 1) if given else attribute(node, "axes", [])
             axes = sorted(int(a) % 4 for a in np.asarray(found).reshape(-1))
@@ -564,7 +565,7 @@ class Walk:
 
     def window_pool(self, node: NodeProto) -> Value:
         """MaxPool and AveragePool: the largest or the sum of each window."""
-        value, largest = self.joined(node, self.value(node)), node.op_type == "MaxPool"
+        value, largest = self.joined(node, self.value(node)), is_a(node, "MaxPool")
         if not largest:
             value = self.settled(node, value)
         kernel = [int(n) for n in attribute(node, "kernel_shape", [])]
