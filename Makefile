@@ -22,7 +22,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is missing: install python3.11 with its venv module, or set PYTHON=" >&2; exit 1; }
 	@for tool in g++ make perl; do command -v $$tool >/dev/null || { echo "$$tool is missing: apt-get install g++ make perl" >&2; exit 1; }; done
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet $(INDEX) -c constraints.txt -e '.[host,build,rtl,dev,browser,mqtt,video]'
+	$(RUN) -m pip install --quiet $(INDEX) -c constraints.txt -e '.[host,build,sweep,rtl,dev,browser,mqtt,video]'
 	@touch $@
 
 demo: $(STAMP) ## one real face through simulated hardware: build/demo/face.png, report.json

@@ -9,7 +9,8 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from dataclasses import replace
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from build_flows.explore.budget import BUILT_FILL, FILLS, RESOURCES
 from build_flows.explore.front import (
     Explorer,
     Point,
+    Search,
     comparison,
     row_of,
     write_comparison,
@@ -36,6 +38,8 @@ from build_flows.flow import Listener, StepResult
 from build_flows.new import write_first_folding, write_network
 from build_flows.report import PRODUCTS
 from build_flows.steps import STEPS
+from build_flows.sweep.plan import read_sweep
+from build_flows.sweep.run import run_sweep
 from host.common.ending import ended_by_signals
 from host.common.errors import FAILURES, UserError
 from host.common.paths import ROOT, WORK, relative
@@ -45,6 +49,13 @@ STEP_NAMES = [step.name for step in STEPS]
 OVERLAYS = WORK / "overlays"
 FIRST_TIME_LIMIT = 5.0  #: of each search for the folding of a new network
 console = Console(stderr=True)
+JOBS = click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Searches side by side; the result does not depend on it.",
+)
 
 
 def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
@@ -128,7 +139,9 @@ def new(
     folder = out or WORK / "networks" / name
     config = write_network(name, file, images, folder, part, task, input_scale, input_offset)
     with opened(str(config)) as work:
-        cycles = write_first_folding(work.cfg, work.explorer(FIRST_TIME_LIMIT), fps)
+        cycles = write_first_folding(
+            work.cfg, work.explorer(Search(time_limit=FIRST_TIME_LIMIT)), fps
+        )
     click.echo(
         f"{relative(config)}: {len(work.golden.images)} images, {cycles} cycles a frame expected\n"
         f"next: python -m build_flows build --config {relative(config)}"
@@ -141,15 +154,15 @@ def new(
 @click.option("--cycles", type=click.IntRange(min=1), help="Only this many cycles a frame.")
 @click.option(
     "--points",
-    type=click.IntRange(min=2),
+    type=click.IntRange(min=1),
     default=24,
     show_default=True,
-    help="Searches on the front; some end at the same folding.",
+    help="Searches on the front, 1 for the fastest only; some end at the same folding.",
 )
 @click.option(
     "--time-limit",
     type=click.FloatRange(min=0, min_open=True),
-    default=20.0,
+    default=Search.time_limit,
     show_default=True,
     help="Of each search, in the solver's deterministic seconds.",
 )
@@ -161,29 +174,55 @@ def new(
     show_default=True,
     help="Shares of the part that a folding may take: all that is built, or AMD's guideline.",
 )
+@click.option("--part", help="FPGA part as Vivado spells it; default: the config's.")
+@click.option(
+    "--clk-mhz",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Clock that is assumed; default: the config's.",
+)
+@JOBS
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder; default build/CONFIG/explore."
 )
 @one_line_errors
 def explore(
-    config: str, fps: float | None, cycles: int | None, points: int, time_limit: float,
-    pumped: bool, fill: str, out: Path | None,
+    config: str, fps: float | None, cycles: int | None, points: int, jobs: int, out: Path | None,
+    **search: Any,
 ) -> None:  # fmt: skip
     """Find foldings: the least resources at a rate, or the front up to the fastest that fits."""
     if fps and cycles:
         raise UserError(f"--fps {fps:g} and --cycles {cycles} exclude each other; give one")
     with opened(config) as work:
         folder = out or work.out / "explore"
-        explorer = work.explorer(time_limit, pumped, fill)
+        explorer = work.explorer(Search(**search))
         bound = explorer.cycles_for(fps) if fps else cycles
         if bound is not None:
             found = [explorer.smallest(bound)]
             write_folding(found[0], folder, explorer.space.layers)
         else:
-            found, least = explorer.front(points)
+            found, least = explorer.front(points, jobs)
             write_front(found, least, explorer, folder)
             write_comparison(comparison(found, explorer, work.model("map")), folder)
     _print_points(found, explorer, folder)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@JOBS
+@click.option("--scheduler", metavar="ADDRESS", help="Of Dask, instead of processes here.")
+@click.option("--build", is_flag=True, help="Build and simulate the fastest folding of each cell.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder; default build/sweeps/FILE.")
+@one_line_errors
+def sweep(file: Path, jobs: int, scheduler: str | None, build: bool, out: Path | None) -> None:
+    """Explore a grid of networks, parts, clocks and shares; one table and one plot.
+
+    FILE is a TOML file, see docs/sweeps.md. Cells that are done are kept.
+    """
+    plan = read_sweep(file)
+    plan = replace(plan, build=plan.build or build)
+    tell = partial(console.print, highlight=False, soft_wrap=True)
+    files = run_sweep(plan, out or WORK / "build" / "sweeps" / file.stem, tell, jobs, scheduler)
+    click.echo(", ".join(relative(path) for path in files))
 
 
 @cli.command()

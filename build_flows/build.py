@@ -19,9 +19,9 @@ from build_flows.config import BuildConfig
 from build_flows.cpp import network as cpp
 from build_flows.design.simulate import Run, provide_simulator, write_trace
 from build_flows.design.verify import Golden
-from build_flows.explore.budget import BUILT_FILL, budget_of
+from build_flows.explore.budget import budget_of
 from build_flows.explore.choices import space_of
-from build_flows.explore.front import Explorer
+from build_flows.explore.front import Explorer, Search
 from build_flows.flow import Listener, Step, StepResult, run_steps
 from build_flows.report import publish
 from build_flows.steps import STEPS
@@ -111,15 +111,14 @@ class Build:
             image = self.golden.images[:1]
             write_trace(self.model("stitch"), self.design, image, window, path, self.cache)
 
-    def explorer(self, time_limit: float, pumped: bool = False, fill: str = BUILT_FILL) -> Explorer:
-        """Searches for foldings of this network on its part, see build_flows.explore.front.
-
-        ``pumped`` lets the DSPs of dense units run at twice the clock; ``fill`` is a name of FILLS.
-        """
+    def explorer(self, search: Search) -> Explorer:
+        """Searches for foldings of this network, see build_flows.explore.front."""
         self.until("map")
         self.listener.started("costs of all choices")
-        space, budget = space_of(self.model("map"), pumped), budget_of(self.cfg.part, fill)
-        return Explorer(space, budget, self.cfg.clk_mhz, time_limit, self.listener.started)
+        budget = budget_of(search.part or self.cfg.part, search.fill)
+        space, clk_mhz = space_of(self.model("map"), search.pumped), search.clk_mhz
+        tell = self.listener.started
+        return Explorer(space, budget, clk_mhz or self.cfg.clk_mhz, search.time_limit, tell)
 
     def synthesise(self) -> dict[str, Any]:
         """Count the cells of every unit with yosys; they go into synthesis.json and the report."""

@@ -288,6 +288,24 @@ def export(**options: Any) -> None:
 
 
 @main.command()
+@click.option("--out", type=FILE, required=True, help="QONNX file to write, NAME.onnx.")
+@click.option("--width", default=1.0, show_default=True, help="Multiplier of all channels.")
+@click.option("--stem", default="conv", show_default=True, help="conv or depthwise.")
+@click.option("--head", default="fc", show_default=True, help="fc or grid.")
+@click.option("--landmarks", default=98, show_default=True, help="Points.")
+@click.option("--image-size", default=112, show_default=True, help="Side of the image in pixels.")
+@click.option("--weight-bits", default=8, show_default=True, help="Of every weight, 2 to 8.")
+@click.option("--activation-bits", default=8, show_default=True, help="Of activations, 2 to 8.")
+@click.option("--seed", default=0, show_default=True, help="Of the weights.")
+def untrained(out: Path, **form: Any) -> None:
+    """Export a network with random weights, to explore what one of that form would cost."""
+    from model.untrained import Untrained
+
+    Untrained(**form).export(out)
+    click.echo(f"{out}: random weights")
+
+
+@main.command()
 @click.option("--weights", type=FILE, required=True, help="FP32 checkpoint with stem=conv.")
 @click.option("--out", type=FILE, required=True, help="Checkpoint to write.")
 @click.option("--config", "name", default="eyes", show_default=True, help="Whose mix is seen.")

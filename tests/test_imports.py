@@ -48,6 +48,9 @@ ALLOWED = {
     "model.compare": (
         "host.face", "model.network", "model.data", "model.training", "model.evaluation",
     ),
+    "model.untrained": (
+        "model.network", "model.data", "model.training", "model.export",
+    ),
     "model.options": (),
     "model.host_commands": (
         "host.common", "host.face", "host.backends", "host.monitor", "model.data", "model.training",
@@ -55,7 +58,7 @@ ALLOWED = {
     ),
     "model.__main__": (
         "host.common", "model.network", "model.faces", "model.data", "model.training",
-        "model.export", "model.evaluation", "model.compare", "model.options",
+        "model.export", "model.evaluation", "model.compare", "model.untrained", "model.options",
         "model.host_commands",
     ),
     "build_flows.config": ("host.common",),
@@ -104,10 +107,14 @@ ALLOWED = {
         "host.common", "host.face", "build_flows.config", "build_flows.graph",
         "build_flows.explore", "build_flows.steps",
     ),
+    "build_flows.sweep": (
+        "host.common", "build_flows.config", "build_flows.sources", "build_flows.flow",
+        "build_flows.explore", "build_flows.build",
+    ),
     "build_flows.__main__": (
         "host.common", "build_flows.config", "build_flows.design", "build_flows.flow",
         "build_flows.explore", "build_flows.board", "build_flows.report", "build_flows.steps",
-        "build_flows.build", "build_flows.new",
+        "build_flows.build", "build_flows.new", "build_flows.sweep",
     ),
 }  # fmt: skip
 """The rooms of the house - sub-packages, and modules that stand alone - and what each may import.

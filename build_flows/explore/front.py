@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from qonnx.core.modelwrapper import ModelWrapper
 
-from build_flows.explore.budget import RESOURCES, Budget, Cost
+from build_flows.explore.budget import BUILT_FILL, RESOURCES, Budget, Cost
 from build_flows.explore.choices import Space, table_of
 from build_flows.explore.setfolding import finn_space
 from build_flows.explore.solve import (
@@ -39,6 +42,10 @@ UNBOUNDED = 1 << 40  #: cycles
 Report = Callable[[str], None]
 
 
+def silent(_: str) -> None:
+    """Report of what nobody is told."""
+
+
 @dataclass(frozen=True)
 class Point:
     """A folding with its rate at the assumed clock."""
@@ -50,6 +57,22 @@ class Point:
     def file(self) -> str:
         """Name of its folding file."""
         return f"folding_{self.fps:.0f}.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """What is searched for, beside the network."""
+
+    time_limit: float = 20.0
+    """Of each search, in the solver's deterministic seconds."""
+    pumped: bool = False
+    """Whether the DSPs of dense units may run at twice the clock."""
+    fill: str = BUILT_FILL
+    """Shares of the part that a folding may take, a name of FILLS."""
+    part: str | None = None
+    """FPGA part as Vivado spells it; default: the config's."""
+    clk_mhz: float | None = None
+    """Clock assumed where cycles become frames a second; default: the config's."""
 
 
 class Explorer:
@@ -108,19 +131,32 @@ class Explorer:
             result = problem.solve(self.time_limit)
         return result
 
-    def front(self, points: int) -> tuple[list[Point], int]:
+    def front(self, points: int, jobs: int = 1) -> tuple[list[Point], int]:
         """Foldings from SLOWEST_FPS to the fastest, and the bound of :meth:`fastest`.
 
-        There are ``points`` searches; those that end at the same cycles give one folding.
+        There are ``points`` searches, the fastest first, then ``jobs`` side by side; how many does
+        not change the result. Of two foldings of like cost only the faster is kept.
         """
         fastest, bound = self.fastest()
-        step = (fastest.fps / SLOWEST_FPS) ** (1 / (points - 1))
+        step = (fastest.fps / SLOWEST_FPS) ** (1 / max(points - 1, 1))
+        cycles = [self.cycles_for(fastest.fps / step**i) for i in range(1, points)]
         found = [fastest]
-        for i in range(1, points):
-            point = self.smallest(self.cycles_for(fastest.fps / step**i), found[-1].solution)
-            if point.solution.cycles > found[-1].solution.cycles:
+        for point in self._all_smallest(cycles, fastest.solution, jobs):
+            if self._burden(point) < self._burden(found[-1]):
                 found.append(point)
         return found[::-1], bound
+
+    def _burden(self, point: Point) -> float:
+        return burden(point.solution.used, self.budget)
+
+    def _all_smallest(self, cycles: list[int], start: Solution, jobs: int) -> list[Point]:
+        """Least resources at each of ``cycles``, all from ``start``, ``jobs`` at a time."""
+        if jobs == 1:
+            return [self.smallest(bound, start) for bound in cycles]
+        self.report(f"least resources at {len(cycles)} rates, {jobs} at a time")
+        quiet = Explorer(self.space, self.budget, self.clk_mhz, self.time_limit, silent)
+        with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+            return list(pool.map(quiet.smallest, cycles, repeat(start)))
 
     def _why(self, result: Unsolved, cycles: int) -> str:
         """What must be relaxed for a folding of at most ``cycles``."""

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The quantised network: the definition of :mod:`model.network.pfld` with Brevitas layers.
 
-Number format: the camera byte enters at the fixed scale 1/255; rectified tensors are UINT8, all
-others INT8 with the full range, one learned scale a tensor; weights are INT8 in the narrow range
--127..127 with one scale an output channel; every zero point is 0. The bias of the fully connected
-layer stays in floating point because the host adds it.
+Number format: the camera byte enters at the fixed scale 1/255; rectified tensors are unsigned, all
+others signed with the full range, one learned scale a tensor; weights are signed in the narrow
+range, -127..127 of 8 bits, with one scale an output channel; every zero point is 0. All have 8 bits
+unless :class:`QuantLayers` is asked for fewer. The bias of the fully connected layer stays in
+floating point because the host adds it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -37,7 +39,7 @@ class _CameraByte(Uint8ActPerTensorFloat):
 
 
 class _Unsigned(Uint8ActPerTensorFloat):
-    """UINT8 with a learned threshold that calibration sets."""
+    """Unsigned, with a learned threshold that calibration sets."""
 
     scaling_impl_type = ScalingImplType.PARAMETER
     restrict_scaling_type = RestrictValueType.LOG_FP
@@ -45,15 +47,26 @@ class _Unsigned(Uint8ActPerTensorFloat):
 
 
 class _Signed(Int8ActPerTensorFloat):
-    """INT8, -128..127, with a learned threshold that calibration sets."""
+    """Signed, the whole range, with a learned threshold that calibration sets."""
 
     scaling_impl_type = ScalingImplType.PARAMETER
     restrict_scaling_type = RestrictValueType.LOG_FP
     scaling_init = 1.0
 
 
+@dataclass(frozen=True, kw_only=True)
 class QuantLayers(Layers):
     """Building blocks of the quantised network; tensors between them are plain."""
+
+    weight_bits: int = 8
+    """Of every weight, 2 to 8."""
+    activation_bits: int = 8
+    """Of every activation behind the image, 2 to 8."""
+
+    def __post_init__(self) -> None:
+        for name, bits in asdict(self).items():
+            if not 2 <= bits <= 8:
+                raise UserError(f"{name}={bits}; use 2 to 8")
 
     def image(self) -> nn.Module:
         """Quantiser of the camera byte."""
@@ -62,7 +75,7 @@ class QuantLayers(Layers):
     def conv(
         self, inputs: int, outputs: int, kernel: int, stride: int, padding: int, groups: int
     ) -> nn.Module:
-        """Convolution with INT8 weights."""
+        """Convolution with signed weights."""
         return QuantConv2d(
             inputs,
             outputs,
@@ -72,28 +85,31 @@ class QuantLayers(Layers):
             groups=groups,
             bias=False,
             weight_quant=Int8WeightPerChannelFloat,
+            weight_bit_width=self.weight_bits,
         )
 
     def relu(self) -> nn.Module:
-        """Rectifier with UINT8 result."""
-        return QuantReLU(act_quant=_Unsigned)
+        """Rectifier with unsigned result."""
+        return QuantReLU(act_quant=_Unsigned, bit_width=self.activation_bits)
 
     def linear(self) -> nn.Module:
-        """INT8 quantiser."""
-        return QuantIdentity(act_quant=_Signed)
+        """Signed quantiser."""
+        return QuantIdentity(act_quant=_Signed, bit_width=self.activation_bits)
 
     def fully_connected(self, inputs: int, outputs: int) -> nn.Module:
-        """Matrix product with INT8 weights and a floating-point bias."""
-        return QuantLinear(inputs, outputs, bias=True, weight_quant=Int8WeightPerChannelFloat)
+        """Matrix product with signed weights and a floating-point bias."""
+        return QuantLinear(inputs, outputs, bias=True, weight_quant=Int8WeightPerChannelFloat,
+                           weight_bit_width=self.weight_bits)  # fmt: skip
 
     def cells(self, inputs: int, outputs: int) -> nn.Module:
-        """1x1 convolution with INT8 weights and a floating-point bias, which the host adds."""
-        return QuantConv2d(inputs, outputs, 1, bias=True, weight_quant=Int8WeightPerChannelFloat)
+        """1x1 convolution with signed weights and a floating-point bias, which the host adds."""
+        return QuantConv2d(inputs, outputs, 1, bias=True, weight_quant=Int8WeightPerChannelFloat,
+                           weight_bit_width=self.weight_bits)  # fmt: skip
 
 
-def build_quantised(config: Mapping[str, Any]) -> PFLD:
+def build_quantised(config: Mapping[str, Any], layers: QuantLayers | None = None) -> PFLD:
     """Quantised form of ``PFLD(**config)``, without pose branch; all thresholds are 1."""
-    return PFLD(**config, layers=QuantLayers(), pose_branch=False)
+    return PFLD(**config, layers=layers or QuantLayers(), pose_branch=False)
 
 
 def load_float(quantised: PFLD, state: Mapping[str, Tensor]) -> None:

@@ -24,7 +24,13 @@ from torch import Tensor, nn
 from host.common.arrays import Images, Points
 from host.common.errors import UserError
 from model.network.pfld import PFLD, ConvNorm, freeze_statistics
-from model.network.quantised import build_quantised, learned_quantisers, load_float, set_threshold
+from model.network.quantised import (
+    QuantLayers,
+    build_quantised,
+    learned_quantisers,
+    load_float,
+    set_threshold,
+)
 
 PERCENTILE = 99.99  #: of the absolute activations; what lies above saturates
 SAMPLES = 1 << 20  #: values of each activation that the percentile is taken from
@@ -36,17 +42,22 @@ Target = TypeVar("Target")
 
 
 def post_train(
-    network: PFLD, images: Tensor, percentile: float = PERCENTILE, equalise: bool = False
+    network: PFLD,
+    images: Tensor,
+    percentile: float = PERCENTILE,
+    equalise: bool = False,
+    layers: QuantLayers | None = None,
 ) -> PFLD:
     """Calibrated and bias-corrected quantised form of an FP32 ``network``.
 
     images: calibration set (N, 1, S, S), bytes over 255; a few hundred are enough. equalise: first
-    bring the channels of neighbouring layers to like ranges, see :func:`equalised`.
+    bring the channels of neighbouring layers to like ranges, see :func:`equalised`. layers: with
+    how many bits; default 8.
     """
     network.eval()
     if equalise:
         network = equalised(network)
-    quantised = build_quantised(network.config())
+    quantised = build_quantised(network.config(), layers)
     quantised.eval()
     load_float(quantised, network.state_dict())
     calibrate(quantised, network, images, percentile)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from model import untrained
 from model.network.pfld import PFLD
 
 
@@ -29,13 +30,5 @@ def as_tensor(images: npt.NDArray[np.uint8]) -> torch.Tensor:
 
 def random_network(seed: int = 0, **config: object) -> PFLD:
     """FP32 network with random gains and offsets and the statistics that belong to them."""
-    torch.manual_seed(seed)
-    network = PFLD(**config)
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
-            torch.nn.init.normal_(module.bias, 0.0, 0.3)
-            module.momentum = None  # plain average: one batch is enough
-    with torch.no_grad():
-        network(as_tensor(smooth_images(16, network.image_size, seed)))
-    return network.eval()
+    size = int(config.get("image_size", 112))
+    return untrained.random_network(as_tensor(smooth_images(16, size, seed)), seed, **config)

@@ -275,6 +275,15 @@ def test_front_and_comparison_as_files(space, mapped, tmp_path):
     assert int(finn["lut"]) > int(ours["lut"])
 
 
+def test_a_front_is_the_same_side_by_side(chain):
+    explorer = explorer_of(chain, Budget((1_000, 1_000, 100, 100, 100), (0,) * 5))
+    fronts = [explorer.front(4, jobs) for jobs in (1, 2)]
+    found = [[(p.fps, p.solution.chosen) for p in points] for points, _ in fronts]
+    assert found[0] == found[1]
+    assert len(found[0]) > 1
+    assert len(explorer.front(1)[0]) == 1
+
+
 # -- twice the clock, and AMD's shares -------------------------------------------------------------
 
 

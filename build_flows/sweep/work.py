@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cell of a sweep as a function of what it is given, so that any machine can work on it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from build_flows.build import Build
+from build_flows.config import BuildConfig
+from build_flows.explore.front import Explorer, Point, row_of, write_folding
+from build_flows.flow import hash_of
+from build_flows.sources import files_of
+from build_flows.sweep.plan import Cell
+from host.common.errors import UserError
+from host.common.provenance import versions
+
+SKIPPED = ("seconds", "folding", "gap")  #: of a point's row, what the machine or the files say
+
+
+@dataclass(frozen=True)
+class Task:
+    """A cell with all that is needed to work on it, wherever that is."""
+
+    cell: Cell
+    cfg: BuildConfig
+    """Of the network, with part and clock of the cell."""
+    model: bytes
+    golden: bytes
+
+    @staticmethod
+    def of(cell: Cell, cfg: BuildConfig) -> Task:
+        """Read what the config names."""
+        return Task(cell, cfg, cfg.model.read_bytes(), cfg.golden.read_bytes())
+
+    @property
+    def key(self) -> str:
+        """Changes with all that the result may depend on."""
+        cell = asdict(self.cell) | {"config": ""}  # where the file lies changes nothing
+        text = json.dumps([cell, versions(), self.cfg.frames], sort_keys=True)
+        digest = hashlib.sha256(text.encode() + hash_of(files_of([__name__])))
+        digest.update(self.model + self.golden)
+        return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What came out of a cell."""
+
+    rows: tuple[dict[str, Any], ...]
+    """Rate, cycles, resources and shares of each folding, the slowest first."""
+    foldings: tuple[str, ...]
+    """Their folding files."""
+    refused: str = ""
+    """Why there is no row."""
+
+
+def work_on(task: Task) -> Found:
+    """Explore the cell and, if it is to be built, build the fastest; in a folder that goes away."""
+    with TemporaryDirectory(prefix="sweep_") as scratch:
+        work = _unpacked(task, Path(scratch))
+        try:
+            explorer = work.explorer(task.cell.search)
+            points, _ = explorer.front(task.cell.points)
+        except UserError as error:
+            return Found((), (), str(error))
+        rows, foldings = [], []
+        for point in points:
+            row = row_of(point, explorer.budget)
+            rows.append({name: value for name, value in row.items() if name not in SKIPPED})
+            foldings.append(write_folding(point, work.out, explorer.space.layers).read_text())
+        if task.cell.build:
+            rows[-1] |= _built(work, points[-1], explorer)
+        return Found(tuple(rows), tuple(foldings))
+
+
+def _unpacked(task: Task, folder: Path) -> Build:
+    model, folding = folder / task.cfg.model.name, folder / "folding.json"
+    model.write_bytes(task.model)
+    folding.write_text("{}\n")
+    model.with_name(task.cfg.golden.name).write_bytes(task.golden)
+    return Build(replace(task.cfg, model=model, folding=folding), folder / "build")
+
+
+def _built(work: Build, point: Point, explorer: Explorer) -> dict[str, Any]:
+    """What the simulated design adds to the row of its folding."""
+    folding = write_folding(point, work.out, explorer.space.layers)
+    built = Build(replace(work.cfg, folding=folding), work.out).until()
+    report = built.report()
+    return {"simulated": report["cycles_per_frame"], "exact": report["bit_exact"]}
