@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random views of faces: mirrored, turned, sheared, framed anew, other light, blur and patches.
+"""Random views of faces: mirrored, turned, sheared, bent, framed anew, other light, blur, patches.
 
 Everything happens on a whole batch at once, on the device of the batch and of the generator, which
 must be the same. Points and their masks follow the pixels. The network
@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid, avg_pool2d, conv2d, grid_sample
+from torch.nn.functional import avg_pool2d, conv2d, grid_sample
 
 from host.face.landmarks import MIRROR
+from model.data.bend import pixel_centres, random_field, seen_at
 
 TURN = math.radians(13)  #: standard deviation of the rotation, which ends at 2.2 times this
 SHEAR, STRETCH = 0.1, 0.08
@@ -135,8 +136,8 @@ def view(
     """The square that the network sees, (B, 1, size, size), and the points in it.
 
     framed: the square is the whole picture; else MARGIN times the box of the points, which are
-    turned first. With a ``generator`` the face is turned, sheared and stretched, and the square
-    misses its place and size a little; without one the view is plain.
+    turned first. With a ``generator`` the face is turned, sheared, stretched and bent, its eyes open
+    and close, and the square misses its place and size a little; without one the view is plain.
     """
     count = len(batch.images)
     device = batch.images.device
@@ -156,15 +157,18 @@ def view(
         missed = missed * (2 * _rand(generator, count, 2) - 1)
         side = side * zoom.exp()
         middle = middle + side[:, None] * missed
-    # a result point r shows the source point inverse(turn) @ (side * (r - 0.5) + middle) + 0.5;
-    # affine_grid counts from -1 to 1, hence the factor 2
     inverse = torch.linalg.inv(turn)
-    theta = torch.cat([inverse * side[:, None, None], 2 * inverse @ middle[:, :, None]], 2)
-    grid = affine_grid(theta, [count, 1, size, size], align_corners=False)
+    seen = (points - middle[:, None]) / side[:, None, None] + 0.5
+    at = pixel_centres(size, device).expand(count, -1, -1, -1)
+    if generator is not None:
+        field = random_field(seen, batch.mask, generator, strength)
+        at, seen = at + field(at), seen_at(seen, field)
+    source = (at - 0.5) * side[:, None, None, None] + middle[:, None, None]
+    source = source @ inverse.mT[:, None]
     return replace(
         batch,
-        images=grid_sample(batch.images, grid, padding_mode="zeros", align_corners=False),
-        landmarks=(points - middle[:, None]) / side[:, None, None] + 0.5,
+        images=grid_sample(batch.images, 2 * source, padding_mode="zeros", align_corners=False),
+        landmarks=seen,
         pose=batch.pose + torch.stack([0 * angle, 0 * angle, angle], 1),
     )
 

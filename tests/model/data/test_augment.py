@@ -36,10 +36,10 @@ def batch_of(landmarks, images=None, size=112):
 
 
 def spots(landmarks, size=112):
-    """Images with one bright Gaussian spot at each first landmark."""
+    """Images with one small bright Gaussian spot at each first landmark."""
     at = (torch.arange(size) + 0.5) / size
     x, y = landmarks[:, 0, 0, None, None], landmarks[:, 0, 1, None, None]
-    return torch.exp(-((at[None, None] - x) ** 2 + (at[None, :, None] - y) ** 2) / 2e-3)[:, None]
+    return torch.exp(-((at[None, None] - x) ** 2 + (at[None, :, None] - y) ** 2) / 4e-4)[:, None]
 
 
 def centres(images):
