@@ -20,6 +20,7 @@ from model.data.augment import (
     sharpness,
     view,
 )
+from model.data.bend import random_field, seen_at
 
 
 def batch_of(landmarks, images=None, size=112):
@@ -109,7 +110,8 @@ def test_flip_uses_the_mirror_table():
 
 def test_view_turns_the_pose():
     landmarks = torch.full((64, 98, 2), 0.5)
-    landmarks[:, 1, 1] = 0.6  # shearing along x leaves this arm's stretch, the mean turn stays
+    # shearing along x leaves the stretch of this arm, which is long, so that bending hardly turns it
+    landmarks[:, :2, 1] = torch.tensor([0.25, 0.75])
     seen = view(batch_of(landmarks, size=8), True, 8, torch.Generator().manual_seed(0))
     arm = seen.landmarks[:, 1] - seen.landmarks[:, 0]
     turned = torch.atan2(-arm[:, 0], arm[:, 1])
@@ -145,3 +147,46 @@ def test_same_generator_same_changes():
     for first, second in zip(one.tensors(), two.tensors(), strict=True):
         assert torch.equal(first, second)
     assert one.images.shape == (8, 1, 64, 64)
+
+
+def bent(count=8):
+    """A field for faces whose eyes lie where a frontal face has them."""
+    landmarks = torch.rand(count, 98, 2, generator=torch.Generator().manual_seed(3))
+    angles = torch.arange(8) * torch.pi / 4 + torch.pi
+    ring = torch.stack([0.1 * angles.cos(), 0.03 * angles.sin()], 1)
+    landmarks[:, 60:68] = ring + torch.tensor([0.3, 0.4])
+    landmarks[:, 68:76] = ring + torch.tensor([0.7, 0.4])
+    mask = torch.ones(count, 98, dtype=torch.bool)
+    mask[0, 61] = False
+    return landmarks, mask, random_field(landmarks, mask, torch.Generator().manual_seed(5), 1.0)
+
+
+def test_a_bent_point_is_seen_where_its_pixel_is():
+    landmarks, _, field = bent()
+    seen = seen_at(landmarks, field)
+    source = seen + field(seen[:, None])[:, 0]
+    torch.testing.assert_close(source, landmarks, rtol=0, atol=1e-3)
+
+
+def test_lids_move_only_where_the_eye_is_known():
+    landmarks, mask, field = bent(64)
+    moved = field.push != 0
+    assert not moved[0, 0]
+    assert 0.2 < moved.float().mean() < 0.6
+    field = replace(field, knots=torch.zeros_like(field.knots))
+
+    def openings(landmarks):
+        upper, lower = landmarks[:, [62, 70]], landmarks[:, [66, 74]]
+        return (lower - upper)[..., 1]
+
+    ratio = openings(seen_at(landmarks, field)) / openings(landmarks)
+    torch.testing.assert_close(ratio[~moved], torch.ones(int((~moved).sum())))
+    expected = 1 / (1 + field.push[moved])
+    assert torch.corrcoef(torch.stack([ratio[moved], expected]))[0, 1] > 0.99
+    assert (ratio[moved] - expected).abs().max() < 0.15
+
+
+def test_no_strength_bends_nothing():
+    landmarks, mask, _ = bent()
+    field = random_field(landmarks, mask, torch.Generator().manual_seed(0), 0.0)
+    assert not field(landmarks[:, None]).any()
