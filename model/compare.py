@@ -71,6 +71,7 @@ def compare_networks(
     """Train each network in ``out``/STEM_HEAD, or go on with it; the table as Markdown.
 
     minutes: of each network in this call; the rates still fall along the views of ``config``.
+    KeyboardInterrupt: a signal has ended the training of a network, after its step.
     """
     rows = []
     for stem, head in itertools.product(STEM_CHOICES, HEAD_CHOICES):
@@ -79,6 +80,8 @@ def compare_networks(
         tell(f"{stem}, {head}: {folder}")
         resume = (folder / "last.pt").is_file()
         done = Training(chosen, folder, source, Start(resume=resume, pause=minutes)).run()
+        if done.interrupted:
+            raise KeyboardInterrupt
         rows.append(Row(load_network(folder / "weights.pt"), done.views, done.held))
     lines = [COLUMNS, ["---"] * len(COLUMNS), *(row.cells() for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -357,6 +357,8 @@ class Outcome:
     """Faces that were shown."""
     held: Crops
     """The faces that are only measured."""
+    interrupted: bool
+    """Whether a signal ended it."""
 
 
 class Training:
@@ -395,7 +397,8 @@ class Training:
                     run_epoch(trainer, mixture, held, out, progress, minutes, stop)
                     if stop:
                         break
-        return Outcome(measure_crops(trainer.average, held), trainer.views, held)
+        measured = measure_crops(trainer.average, held)
+        return Outcome(measured, trainer.views, held, bool(stop.signals))
 
 
 def begin_training(
