@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small network with the grid head through streamlining and mapping, to the bit."""
 
+import json
+
 import pytest
 
 from build_flows.build import Build
-from build_flows.design.verify import Golden, verify
+from build_flows.design.verify import Golden, compare, verify
 from host.common.errors import VerifyError
 from hw.ops.layers import layer_of
 from hw.units import units_of
@@ -63,3 +65,13 @@ def test_a_wrong_step_of_a_cell_is_found(build):
     model.set_initializer(name, model.get_initializer(name) + 1)
     with pytest.raises(VerifyError, match=r"is .* after map"):
         verify(model, build.golden, "map")
+
+
+def test_rtl_and_cpp_give_the_integers(config, tmp_path):
+    """The whole way: stitched RTL in simulation, and the C++ of the same design."""
+    done = Build(config, tmp_path).until()
+    report = json.loads((done.out / "report.json").read_text())
+    assert report["bit_exact"] is True
+    assert report["outputs"] == 2 * POINTS
+    found = done.cpp().accumulate(done.golden.images)
+    compare("accumulators", found, done.golden.accumulators, "C++ simulation")
