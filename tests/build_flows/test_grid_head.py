@@ -67,6 +67,7 @@ def test_a_wrong_step_of_a_cell_is_found(build):
         verify(model, build.golden, "map")
 
 
+@pytest.mark.slow
 def test_rtl_and_cpp_give_the_integers(config, tmp_path):
     """The whole way: stitched RTL in simulation, and the C++ of the same design."""
     done = Build(config, tmp_path).until()
