@@ -228,7 +228,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     add("--build", type=Path, metavar="DIR", help="build folder for sim")
     add("--detector", default=DEFAULT_DETECTOR, metavar="NAME",
         help=f"{' or '.join(DETECTORS)} (default {DEFAULT_DETECTOR})")  # fmt: skip
-    add("--threads", type=int, default=0, metavar="N", help="of cpu (default: one a core)")
+    add("--threads", type=int, default=0, metavar="N", help="of cpu (default: as measured)")
     add("--seconds", type=float, default=60.0, metavar="S", help="of each run (default 60)")
     add("--repeat", type=int, default=3, metavar="N", help="runs (default 3)")
     add("--batch", type=int, default=16, metavar="N", help="for the throughput (default 16)")
@@ -263,7 +263,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             "model": Path(backend.model).name,
             "model_sha256": digest,
             "detector": options.detector,
-            "threads": options.threads or None,
+            "threads": backend.details.get("threads"),
             "seconds": options.seconds,
             "repeat": options.repeat,
             **measure(

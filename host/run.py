@@ -175,7 +175,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         metavar="DIR",
         help=f"folder for sim, csim, fpga (default {relative(DEFAULT_BUILD)}, not fpga)",
     )
-    add("--threads", type=int, default=0, metavar="N", help="of cpu (default: one a core)")
+    add("--threads", type=int, default=0, metavar="N", help="of cpu (default: as measured)")
     add_options(parser)
     return parser.parse_args(arguments)
 

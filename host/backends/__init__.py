@@ -59,7 +59,7 @@ def open_backend(
         model: ONNX file for ``cpu`` and ``gpu``; None is ``default``.
         build: folder of the build for ``sim`` and ``csim``, of the overlay for ``fpga``; None is
             DEFAULT_BUILD or DEFAULT_OVERLAY.
-        threads: of ``cpu``; 0 is one a core.
+        threads: of ``cpu``; 0 for the fastest number, which is measured.
         default: what ``cpu`` and ``gpu`` run without ``model``.
 
     Raises:

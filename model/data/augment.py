@@ -136,8 +136,9 @@ def view(
     """The square that the network sees, (B, 1, size, size), and the points in it.
 
     framed: the square is the whole picture; else MARGIN times the box of the points, which are
-    turned first. With a ``generator`` the face is turned, sheared, stretched and bent, its eyes open
-    and close, and the square misses its place and size a little; without one the view is plain.
+    turned first. With a ``generator`` the face is turned, sheared, stretched and bent, its eyes
+    open and close, and the square misses its place and size a little; without one the view is
+    plain.
     """
     count = len(batch.images)
     device = batch.images.device

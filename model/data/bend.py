@@ -55,7 +55,9 @@ class Field:
         return moved
 
 
-def random_field(landmarks: Tensor, mask: Tensor, random: torch.Generator, strength: float) -> Field:
+def random_field(
+    landmarks: Tensor, mask: Tensor, random: torch.Generator, strength: float
+) -> Field:
     """A field for faces with ``landmarks`` (B, 98, 2) that are known where ``mask`` (B, 98) is set.
 
     strength: 1 is the usual, 0 moves nothing. The lids of an eye with unknown points stay.

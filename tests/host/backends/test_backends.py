@@ -90,7 +90,7 @@ def test_cpu_gives_the_graphs_landmarks(batch, tmp_path, tiny_model, shape, imag
     assert found.shape == (3, 98, 2)
     assert np.abs(found - expected).max() < 1e-6
     assert (backend.name, backend.model, backend.input_size) == ("cpu", str(tiny_model), SIZE)
-    assert backend.details == {}
+    assert set(backend.details) == {"threads"}
     backend.close()
 
 
@@ -205,6 +205,40 @@ def test_both_refuse_other_images(images, tiny_model, make_build):
     for backend in (open_backend("cpu", tiny_model), open_backend("sim", build=make_build())):
         with pytest.raises(UserError, match=r"the network takes uint8 \(N, 112, 112\)"):
             backend.infer(images)
+
+
+@pytest.mark.parametrize(
+    ("cores", "seconds", "chosen"),
+    [
+        (4, {1: 4.0, 2: 2.0, 4: 1.0}, 4),
+        (4, {1: 1.0, 2: 2.0}, 1),  # a small network: the second thread costs time
+        (4, {1: 4.0, 2: 2.0, 4: 1.9}, 2),  # not worth two more cores
+        (2, {1: 4.0, 2: 2.0}, 2),
+        (1, {1: 4.0}, 1),
+    ],
+)
+def test_cpu_takes_the_threads_that_are_fastest(cores, seconds, chosen, monkeypatch, tiny_model):
+    opened = []
+    real = cpu.open_session
+
+    def note(model, providers, threads):
+        opened.append(threads)
+        return real(model, providers, threads)
+
+    monkeypatch.setattr(cpu, "open_session", note)
+    monkeypatch.setattr(cpu.os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(cpu.CpuBackend, "_seconds", lambda self: seconds[opened[-1]])
+    backend = open_backend("cpu", tiny_model)
+    assert opened == list(seconds)
+    assert backend.details == {"threads": chosen}
+    used = backend.session.get_session_options().intra_op_num_threads
+    assert used == chosen
+
+
+def test_cpu_takes_the_threads_that_it_is_given(tiny_model):
+    backend = open_backend("cpu", tiny_model, threads=3)
+    assert backend.details == {"threads": 3}
+    assert backend.session.get_session_options().intra_op_num_threads == 3
 
 
 # -- sim -------------------------------------------------------------------------------------------

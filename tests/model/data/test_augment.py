@@ -110,7 +110,7 @@ def test_flip_uses_the_mirror_table():
 
 def test_view_turns_the_pose():
     landmarks = torch.full((64, 98, 2), 0.5)
-    # shearing along x leaves the stretch of this arm, which is long, so that bending hardly turns it
+    # shearing along x leaves this arm's stretch; it is long, so that bending hardly turns it
     landmarks[:, :2, 1] = torch.tensor([0.25, 0.75])
     seen = view(batch_of(landmarks, size=8), True, 8, torch.Generator().manual_seed(0))
     arm = seen.landmarks[:, 1] - seen.landmarks[:, 0]
@@ -169,7 +169,7 @@ def test_a_bent_point_is_seen_where_its_pixel_is():
 
 
 def test_lids_move_only_where_the_eye_is_known():
-    landmarks, mask, field = bent(64)
+    landmarks, _, field = bent(64)
     moved = field.push != 0
     assert not moved[0, 0]
     assert 0.2 < moved.float().mean() < 0.6
