@@ -60,6 +60,9 @@ LOOK_SHARE, LOOK_SHUT, LOOK_OPEN = 0.5, 0.1, 0.3
 """How much the look at the picture counts beside the landmarks, and the aspect ratios for which its
 0 and 1 stand."""
 
+LEAST_SPAN = 0.02
+"""Between the aspect ratios of a shut and of an open eye, whatever a profile says."""
+
 LEARN_S = 0.2
 """The usual opening is found anew after so much more time."""
 
@@ -261,4 +264,4 @@ def together(left: float | None, right: float | None) -> float | None:
 def _opening(ratio: float, usual: float | None, limits: Thresholds) -> float | None:
     if usual is None:
         return None
-    return (ratio / usual - limits.closed_ratio) / (1 - limits.closed_ratio)
+    return (ratio - limits.eye_shut) / max(usual - limits.eye_shut, LEAST_SPAN)

@@ -51,7 +51,8 @@ REOPEN_S = 0.1
 """Eyes that seem open for less than this stay closed: noise."""
 
 HANGING_DEG = 35.0
-"""Pitch to either side beyond which lids cannot be judged."""
+"""Pitch to either side beyond which lids cannot be judged, unless it is usual: of a camera that is
+far below or above, or with a mask, that hides the chin."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,11 +237,11 @@ class Measurer:
         tilted = roll is not None and abs(roll) > limits.wrong_way_deg
         self._tilted.update(time_s, tilted)
         visible = visible_sides(look, yaw, limits)
-        hanging = pitch is None or abs(pitch) > HANGING_DEG
+        near = self._is_near(yaw, pitch)
+        hanging = pitch is None or (abs(pitch) > HANGING_DEG and not near)
         if tilted or hanging:
             visible = (False, False)
         level = with_look(straightened(ears, yaw or 0.0, pitch or 0.0), look)
-        near = self._is_near(yaw, pitch)
         if near and not tilted:
             self._compare(landmarks, step)
         if (near or self._teaches(time_s, yaw, pitch)) and not tilted:

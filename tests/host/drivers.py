@@ -1,14 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Landmarks and stand-ins whose truth is known: faces in space, detector, backend, source, sink."""
+"""Landmarks and stand-ins whose truth is known: faces in space, detector, backend, source, sink.
+
+``shipped_tracker`` is none of them: it is what the product watches with.
+"""
 
 import math
 from functools import lru_cache
 
 import numpy as np
 
+from host.face.detect.choice import open_detector
 from host.face.detect.faces import Box, Face
+from host.face.eyes import look_at_eyes
 from host.face.pose import TEMPLATE, TEMPLATE_POINTS
 from host.monitor.capture import Frame
+from host.monitor.seat import ANYWHERE
+from host.monitor.track import DirectSearch, Tracker
 
 UNIT = 100.0
 FPS = 25.0
@@ -127,3 +134,9 @@ class Sink:
 
     def close(self):
         self.closed = True
+
+
+def shipped_tracker(backend, seat=ANYWHERE):
+    """The tracker as the command has it for a recording: with the default detector and eye test."""
+    search = DirectSearch(open_detector(quick=True))
+    return Tracker(backend, search, seat=seat, looker=look_at_eyes)

@@ -34,9 +34,9 @@ from tests.host.drivers import UNIT, face
 RATES = (5, 15, 30, 60)
 """Frames a second at which every story is told."""
 
-CLOSED_RATIO, PITCH_SEEN = 0.3, 0.91
-"""What the network makes of a closed eye (of the open one's aspect ratio) and of a degree of pitch;
-see the thresholds ``closed_ratio`` and ``pitch_gain``."""
+EYE_SHUT, PITCH_SEEN = 0.1, 0.91
+"""What the network makes of a shut eye (aspect ratio) and of a degree of pitch; see the thresholds
+``eye_shut`` and ``pitch_gain``."""
 
 POINT_NOISE, EYES_NOISE, EYE_NOISE, MOUTH_NOISE = 0.0045, 0.021, 0.043, 0.011
 """Scatter from frame to frame, white in time: of a point in inter-ocular distances, of the eyes'
@@ -225,7 +225,7 @@ class Network:
         if who is None:
             return None
         yaw, pitch, roll = now.angles + self._sway(time_s)
-        ratio = who.eye_open * (CLOSED_RATIO + (1 - CLOSED_RATIO) * now.eyes * lids)
+        ratio = EYE_SHUT + (who.eye_open - EYE_SHUT) * now.eyes * lids
         ratio = ratio * math.exp(self._wander) + who.eye_open * eye_noise
         ratio = np.maximum(ratio, 0.02) * _foreshortened(yaw, pitch)
         mouth = round(max(0.03, 0.05 + (MOUTH_WIDE - 0.05) * now.mouth + mouth_noise), 3)

@@ -14,15 +14,13 @@ import pytest
 from host.backends import MONITOR_MODEL, open_backend
 from host.common.errors import UserError
 from host.face.detect.choice import open_detector
-from host.face.eyes import look_at_eyes
 from host.face.image import read_image
 from host.face.landmarker import Landmarker
 from host.face.landmarks import inter_ocular
 from host.monitor.pipeline import Pipeline
 from host.monitor.seat import ANYWHERE, parse_seat
 from host.monitor.sources import open_source
-from host.monitor.track import DirectSearch, Tracker
-from tests.host.drivers import Sink
+from tests.host.drivers import Sink, shipped_tracker
 
 CASES = Path(__file__).parent / "cases"
 
@@ -61,9 +59,8 @@ def watch(name, backend, seat=ANYWHERE, thin=EveryThird):
         None if seen.track.landmarks is None else seen.track.landmarks.mean(axis=0),
         seen.measures,
     ))  # fmt: skip
-    search = DirectSearch(open_detector(quick=True))
-    tracker = Tracker(backend, search, seat=seat, looker=look_at_eyes)
-    Pipeline(thin(open_source(str(CASES / name))), tracker, [sink]).run()
+    source = thin(open_source(str(CASES / name)))
+    Pipeline(source, shipped_tracker(backend, seat), [sink]).run()
     return rows
 
 

@@ -15,7 +15,7 @@ from tests.host.drivers import FPS, face
 
 LIMITS = Thresholds(pitch_gain=1.0)  # points of these tests are true ones
 OPEN = 0.3
-CLOSED = OPEN * LIMITS.closed_ratio
+CLOSED = LIMITS.eye_shut
 
 
 def play(*parts, measurer=None):
@@ -58,7 +58,7 @@ def test_the_pose_is_found_and_signed(yaw, pitch):
 
 def test_the_opening_is_relative_to_the_persons_own_eyes():
     for eyes in (0.2, 0.3, 0.4):
-        found = play((4.0, {"eyes": eyes}), (0.2, {"eyes": eyes * LIMITS.closed_ratio}))
+        found = play((4.0, {"eyes": eyes}), (0.2, {"eyes": CLOSED}))
         assert found[int(2.8 * FPS)].opening is None
         assert not found[int(2.8 * FPS)].calibrated
         assert found[int(3.9 * FPS)].opening == pytest.approx(1, abs=0.01)

@@ -28,7 +28,7 @@ from host.monitor.sinks.lines import as_json
 from host.monitor.thresholds import Thresholds
 from host.monitor.track import DirectSearch, Tracker
 from tests.host.conftest import ROOT
-from tests.host.drivers import Backend, Sink
+from tests.host.drivers import Backend, Sink, shipped_tracker
 
 LIMITS = Thresholds()
 LOAD_S = 0.5 * os.getloadavg()[0] / (os.cpu_count() or 1)
@@ -210,8 +210,8 @@ def watch(script, seconds):
     sink = Sink()
     sink.write = lambda seen: sink.seen.append(as_json(seen))
     backend = open_backend("cpu", MONITOR_MODEL, threads=1)
-    tracker = Tracker(backend, DirectSearch(open_detector(quick=True)))
-    Pipeline(SyntheticSource(script), tracker, [sink], seconds=seconds).run()
+    source = SyntheticSource(script)
+    Pipeline(source, shipped_tracker(backend), [sink], seconds=seconds).run()
     return sink.seen
 
 
@@ -259,7 +259,7 @@ def test_a_soak_holds_memory_and_queues():
     longest = [0]  # queue of the whole run
     seconds = float(os.environ.get("SOAK_S", "120"))
     backend = open_backend("cpu", MONITOR_MODEL, threads=1)
-    tracker = Tracker(backend, DirectSearch(open_detector(quick=True)))
+    tracker = shipped_tracker(backend)
     pipeline = Pipeline(LoopSource(clip), tracker, [Meter(), Dashboard("0")], seconds=seconds)
     pipeline.run()
     print(f"{len(marks) * 500} frames, {marks[1]:.0f} MB at first, {max(marks[1:]):.0f} at most")

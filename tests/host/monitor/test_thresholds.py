@@ -20,12 +20,12 @@ def test_a_file_changes_what_it_names(tmp_path):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"asleep": 1}, "unknown threshold 'asleep'; known are calibration_s, closed_ratio"),
+        ({"asleep": 1}, "unknown threshold 'asleep'; known are calibration_s, eye_shut"),
         ({"asleep_s": 0}, "threshold asleep_s=0; give a number above 0"),
         ({"asleep_s": True}, "threshold asleep_s=True; give a number above 0"),
         ({"asleep_s": "long"}, "threshold asleep_s='long'; give a number above 0"),
         ({"asleep_s": float("nan")}, "threshold asleep_s=nan; give a number above 0"),
-        ({"closed_ratio": 1.0}, "closed_ratio=1; give a number between 0 and 1"),
+        ({"eye_shut": 0.2}, "eye_shut=0.2 is above eye_least=0.19; give eye_shut at most"),
         ({"closed_below": 0.9}, "closed_below=0.9 is above open_above=0.4"),
         ({"asleep_s": 0.2}, "blink_max_s=0.5 is above asleep_s=0.2"),
     ],
