@@ -129,7 +129,7 @@ def evaluate_driver(
     """Measure on real faces how well closed eyes, wide mouths and calibration are judged."""
     from host.backends import MONITOR_MODEL
     from host.monitor.thresholds import Thresholds, read_thresholds
-    from model.evaluation.driver import driver_faces, figures
+    from model.evaluation.driver import drawn_by_hand, driver_faces, figures, figures_of_shut
 
     records, path = driver_faces(roots), model or MONITOR_MODEL
     found = _found(records, path, not no_look)
@@ -139,7 +139,12 @@ def evaluate_driver(
         others = {} if against is None else {against.stem: _found(records, against, False)}
         plot_lids({**others, path.stem: found}, plot)
     chosen = Thresholds() if limits is None else read_thresholds(limits)
-    for name, value in figures(found, chosen).items():
+    told = figures(found, chosen)
+    if by_hand := drawn_by_hand(roots):
+        records = driver_faces(by_hand)
+        opened, shut = (_found(records, path, not no_look, drawn) for drawn in (False, True))
+        told |= figures_of_shut(opened, shut, chosen)
+    for name, value in told.items():
         share = "-" if math.isnan(value) else f"{100 * value:.1f} %"
         shown = f"{value}" if isinstance(value, int) else share
         click.echo(f"{name}: {shown}")
@@ -156,14 +161,14 @@ def speed(files: tuple[Path, ...], rounds: int) -> None:
     click.echo(table(files, measure(files, rounds)))
 
 
-def _found(records: list[Record], model: Path, looking: bool) -> Found:
-    """What a network finds of faces, and the eye test if ``looking``."""
+def _found(records: list[Record], model: Path, looking: bool, shut: bool = False) -> Found:
+    """What a network finds of faces, eyes drawn shut or not, and the eye test if ``looking``."""
     from host.backends import open_backend
     from host.face.eyes import look_at_eyes
     from model.evaluation.driver import find
 
     backend = open_backend("cpu", model)
     try:
-        return find(records, backend, look_at_eyes if looking else None)
+        return find(records, backend, look_at_eyes if looking else None, shut)
     finally:
         backend.close()

@@ -108,12 +108,17 @@ def _complete(
     listing: Listing, root: Path, merge: Callable[[Record, Record | None], Record]
 ) -> Listing:
     """Turn 68 points into 98; a list of pseudo points below ``root`` fills in the others."""
-    path = root / wflw.PSEUDO_LIST
-    pseudo: dict[Path, Record] = {}
-    if path.is_file():
-        pseudo = {r.image: r for r in wflw.read_list(path, root, listing.name).records}
+    pseudo = pseudo_points(root)
     records = [merge(record, pseudo.get(record.image)) for record in listing.records]
     return Listing(listing.name, records, listing.problems)
+
+
+def pseudo_points(root: Path) -> dict[Path, Record]:
+    """Faces of the list of pseudo points below ``root`` by picture; none without a list."""
+    path = root / wflw.PSEUDO_LIST
+    if not path.is_file():
+        return {}
+    return {r.image: r for r in wflw.read_list(path, root, f"{root.name} pseudo").records}
 
 
 def merge(true: Record, pseudo: Record | None) -> Record:

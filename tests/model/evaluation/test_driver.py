@@ -15,7 +15,16 @@ from host.face.eyes import Look
 from host.monitor.thresholds import Thresholds
 from model.__main__ import main
 from model.data.scheme68 import to_68
-from model.evaluation.driver import OPEN, SHUT, WIDE, driver_faces, figures, find
+from model.evaluation.driver import (
+    OPEN,
+    SHUT,
+    WIDE,
+    compare,
+    driver_faces,
+    figures,
+    figures_of_shut,
+    find,
+)
 from model.evaluation.lid_plot import eye_by_eye, plot_lids
 from tests.host.drivers import face
 from tests.host.monitor.stories import ANNA, shaped
@@ -97,12 +106,34 @@ def test_the_figures_of_known_faces_are_exact(root):
     assert said["clips calibrated within 10 s"] == 1
 
 
+def test_eyes_about_which_two_labels_differ_count_for_nothing(root):
+    """The pseudo points say that the eyes are shut of which the tracker says that they are open."""
+    points = person(eyes=0.08)
+    row = [*points.ravel(), *points.min(0), *points.max(0), *[0] * 6, "training/Anna_01.png", 1.0]
+    (root / "list_98pt_pseudo.txt").write_text(" ".join(str(word) for word in row) + "\n")
+    records = driver_faces({"ytf": root})
+    assert len(records) == 19
+    assert find(records, Network()).open.sum() == 16
+
+
+def test_faces_drawn_shut_are_judged_by_what_is_usual_for_them(root):
+    records = driver_faces({"ytf": root})[:3]
+    calm, asleep = (np.stack([person(**FACES[how])] * 3) for how in (CALM, ASLEEP))
+    opened = compare(calm, records)
+    said = figures_of_shut(opened, compare(asleep, records), LIMITS)
+    assert said == {"open faces drawn shut": 3, "drawn shut found before calibration": 1,
+                    "drawn shut found": 1}  # fmt: skip
+    said = figures_of_shut(opened, opened, LIMITS)
+    assert said["drawn shut found before calibration"] == said["drawn shut found"] == 0
+
+
 def test_a_look_at_the_picture_counts_beside_the_landmarks(root):
     records = driver_faces({"ytf": root})
     blind = figures(find(records, Network(), lambda image, points: Look((0, 0), (1, 1))), LIMITS)
     assert blind["shut found before calibration"] == 0
     assert blind["open faces of known people"] == 0
     assert blind["clips calibrated within 10 s"] == 0
+    assert blind["faces without a visible eye"] == 1
     seeing = [Look((1, 1), (0, 0)) if "2" in one.image.stem[-2:-1] else Look((1, 1), (1, 1))
               for one in records]  # fmt: skip
     told = iter(seeing)
@@ -137,6 +168,7 @@ def test_the_command_prints_the_figures_and_refuses_what_it_does_not_know(
         main, ["evaluate-driver", "--no-look", "--data", f"300w={tmp_path / 'w'}"]
     )
     assert "open faces: 1\n" in done.output
+    assert "open faces drawn shut: 1\n" in done.output
     assert "shut found: -\n" in done.output
     done = CliRunner().invoke(main, ["evaluate-driver", "--data", f"lfw={root}"])
     assert done.exit_code == 1
