@@ -32,7 +32,7 @@ from build_flows.explore.front import (
     row_of,
     write_comparison,
     write_folding,
-    write_front,
+    write_fronts,
 )
 from build_flows.flow import Listener, StepResult
 from build_flows.new import write_first_folding, write_network
@@ -155,9 +155,9 @@ def new(
 @click.option(
     "--points",
     type=click.IntRange(min=1),
-    default=24,
+    default=12,
     show_default=True,
-    help="Searches on the front, 1 for the fastest only; some end at the same folding.",
+    help="Searches on each front, 1 for the fastest only; some end at the same folding.",
 )
 @click.option(
     "--time-limit",
@@ -166,7 +166,11 @@ def new(
     show_default=True,
     help="Of each search, in the solver's deterministic seconds.",
 )
-@click.option("--pumped", is_flag=True, help="Dense units may run their DSPs at twice the clock.")
+@click.option(
+    "--pumped/--no-pumped",
+    default=None,
+    help="Whether DSPs may run at twice the clock; without it a front of each kind.",
+)
 @click.option(
     "--fill",
     type=click.Choice([*FILLS]),
@@ -186,23 +190,30 @@ def new(
 )
 @one_line_errors
 def explore(
-    config: str, fps: float | None, cycles: int | None, points: int, jobs: int, out: Path | None,
-    **search: Any,
+    config: str, fps: float | None, cycles: int | None, points: int, jobs: int,
+    pumped: bool | None, out: Path | None, **search: Any,
 ) -> None:  # fmt: skip
-    """Find foldings: the least resources at a rate, or the front up to the fastest that fits."""
+    """Find foldings: the least resources at a rate, or the fronts up to the fastest that fits.
+
+    There is a front with DSPs at twice the clock and one without.
+    """
     if fps and cycles:
         raise UserError(f"--fps {fps:g} and --cycles {cycles} exclude each other; give one")
     with opened(config) as work:
         folder = out or work.out / "explore"
-        explorer = work.explorer(Search(**search))
+        kinds = (True, False) if pumped is None else (pumped,)
+        wanted = kinds[:1] if fps or cycles else kinds
+        explorers = [work.explorer(Search(**search, pumped=kind)) for kind in wanted]
+        explorer = explorers[0]
         bound = explorer.cycles_for(fps) if fps else cycles
         if bound is not None:
             found = [explorer.smallest(bound)]
             write_folding(found[0], folder, explorer.space.layers)
         else:
-            found, least = explorer.front(points, jobs)
-            write_front(found, least, explorer, folder)
-            write_comparison(comparison(found, explorer, work.model("map")), folder)
+            fronts = [one.front(points, jobs) for one in explorers]
+            write_fronts(fronts, folder)
+            write_comparison(comparison(fronts[-1], work.model("map")), folder)
+            found = [point for front in fronts for point in front.points]
     _print_points(found, explorer, folder)
 
 
@@ -376,7 +387,7 @@ def _print_synthesis(found: dict[str, Any], title: str) -> None:
 
 
 def _print_points(points: list[Point], explorer: Explorer, folder: Path) -> None:
-    columns = ("fps", "cycles", *RESOURCES, "gap")
+    columns = ("fps", "cycles", *RESOURCES, "gap", "folding")
     table = Table(*columns, title=relative(folder))
     for point in points:
         row = row_of(point, explorer.budget)
@@ -410,9 +421,17 @@ def _print_summary(work: Build) -> None:
         f"{report['frames_checked']} frames\n"
         f"cycles per frame: {report['cycles_per_frame']} (simulated), "
         f"latency {report['latency_cycles']}\n"
-        f"frames per second: {report['fps']} at an assumed clock of {report['clk_mhz']:g} MHz\n"
+        f"frames per second at assumed clocks: {_rates(report['rates'])}\n"
         f"resources (estimated): {_resources(report['budget'])}\n"
         f"{', '.join(relative(path) for path in products if path.is_file())}"
+    )
+
+
+def _rates(rates: list[dict[str, float]]) -> str:
+    clocks = ((rate["fps"], rate["clk_mhz"], rate.get("clk2x_mhz")) for rate in rates)
+    return ", ".join(
+        f"{fps} at {mhz:g} MHz" + (f" with DSPs at {twice:g} MHz" if twice else "")
+        for fps, mhz, twice in clocks
     )
 
 

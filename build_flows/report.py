@@ -37,6 +37,7 @@ from hw.ops import weight_port
 from hw.ops.unit import Resources
 from hw.units import ends_of, units_of
 
+LOWER_MHZ = 200.0  #: clock at which the rate is told too
 PRODUCTS = ("report.json", "face.png", SETTINGS, "activity.csv", "activity.png")
 
 
@@ -58,9 +59,9 @@ def write_report(model: ModelWrapper, job: Job, simulated: Path) -> None:
         **equality(found, affine, golden),
         **timing,
         "clk_mhz": cfg.clk_mhz,
-        **double_clock(model, cfg),
         "fps": round(cfg.clk_mhz * 1e6 / cycles, 1),
         "fps_origin": f"simulated cycles at an assumed clock of {cfg.clk_mhz:g} MHz",
+        "rates": rates(model, cfg, cycles),
         **multiplications(model, cycles),
         "resources": kernels,
         "layers": layers(model),
@@ -98,10 +99,17 @@ def equality(found: IntArray, affine: dict[str, Any], golden: Golden) -> dict[st
     }
 
 
-def double_clock(model: ModelWrapper, cfg: BuildConfig) -> dict[str, float]:
-    """The second clock of a design that has one."""
-    has_it = any(unit.double_clock for unit in units_of(model))
-    return {"clk2x_mhz": 2 * cfg.clk_mhz} if has_it else {}
+def rates(model: ModelWrapper, cfg: BuildConfig, cycles: int) -> list[dict[str, float]]:
+    """Frames per second at the assumed clock and at LOWER_MHZ, beside them the second clock.
+
+    ``cycles`` of a frame. Only a design with units of that kind has a second clock.
+    """
+    doubled = any(unit.double_clock for unit in units_of(model))
+    return [
+        {"clk_mhz": mhz, **({"clk2x_mhz": 2 * mhz} if doubled else {}),
+         "fps": round(mhz * 1e6 / cycles, 1)}
+        for mhz in dict.fromkeys((cfg.clk_mhz, LOWER_MHZ))
+    ]  # fmt: skip
 
 
 def multiplications(model: ModelWrapper, cycles: int) -> dict[str, float]:

@@ -21,7 +21,7 @@ FILE = ROOT / "docs" / "figures.json"
 PAGES = ("README.md",)
 MARKS = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 PLAIN = ("outputs_exact", "outputs", "frames_checked", "cycles_per_frame", "latency_cycles",
-         "clk_mhz", "macs", "mac_efficiency")  # fmt: skip
+         "clk_mhz", "rates", "macs", "mac_efficiency")  # fmt: skip
 PART = dict(zip(RESOURCES, capacities()["xck26"], strict=True))  #: what the board's part has
 
 Figures = dict[str, Any]
@@ -38,6 +38,11 @@ def fps(figures: Figures) -> int:
     return round(float(figures["clk_mhz"]) * 1e6 / int(figures["cycles_per_frame"]))
 
 
+def clocks(rate: Figures) -> str:
+    """The clock of a rate, both of a design with two."""
+    return " and ".join(f"{rate[n]:g}" for n in ("clk_mhz", "clk2x_mhz") if n in rate) + " MHz"
+
+
 def _thousands(value: int) -> str:
     return f"{round(value / 1000)} k" if value >= 10_000 else f"{value:,}"
 
@@ -49,8 +54,8 @@ def table(figures: Figures) -> str:
         ("outputs equal to the integer reference",
          f"{exact}, in {figures['frames_checked']} frames back to back and under stalls",
          "simulated"),
-        ("frames per second", f"{fps(figures):,}",
-         f"simulated cycles at an assumed clock of {figures['clk_mhz']:g} MHz"),
+        *(("frames per second", f"{rate['fps']:,.0f}",
+           f"simulated cycles at an assumed clock of {clocks(rate)}") for rate in figures["rates"]),
         ("cycles per frame; latency",
          f"{figures['cycles_per_frame']:,}; {figures['latency_cycles']:,}", "simulated"),
         *((label, f"{_thousands(figures[name])} of {_thousands(PART[name])}", "estimated")

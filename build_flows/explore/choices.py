@@ -66,6 +66,8 @@ class Space:
     links: tuple[Link, ...]
     layers: Mapping[str, str] = field(default_factory=dict)
     """Unit -> layer of the network, where the model says it."""
+    pumped: bool = False
+    """Whether units that double the clock of their DSPs are among the choices."""
 
     def described(self, name: str) -> str:
         """Name of a unit with its layer beside it."""
@@ -88,7 +90,7 @@ def total(costs: list[Cost]) -> Cost:
     return tuple(map(sum, zip(NOTHING, *costs, strict=True)))
 
 
-def space_of(model: ModelWrapper, pumped: bool = False) -> Space:
+def space_of(model: ModelWrapper, pumped: bool) -> Space:
     """Choices of every unit of a mapped model; ``model`` is left as it is.
 
     With ``pumped`` the units that double the clock of their DSPs are among them.
@@ -107,7 +109,7 @@ def space_of(model: ModelWrapper, pumped: bool = False) -> Space:
             alike[kind] = tuple(_choices(_variants(unit, finns, pumped), held))
         units[unit.name] = alike[kind]
     layers = {unit.name: unit.layer for unit in units_of(model) if unit.layer}
-    return Space(units, tuple(_links(model)), layers)
+    return Space(units, tuple(_links(model)), layers, pumped)
 
 
 def _variants(unit: Unit, finns: Unit | None, pumped: bool) -> dict[str, Unit]:

@@ -8,7 +8,7 @@ fixed part. Results are folding files; see docs/folding.md.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import repeat
@@ -52,11 +52,13 @@ class Point:
 
     fps: float
     solution: Solution
+    pumped: bool
+    """Whether DSPs may run at twice the clock in it."""
 
     @property
     def file(self) -> str:
         """Name of its folding file."""
-        return f"folding_{self.fps:.0f}.json"
+        return f"folding_{self.fps:.0f}{'' if self.pumped else '_single'}.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +106,7 @@ class Explorer:
         best = min(found, start or found, key=lambda s: burden(s.used, self.budget))
         best = replace(best, bound=found.bound if found is not start else 0.0)
         found = improved(self.space, self.budget, cycles, best, self.time_limit)
-        return Point(round(self.clk_mhz * 1e6 / found.cycles, 1), found)
+        return Point(round(self.clk_mhz * 1e6 / found.cycles, 1), found, self.space.pumped)
 
     def fastest(self) -> tuple[Point, int]:
         """The folding of least cycles that fits, and cycles below which there is provably none."""
@@ -131,7 +133,7 @@ class Explorer:
             result = problem.solve(self.time_limit)
         return result
 
-    def front(self, points: int, jobs: int = 1) -> tuple[list[Point], int]:
+    def front(self, points: int, jobs: int = 1) -> Front:
         """Foldings from SLOWEST_FPS to the fastest, and the bound of :meth:`fastest`.
 
         There are ``points`` searches, the fastest first, then ``jobs`` side by side; how many does
@@ -144,7 +146,7 @@ class Explorer:
         for point in self._all_smallest(cycles, fastest.solution, jobs):
             if self._burden(point) < self._burden(found[-1]):
                 found.append(point)
-        return found[::-1], bound
+        return Front(self, found[::-1], bound)
 
     def _burden(self, point: Point) -> float:
         return burden(point.solution.used, self.budget)
@@ -187,6 +189,25 @@ class Explorer:
         )
 
 
+@dataclass(frozen=True)
+class Front:
+    """Foldings of one space under one budget, the slowest first."""
+
+    explorer: Explorer
+    points: list[Point]
+    bound: int
+    """Cycles below which there is provably no folding."""
+
+    @property
+    def label(self) -> str:
+        """What its clocks are."""
+        return "DSPs at twice the clock" if self.explorer.space.pumped else "one clock"
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Its points as rows of a table."""
+        return [row_of(point, self.explorer.budget) for point in self.points]
+
+
 # -- files -----------------------------------------------------------------------------------------
 
 
@@ -202,6 +223,7 @@ def row_of(point: Point, budget: Budget) -> dict[str, Any]:
         **{f"{name}_share": round(n / limit, 3) if limit else 0.0 for name, n, limit in shares},
         "gap": round(solution.gap(budget), 4),
         "seconds": round(solution.seconds, 1),
+        "pumped": point.pumped,
         "folding": point.file,
     }
 
@@ -220,22 +242,23 @@ def dump_table(table: Table) -> str:
     return "{\n" + ",\n".join(rows) + "\n}\n"
 
 
-def write_front(points: list[Point], bound: int, explorer: Explorer, folder: Path) -> None:
-    """Write front.csv, front.json, front.png and all folding files."""
-    for point in points:
-        write_folding(point, folder, explorer.space.layers)
-    budget, rows = explorer.budget, [row_of(point, explorer.budget) for point in points]
+def write_fronts(fronts: Sequence[Front], folder: Path) -> None:
+    """Write front.csv, front.json, front.png and all folding files of fronts under one budget."""
+    for front in fronts:
+        for point in front.points:
+            write_folding(point, folder, front.explorer.space.layers)
+    rows, explorer = [row for front in fronts for row in front.rows()], fronts[0].explorer
     write_text(folder / "front.csv", to_csv(rows))
     record = {
         "clk_mhz": explorer.clk_mhz,
-        "limits": dict(zip(RESOURCES, budget.limits, strict=True)),
-        "reserved": dict(zip(RESOURCES, budget.reserved, strict=True)),
-        "no_folding_below_cycles": bound,
+        "limits": dict(zip(RESOURCES, explorer.budget.limits, strict=True)),
+        "reserved": dict(zip(RESOURCES, explorer.budget.reserved, strict=True)),
+        "no_folding_below_cycles": {front.label: front.bound for front in fronts},
         "points": rows,
         **provenance(),
     }
     write_json(folder / "front.json", record)
-    plot_front(rows, folder / "front.png")
+    plot_fronts({front.label: front.rows() for front in fronts}, folder / "front.png")
 
 
 def write_comparison(rows: list[dict[str, Any]], folder: Path) -> None:
@@ -244,10 +267,10 @@ def write_comparison(rows: list[dict[str, Any]], folder: Path) -> None:
     write_text(folder / "comparison.md", to_markdown(rows[0], [row.values() for row in rows]))
 
 
-def plot_front(rows: list[dict[str, Any]], path: Path) -> None:
+def plot_fronts(fronts: Mapping[str, list[dict[str, Any]]], path: Path) -> None:
     """Share of each resource's limit against frames per second, a panel for each resource.
 
-    The other resources' curves are grey behind it: where they lie on one another all are seen.
+    ``fronts`` are rows by label; each is a curve.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -256,12 +279,10 @@ def plot_front(rows: list[dict[str, Any]], path: Path) -> None:
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(RESOURCES), sharex=True, sharey=True)
-    rates = [row["fps"] for row in rows]
-    shares = {name: [100 * row[f"{name}_share"] for row in rows] for name in RESOURCES}
-    for index, (name, axes) in enumerate(zip(RESOURCES, panels, strict=True)):
-        for other in RESOURCES:
-            axes.plot(rates, shares[other], color="0.85", linewidth=1)
-        axes.plot(rates, shares[name], color=f"C{index}", marker="o", markersize=3.5)
+    for name, axes in zip(RESOURCES, panels, strict=True):
+        for (label, rows), marker in zip(fronts.items(), "os", strict=False):
+            rates, shares = zip(*((r["fps"], 100 * r[f"{name}_share"]) for r in rows), strict=True)
+            axes.plot(rates, shares, marker=marker, markersize=3.5, label=label)
         axes.axhline(100, color="black", linestyle="--", linewidth=1)
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
@@ -270,6 +291,7 @@ def plot_front(rows: list[dict[str, Any]], path: Path) -> None:
         axes.set(ylim=(0, 108), title=name.upper())
         axes.grid(alpha=0.3)
     panels[0].set(ylabel="share of what is allowed, %")
+    panels[0].legend(loc="lower right", fontsize=8)
     figure.supxlabel("frames per second at the assumed clock")
     with replacing(path) as partial:
         figure.savefig(partial, format="png", dpi=120)
@@ -278,12 +300,10 @@ def plot_front(rows: list[dict[str, Any]], path: Path) -> None:
 # -- beside FINN's own -----------------------------------------------------------------------------
 
 
-def comparison(
-    points: list[Point], explorer: Explorer, mapped: ModelWrapper
-) -> list[dict[str, Any]]:
+def comparison(front: Front, mapped: ModelWrapper) -> list[dict[str, Any]]:
     """For each point two rows: its folding and FINN's SetFolding for as many cycles."""
-    rows = []
-    for point in points:
+    rows, explorer = [], front.explorer
+    for point in front.points:
         cycles = point.solution.cycles
         explorer.report(f"FINN's SetFolding at {cycles} cycles")
         folded = finn_space(mapped, explorer.space, cycles)

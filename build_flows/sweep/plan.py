@@ -124,6 +124,6 @@ def _combinations(values: Values) -> Iterator[dict[str, Any]]:
 def _option(name: str, value: Any) -> str:
     """An option of ``explore``, "" for what needs none."""
     option = "--" + name.replace("_", "-")
-    if value is None or value is False:
-        return ""
-    return option if value is True else f"{option} {value}"
+    if isinstance(value, bool):
+        return option if value else f"--no-{option[2:]}"
+    return "" if value is None else f"{option} {value}"

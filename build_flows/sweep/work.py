@@ -65,7 +65,7 @@ def work_on(task: Task) -> Found:
         work = _unpacked(task, Path(scratch))
         try:
             explorer = work.explorer(task.cell.search)
-            points, _ = explorer.front(task.cell.points)
+            points = explorer.front(task.cell.points).points
         except UserError as error:
             return Found((), (), str(error))
         rows, foldings = [], []

@@ -17,7 +17,7 @@ from host.board.simulation import PRELOAD
 from model.export.integer import integer_network
 from model.faces.render import make_faces
 
-CONFIGS = ["kv260_1x", "kv260_1x_pumped", "kv260_eyes"]
+CONFIGS = ["kv260_1x", "kv260_1x_single", "kv260_eyes"]
 FACES = 100
 
 pytestmark = pytest.mark.slow

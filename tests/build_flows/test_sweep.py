@@ -64,7 +64,8 @@ def test_cells_are_all_combinations_and_name_their_command(tmp_path, config):
         f"python -m build_flows explore --config {config} --time-limit 2.0 --pumped --fill full "
         f"--part {PARTS[1]} --clk-mhz 250.0 --points 3"
     )
-    known = {name for param in cli.commands["explore"].params for name in param.opts}
+    assert "--no-pumped" in shlex.split(commands[0])
+    known = {o for p in cli.commands["explore"].params for o in (*p.opts, *p.secondary_opts)}
     assert {word for word in shlex.split(commands[-1]) if word.startswith("--")} <= known
 
 

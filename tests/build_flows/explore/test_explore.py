@@ -31,7 +31,7 @@ from build_flows.explore.front import (
     row_of,
     write_comparison,
     write_folding,
-    write_front,
+    write_fronts,
 )
 from build_flows.explore.solve import (
     Problem,
@@ -62,7 +62,7 @@ def mapped(mapped_file):
 
 @pytest.fixture(scope="module")
 def space(mapped_file):
-    return space_of(ModelWrapper(str(mapped_file)))
+    return space_of(ModelWrapper(str(mapped_file)), pumped=False)
 
 
 def explorer_of(space, budget=None, time_limit=2.0):
@@ -253,23 +253,26 @@ def test_dsps_that_do_not_suffice_are_named(space):
         explorer_of(space, with_limit("dsp", 90)).smallest(CYCLES)
 
 
-def test_front_and_comparison_as_files(space, mapped, tmp_path):
-    explorer = explorer_of(space)
-    points, bound = explorer.front(3)
-    write_front(points, bound, explorer, tmp_path)
+def test_fronts_and_comparison_as_files(space, mapped, tmp_path):
+    spaces = (space_of(mapped, pumped=True), space)
+    fronts = [explorer_of(one).front(3) for one in spaces]
+    write_fronts(fronts, tmp_path)
     rows = read_csv(tmp_path / "front.csv")
     record = json.loads((tmp_path / "front.json").read_text())
     assert [int(row["cycles"]) for row in rows] == [p["cycles"] for p in record["points"]]
-    rates = [float(row["fps"]) for row in rows]
-    assert rates == sorted(set(rates))
-    assert rates[0] >= 60
-    assert record["no_folding_below_cycles"] <= record["points"][-1]["cycles"]
+    for front, pumped in zip(fronts, ("True", "False"), strict=True):
+        rates = [float(row["fps"]) for row in rows if row["pumped"] == pumped]
+        assert rates == sorted(set(rates))
+        assert rates[0] >= 60
+        assert record["no_folding_below_cycles"][front.label] <= front.points[-1].solution.cycles
+    assert fronts[0].points[-1].solution.cycles <= fronts[1].points[-1].solution.cycles
+    assert len({row["folding"] for row in rows}) == len(rows)
     assert record["git"]
     assert "ortools" in record["versions"]
     for row in rows:
         apply_table(mapped, json.loads((tmp_path / row["folding"]).read_text()), row["folding"])
     assert (tmp_path / "front.png").read_bytes().startswith(b"\x89PNG")
-    write_comparison(comparison(points[-1:], explorer, mapped), tmp_path)
+    write_comparison(comparison(replace(fronts[1], points=fronts[1].points[-1:]), mapped), tmp_path)
     ours, finn = read_csv(tmp_path / "comparison.csv")
     assert (ours["folding"], finn["folding"]) == ("explore", "SetFolding")
     assert int(finn["lut"]) > int(ours["lut"])
@@ -278,10 +281,10 @@ def test_front_and_comparison_as_files(space, mapped, tmp_path):
 def test_a_front_is_the_same_side_by_side(chain):
     explorer = explorer_of(chain, Budget((1_000, 1_000, 100, 100, 100), (0,) * 5))
     fronts = [explorer.front(4, jobs) for jobs in (1, 2)]
-    found = [[(p.fps, p.solution.chosen) for p in points] for points, _ in fronts]
+    found = [[(p.fps, p.solution.chosen) for p in front.points] for front in fronts]
     assert found[0] == found[1]
     assert len(found[0]) > 1
-    assert len(explorer.front(1)[0]) == 1
+    assert len(explorer.front(1).points) == 1
 
 
 # -- twice the clock, and AMD's shares -------------------------------------------------------------
