@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,14 @@ DMA_STATUS = {"send": 0x04, "receive": 0x34}
 DMA_RUN = 1 << 0  #: bit of the control register of a channel
 DMA_HALTED = 1 << 0  #: bit of its status register
 CHANNELS = {"send": "sendchannel", "receive": "recvchannel"}  #: their names in pynq
+OLDEST = (3, 0, 1)  #: version of pynq
 RESET_LIMIT_S = 0.1
 PAUSE_S = 20e-6
 CLOCK_TOLERANCE = 0.01
 
 
 def require_pynq() -> Any:
-    """Import pynq; UserError where it is missing."""
+    """Import pynq; UserError where it is missing or too old."""
     try:
         import pynq
     except ImportError as error:
@@ -37,6 +39,12 @@ def require_pynq() -> Any:
             f"the backend fpga runs on a KV260 with pynq, which cannot be imported here ({error}); "
             "use --backend cpu or sim, or see docs/board.md"
         ) from error
+    numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", pynq.__version__)
+    if numbers is None or tuple(map(int, numbers.groups())) < OLDEST:
+        raise UserError(
+            f"pynq {pynq.__version__} is not known to this driver; it needs "
+            f"{'.'.join(map(str, OLDEST))} or later, see docs/board.md"
+        )
     return pynq
 
 
@@ -55,7 +63,7 @@ class PynqDevice:
         """Load the bitstream and set the clock from which it makes its own.
 
         Raises:
-            UserError: pynq is missing or finds no board.
+            UserError: pynq is missing or too old.
             DeviceError: the bitstream cannot be loaded, or is another design.
         """
         pynq = require_pynq()
@@ -63,7 +71,7 @@ class PynqDevice:
             overlay = pynq.Overlay(str(self._bitstream))
         except (RuntimeError, OSError, ValueError, KeyError, AttributeError) as error:
             raise DeviceError(
-                f"pynq cannot load {self._bitstream}: {error}; run as root on the board, "
+                f"pynq {pynq.__version__} cannot load {self._bitstream}: {error}; run as root, "
                 "see docs/board.md"
             ) from error
         missing = [name for name in (ACCELERATOR, DMA) if name not in overlay.ip_dict]

@@ -59,6 +59,7 @@ class SimDevice:
         self._process: subprocess.Popen[bytes] | None = None
         self._target: Bytes | None = None
         self._size = 0
+        self._without_tlast: set[Channel] = set()
 
     def open(self) -> None:
         """Start the program; it begins behind the reset. UserError if it cannot be started."""
@@ -105,12 +106,12 @@ class SimDevice:
 
     def send(self, buffer: Bytes) -> None:
         """Begin to send a buffer as one packet."""
-        self._tell("s", len(buffer), 0, buffer.tobytes())
+        self._tell("s", len(buffer), self._loses_tlast("send"), buffer.tobytes())
 
     def receive(self, buffer: Bytes) -> None:
         """Begin to receive one packet into a buffer."""
         self._target = buffer
-        self._tell("g", len(buffer), 0)
+        self._tell("g", len(buffer), self._loses_tlast("receive"))
 
     def idle(self, channel: Channel) -> bool:
         """Whether the last transfer has ended; DeviceError if it has failed."""
@@ -133,6 +134,10 @@ class SimDevice:
         """End both transfers, whatever their state."""
         self._target = None
         self._tell("x")
+
+    def lose_tlast(self, channel: Channel) -> None:
+        """The end of the next packet on a channel is not marked; for tests."""
+        self._without_tlast.add(channel)
 
     def interrupt(self) -> bool:
         """Level of the interrupt."""
@@ -165,6 +170,11 @@ class SimDevice:
         self._process.communicate()
         self._process = None
         self._log.close()
+
+    def _loses_tlast(self, channel: Channel) -> bool:
+        lost = channel in self._without_tlast
+        self._without_tlast.discard(channel)
+        return lost
 
     def _run(self, cycles: int, channels: int = 0) -> int:
         self._tell("a", cycles, channels)

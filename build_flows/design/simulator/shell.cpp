@@ -14,8 +14,8 @@
 //   r A -    read the register at A                            -> value
 //   W A B    write the B numbers that follow to register A
 //   R A B    read register A B times                           -> B values
-//   s A -    send the A bytes that follow, TLAST with the last
-//   g A -    receive up to A bytes, or up to TLAST
+//   s A B    send the A bytes that follow, TLAST with the last unless B is 1
+//   g A B    receive up to A bytes, or up to TLAST, which is not seen if B is 1
 //   a A B    run A cycles, or until one of the channels in B (1 send, 2 receive) becomes idle
 //                                                    -> busy channels, + 4 if receiving has failed
 //   d - -    what was received                                 -> its size, the bytes
@@ -92,16 +92,18 @@ public:
     }
   }
 
-  void send(std::vector<std::uint8_t> bytes) {
+  void send(std::vector<std::uint8_t> bytes, bool marked) {
     if (sending()) throw std::runtime_error("the send channel is busy");
     to_send = std::move(bytes);
     sent = 0;
+    end_sent = marked;
   }
 
-  void receive(std::size_t capacity) {
+  void receive(std::size_t capacity, bool marked) {
     if (place) throw std::runtime_error("the receive channel is busy");
     received.clear();
     place = capacity;
+    end_seen = marked;
   }
 
   unsigned run(std::uint64_t cycles, unsigned channels) {
@@ -147,7 +149,7 @@ private:
     if (!top.s_axis_tvalid && sending() && proceed()) {
       top.s_axis_tvalid = 1;
       std::memcpy(&top.s_axis_tdata, &to_send[sent], INPUT_BYTES);
-      top.s_axis_tlast = sent + INPUT_BYTES >= to_send.size();
+      top.s_axis_tlast = end_sent && sent + INPUT_BYTES >= to_send.size();
     }
     top.m_axis_tready = place && !failed && proceed();
     half_cycle(0);
@@ -183,7 +185,7 @@ private:
     }
     const auto *bytes = reinterpret_cast<const std::uint8_t *>(&top.m_axis_tdata);
     received.insert(received.end(), bytes, bytes + OUTPUT_BYTES);
-    if (!top.m_axis_tlast) return;
+    if (!top.m_axis_tlast || !end_seen) return;
     place = 0;
     frame_end = cycle;
   }
@@ -199,7 +201,7 @@ private:
   const bool stalls;
   std::vector<std::uint8_t> to_send;
   std::size_t sent = 0, place = 0; // bytes sent; bytes that can be received, 0: idle
-  bool failed = false;
+  bool failed = false, end_sent = true, end_seen = true; // end: TLAST
 };
 
 void get(void *data, std::size_t size) {
@@ -244,10 +246,10 @@ void obey(Shell &shell) {
     break;
   case 's': {
     if (a % INPUT_BYTES) throw std::runtime_error("no whole words to send");
-    shell.send(get_many<std::uint8_t>(a));
+    shell.send(get_many<std::uint8_t>(a), !b);
     break;
   }
-  case 'g': shell.receive(a); break;
+  case 'g': shell.receive(a, !b); break;
   case 'a': put(std::uint32_t(shell.run(a, b))); break;
   case 'd':
     put(std::uint32_t(shell.received.size()));

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A design that compiles in seconds: accelerator.sv of this folder with weights, and its golden."""
+"""A design that compiles in seconds: accelerator.sv of this folder with weights."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-
 from build_flows.design.stitch import Design, Memory
 from hw.generate import write_memory
 from hw.ops import weight_port
 from hw.rtl_files import files_of
 from hw.rtl_order import module_name
+from tests.build_flows.board.arithmetic import OUTPUTS, SIDE, A, B, frames, golden
 
-SIDE, OUTPUTS = 4, 4
-A = [5, -7, 300_000, -400_000]
-B = [0x0012345678, -1, 0x00000000FF, -(1 << 39)]
+__all__ = ["OUTPUTS", "SIDE", "frames", "golden"]
 KERNELS = (weight_port.KERNEL, "weight_stream")
 SETTINGS = {
     "format": 1,
@@ -41,15 +38,3 @@ def write_design(folder: Path) -> Path:
     ports = Design(8, SIDE * SIDE, 1, 32, OUTPUTS, memories, [])
     (folder / "design.json").write_text(json.dumps(asdict(ports)))
     return folder
-
-
-def golden(images: np.ndarray) -> np.ndarray:
-    """Accumulators (N, OUTPUTS) int32 of images (N, SIDE, SIDE) uint8."""
-    weights = 4 * np.arange(SIDE * SIDE)[:, None] + np.arange(OUTPUTS) + 1
-    sums = images.reshape(len(images), -1).astype(np.int64) @ weights
-    return (sums + np.array(A) + np.array(B)).astype(np.uint32).astype(np.int32)
-
-
-def frames(count: int, seed: int = 0) -> np.ndarray:
-    """Random images (count, SIDE, SIDE) uint8."""
-    return np.random.default_rng(seed).integers(0, 256, (count, SIDE, SIDE), np.uint8)

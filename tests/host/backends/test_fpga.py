@@ -1,61 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The adapter to pynq with a stand-in for pynq, and what is said where there is no board.
+"""What the adapter to pynq says of a wrong board, and where there is none.
 
-The driver itself is tested on the simulated shell, in tests/build_flows/board.
+The driver itself is tested on the simulated shell and on pynq's own code, in
+tests/build_flows/board.
 """
 
 import subprocess
 import sys
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from host.backends import open_backend
-from host.board.pynq_device import DMA_RESET, DMA_RUN, PynqDevice
+from host.board.pynq_device import PynqDevice
 from host.common.errors import DeviceError, UserError
 from tests.host.conftest import ROOT
-
-
-class Registers:
-    """Registers that keep what is written."""
-
-    def __init__(self):
-        self.values, self.written = {}, []
-
-    def read(self, offset):
-        return self.values.get(offset, 0)
-
-    def write(self, offset, value):
-        assert type(value) is int  # as pynq demands
-        self.written.append((offset, value))
-
-
-class Engine:
-    """A channel of the DMA engine as pynq has it."""
-
-    def __init__(self):
-        self.error, self.running, self.idle, self.transferred = False, True, False, 0
-        self.buffers, self.waited, self.started = [], 0, 0
-
-    def transfer(self, buffer):
-        if self.buffers and not self.idle:
-            raise RuntimeError("DMA channel not idle")
-        self.buffers.append(buffer)
-
-    def wait(self):
-        self.waited += 1
-        self.transferred = self.buffers[-1].nbytes
-
-    def start(self):
-        self.started += 1
-
-
-class Buffer(np.ndarray):
-    freed = 0
-
-    def freebuffer(self):
-        Buffer.freed += 1
 
 
 class Clocks:
@@ -70,84 +29,21 @@ class Clocks:
 @pytest.fixture
 def board(monkeypatch):
     """The stand-in for pynq; its parts can be changed before the device is opened."""
-    dma = SimpleNamespace(mmio=Registers(), sendchannel=Engine(), recvchannel=Engine())
+    part = SimpleNamespace(mmio=None)
     overlay = SimpleNamespace(
         ip_dict={"landmarks_0": {}, "axi_dma_0": {}},
-        landmarks_0=SimpleNamespace(mmio=Registers()),
-        axi_dma_0=dma,
+        landmarks_0=part,
+        axi_dma_0=SimpleNamespace(sendchannel=part, recvchannel=part),
     )
     board = SimpleNamespace(
+        __version__="3.0.1",
         Overlay=lambda path: overlay,
         overlay=overlay,
         Clocks=Clocks(99.999),
-        allocate=lambda shape, dtype: np.zeros(shape, dtype).view(Buffer),
+        allocate=None,
     )
     monkeypatch.setitem(sys.modules, "pynq", board)
     return board
-
-
-@pytest.fixture
-def device(board, tmp_path):
-    device = PynqDevice(tmp_path / "landmarks.bit")
-    device.open()
-    return device
-
-
-def test_registers(board, device):
-    registers = board.overlay.landmarks_0.mmio
-    registers.values[8] = 7
-    device.write(4, np.uint32(5))
-    device.write_many(12, np.array([1, 2**32 - 1], np.uint32))
-    assert registers.written == [(4, 5), (12, 1), (12, 2**32 - 1)]
-    assert device.read(8) == 7
-    assert device.read_many(8, 3).tolist() == [7, 7, 7]
-
-
-def test_transfers(board, device):
-    engine = board.overlay.axi_dma_0.recvchannel
-    buffer = device.buffer(16)
-    device.receive(buffer)
-    assert engine.buffers[0] is buffer
-    assert not device.idle("receive")
-    assert engine.waited == 0
-    with pytest.raises(DeviceError, match="the channel receive takes no transfer: DMA channel not"):
-        device.receive(buffer)
-    engine.idle = True
-    assert device.idle("receive")
-    assert (engine.waited, device.received()) == (1, 16)
-    device.send(buffer)
-    assert not device.idle("send")
-
-
-@pytest.mark.parametrize("state", [{"error": True}, {"running": False}])
-def test_a_failed_transfer(board, device, state):
-    dma = board.overlay.axi_dma_0
-    dma.mmio.values[0x34] = 0x4011
-    vars(dma.recvchannel).update(state)
-    with pytest.raises(DeviceError, match="DMA error on the channel receive: status 0x4011"):
-        device.idle("receive")
-    assert device.idle("send") is False
-
-
-def test_the_dma_engine_is_reset_and_started(board, device):
-    dma = board.overlay.axi_dma_0
-    device.reset_dma()
-    assert dma.mmio.written == [(0, DMA_RESET), (0, DMA_RUN), (0x30, DMA_RUN)]
-    assert (dma.sendchannel.started, dma.recvchannel.started) == (1, 1)
-    dma.mmio.values[0] = DMA_RESET
-    with pytest.raises(DeviceError, match=r"is not out of its reset after 0\.1 s; restart"):
-        device.reset_dma()
-    dma.mmio.values[0], dma.mmio.values[0x34] = 0, 1
-    with pytest.raises(DeviceError, match=r"the channel receive does not start after 0\.1 s; rest"):
-        device.reset_dma()
-
-
-def test_buffers_are_freed_once(device):
-    Buffer.freed = 0
-    device.buffer(4), device.buffer(8)
-    device.close()
-    device.close()
-    assert Buffer.freed == 2
 
 
 def test_a_clock_that_cannot_be_had(board, tmp_path):
@@ -155,6 +51,18 @@ def test_a_clock_that_cannot_be_had(board, tmp_path):
     text = r"the clock of the fabric is 93\.75 MHz after it was set to 100 MHz; restart the board"
     with pytest.raises(DeviceError, match=text):
         PynqDevice(tmp_path / "landmarks.bit").open()
+
+
+@pytest.mark.parametrize("version", ["2.7.0", "3.0.0", "devel"])
+def test_a_pynq_that_is_too_old(board, tmp_path, version):
+    board.__version__ = version
+    with pytest.raises(UserError, match=rf"pynq {version} is not known .* needs 3\.0\.1 or later"):
+        PynqDevice(tmp_path / "x.bit").open()
+
+
+def test_a_known_pynq(board, tmp_path):
+    for board.__version__ in ("3.0.1", "4.0.0", "3.1.2.dev1"):
+        PynqDevice(tmp_path / "x.bit").open()
 
 
 def test_another_bitstream(board, tmp_path):
@@ -178,7 +86,7 @@ def test_a_bitstream_that_cannot_be_loaded(board, tmp_path, error, text):
         raise error
 
     board.Overlay = fail
-    with pytest.raises(DeviceError, match=rf"pynq cannot load .*x\.bit: {text}; run as"):
+    with pytest.raises(DeviceError, match=rf"pynq 3\.0\.1 cannot load .*x\.bit: {text}; run as"):
         PynqDevice(tmp_path / "x.bit").open()
 
 
