@@ -35,11 +35,12 @@ from build_flows.explore.front import (
     write_fronts,
 )
 from build_flows.flow import Listener, StepResult
-from build_flows.new import write_first_folding, write_network
+from build_flows.new import FIRST_TIME_LIMIT, write_first_folding, write_network
 from build_flows.report import PRODUCTS
 from build_flows.steps import STEPS
 from build_flows.sweep.plan import read_sweep
 from build_flows.sweep.run import run_sweep
+from build_flows.table import files_in, rows_of, write_table
 from host.common.ending import ended_by_signals
 from host.common.errors import FAILURES, UserError
 from host.common.paths import ROOT, WORK, relative
@@ -47,7 +48,6 @@ from host.common.tasks import TASKS
 
 STEP_NAMES = [step.name for step in STEPS]
 OVERLAYS = WORK / "overlays"
-FIRST_TIME_LIMIT = 5.0  #: of each search for the folding of a new network
 console = Console(stderr=True)
 JOBS = click.option(
     "--jobs",
@@ -77,14 +77,20 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @contextmanager
-def opened(config: str, out: Path | None = None) -> Iterator[Build]:
-    """The build of a config, with a spinner that says what it is doing."""
+def listening() -> Iterator[Listener]:
+    """Steps are printed, a spinner says what is being done."""
     with console.status("") as status:
-        listener = Listener(
+        yield Listener(
             started=lambda text: status.update(f"{text} ..."),
             finished=_print_step,
             waiting=lambda text: console.print(text, highlight=False, soft_wrap=True),
         )
+
+
+@contextmanager
+def opened(config: str, out: Path | None = None) -> Iterator[Build]:
+    """The build of a config, whose steps are printed."""
+    with listening() as listener:
         yield Build(load_config(config), out, listener)
 
 
@@ -146,6 +152,30 @@ def new(
         f"{relative(config)}: {len(work.golden.images)} images, {cycles} cycles a frame expected\n"
         f"next: python -m build_flows build --config {relative(config)}"
     )
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--fps",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Least resources at this rate; default: the fastest folding that fits.",
+)
+@click.option("--part", help="FPGA part as Vivado spells it.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder; default build/table.")
+@one_line_errors
+def table(files: tuple[Path, ...], fps: float | None, part: str | None, out: Path | None) -> None:
+    """Build QONNX files, or all in a folder, to simulated RTL: a row each, or why there is none.
+
+    Each network has a folder with configuration and build; what is finished is kept.
+    """
+    folder, rows = out or WORK / "build" / "table", []
+    with listening() as listener:
+        for row in rows_of(files_in(files), folder, fps, part, listener):
+            rows.append(row)
+            click.echo(" | ".join(map(str, row.cells)))
+            path = write_table(rows, folder)
+    click.echo(relative(path))
 
 
 @cli.command()

@@ -30,6 +30,7 @@ from host.face.image import read_image
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
 RANDOM = 8  #: pictures that are drawn where none are given
 WHOLE = 1e-4  #: most that an output may be off a whole number of its steps
+FIRST_TIME_LIMIT = 5.0  #: of each search for a first folding, in the solver's seconds
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
