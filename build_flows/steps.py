@@ -28,7 +28,7 @@ def load(model: ModelWrapper, job: Job) -> ModelWrapper:
 
 def cleaned(model: ModelWrapper, path: Path | str) -> ModelWrapper:
     """The model of the file ``path`` with constants folded, shapes and layers known."""
-    if not nodes_of(model, "Quant"):
+    if not nodes_of(model, "Quant", "IntQuant", "BipolarQuant"):
         raise UserError(
             f"{path} has no Quant node; export it with `python -m model export`, or with "
             "brevitas.export.export_qonnx"

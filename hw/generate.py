@@ -42,7 +42,7 @@ class Module(Protocol):
         """Parameters, memory file names excepted."""
 
     def rtl_memories(self, *constants: IntArray) -> dict[str, tuple[int, list[int]]]:
-        """File parameter -> bits of a word and words."""
+        """File parameter -> bits of a word and words; ``PARAMETER[n]`` for one of several files."""
 
     def rtl_ports(self) -> tuple[list[str], list[str]]:
         """Stream ports, inputs and outputs."""
@@ -73,12 +73,25 @@ def instance(
     others = _wire_connections(op, name, wires)
     parameters = op.rtl_parameters()
     memories = op.rtl_memories(*constants)
-    files = {parameter: f"{name}_{parameter.lower()}.hex" for parameter in memories}
+    files = dict(_memory_file(name, memory) for memory in memories)
     connections = others | _stream_connections(op, nets)
     text = module_instance(module_name(op.rtl_module), name, parameters | files, connections)
-    for parameter, (bits, words) in memories.items():
-        write_memory(folder / files[parameter], bits, words)
+    for memory, (bits, words) in memories.items():
+        write_memory(folder / _memory_path(name, memory), bits, words)
     return text
+
+
+def _memory_file(name: str, memory: str) -> tuple[str, str]:
+    """Parameter and its value: the file, or of one among several what their names begin with."""
+    parameter, several, _ = memory.partition("[")
+    stem = f"{name}_{parameter.lower()}"
+    return parameter, stem if several else f"{stem}.hex"
+
+
+def _memory_path(name: str, memory: str) -> str:
+    """The file of a memory; of ``PARAMETER[3]`` it ends with the 3."""
+    parameter, _, index = memory.partition("[")
+    return f"{name}_{parameter.lower()}{index.rstrip(']')}.hex"
 
 
 def module_instance(

@@ -28,6 +28,7 @@ SYSTEMVERILOG, CPP = (".sv",), (".cpp", ".hpp", ".h")
 PARAMETERS = {  #: without which a module does not elaborate
     "add_multi": "-G N=3 -G DEPTH=1 -G ARG_WIDTH=4",
     "kl_grid_peak": "-G 'STEP_FILE=\"steps.hex\"'",
+    "kl_lookup": "-G 'START_FILE=\"starts\"' -G 'CODE_FILE=\"codes.hex\"'",
     "kl_requant": "-G 'PARAM_FILE=\"params.hex\"'",
     "kl_requant_add": "-G 'PARAM_FILE=\"params.hex\"'",
     "kl_weight_stream": "-G 'FILE=\"words.hex\"'",

@@ -111,10 +111,14 @@ ALLOWED = {
         "host.common", "build_flows.config", "build_flows.sources", "build_flows.flow",
         "build_flows.explore", "build_flows.build",
     ),
+    "build_flows.table": (
+        "host.common", "build_flows.config", "build_flows.flow", "build_flows.build",
+        "build_flows.new",
+    ),
     "build_flows.__main__": (
         "host.common", "build_flows.config", "build_flows.design", "build_flows.flow",
         "build_flows.explore", "build_flows.board", "build_flows.report", "build_flows.steps",
-        "build_flows.build", "build_flows.new", "build_flows.sweep",
+        "build_flows.build", "build_flows.new", "build_flows.sweep", "build_flows.table",
     ),
 }  # fmt: skip
 """The rooms of the house - sub-packages, and modules that stand alone - and what each may import.

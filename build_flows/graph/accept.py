@@ -5,15 +5,21 @@ from __future__ import annotations
 
 from qonnx.core.modelwrapper import ModelWrapper
 
-from build_flows.graph.derive import HANDLERS, named
+from build_flows.graph.derive.handlers import HANDLERS
+from build_flows.graph.derive.walk import named
 from host.common.errors import UserError
 
 INSTEAD = {  # operator -> what to put in its place
-    "PRelu": "QuantReLU",
     "Softmax": "the network without it, and softmax on the host",
     "ArgMax": "the network without it, and the largest output on the host",
-    "BipolarQuant": "weights and activations of 2 bits or more",
-    "Trunc": "a quantiser behind the pooling",
+    "ConvTranspose": "nn.Upsample(scale_factor=2, mode='nearest') and a QuantConv2d",
+    "DepthToSpace": "the network without it, and do it on the host",
+    "Upsample": "opset 11 or later, which exports Resize",
+    "Transpose": "a network whose tensors are (1, channels, height, width) throughout",
+    "MultiThreshold": "the network before its conversion for FINN",
+    "InstanceNormalization": "nn.BatchNorm2d",
+    "LayerNormalization": "nn.BatchNorm2d",
+    "LpNormalization": "nn.BatchNorm2d",
 }
 
 

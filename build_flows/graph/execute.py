@@ -15,7 +15,7 @@ from onnx.reference.op_run import OpRun
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.general.quant import max_int, min_int
 
-from build_flows.graph.fit import round_even
+from build_flows.graph.round import ROUNDINGS, round_even
 from build_flows.graph.window import pads_of, spread, without_groups
 from host.common.arrays import F64Array
 
@@ -23,7 +23,7 @@ QUANT_DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.gen
 
 
 class Quant(OpRun):
-    """QONNX' quantiser, halves to even."""
+    """QONNX' quantiser."""
 
     op_domain = QUANT_DOMAINS[0]
 
@@ -32,8 +32,44 @@ class Quant(OpRun):
         bits: npt.NDArray[Any], signed: int = 1, narrow: int = 0, rounding_mode: str = "ROUND",
     ) -> tuple[F64Array]:  # fmt: skip
         low, high = (f(bool(signed), bool(narrow), float(bits)) for f in (min_int, max_int))
-        integers = round_even(x / scale + zero).clip(float(low), float(high))
+        rounding = ROUNDINGS[rounding_mode.upper()]
+        integers = rounding(x / scale + zero).clip(float(low), float(high))
         return ((integers - zero) * scale,)
+
+
+class IntQuant(Quant):
+    """Its newer name."""
+
+
+class BipolarQuant(OpRun):
+    """QONNX' quantiser of one bit."""
+
+    op_domain = QUANT_DOMAINS[0]
+
+    def _run(  # type: ignore[override]
+        self, x: npt.NDArray[Any], scale: npt.NDArray[Any]
+    ) -> tuple[F64Array]:
+        return (np.where(x >= 0, 1.0, -1.0) * scale,)
+
+
+class Trunc(OpRun):
+    """QONNX' dropping of lower bits: version 1 with four more inputs, 2 with a scale of its own."""
+
+    op_domain = QUANT_DOMAINS[0]
+
+    def _run(  # type: ignore[override]
+        self, x: npt.NDArray[Any], scale: npt.NDArray[Any], zero: npt.NDArray[Any],
+        bits: npt.NDArray[Any], *rest: npt.NDArray[Any], signed: int = 1, narrow: int = 0,
+        rounding_mode: str = "FLOOR",
+    ) -> tuple[F64Array]:  # fmt: skip
+        *given, left = (float(array) for array in rest)
+        ratio = 2.0 ** np.rint(np.log2(given[0] / scale)) if given else 2.0 ** (bits - left)
+        codes = ROUNDINGS[rounding_mode.upper()](round_even(x / scale + zero) / ratio)
+        if given:
+            low, high = (f(bool(signed), bool(narrow), left) for f in (min_int, max_int))
+            codes = codes.clip(float(low), float(high))
+            return ((codes - zero / ratio) * given[0],)
+        return ((codes - zero) * scale,)
 
 
 class BatchNormalization(OpRun):
@@ -70,12 +106,15 @@ class Conv(OpRun):
         return (sums if bias is None else sums + bias.reshape(1, -1, 1, 1),)
 
 
+NEW = [Quant, IntQuant, BipolarQuant, Trunc, BatchNormalization, Conv]
+
+
 class File:
     """A file that can be run; ``inputs`` and ``outputs`` are the names of its tensors."""
 
     def __init__(self, model: ModelWrapper) -> None:
         proto = in_double(model.model)
-        self._run = ReferenceEvaluator(proto, new_ops=[Quant, BatchNormalization, Conv])
+        self._run = ReferenceEvaluator(proto, new_ops=NEW)
         self.source = model.graph.input[0].name
         self.outputs = [end.name for end in model.graph.output]
         self.shape = [int(n) for n in model.get_tensor_shape(self.source)]

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from build_flows.graph.round import TIE, round_even
 from host.common.arrays import F64Array, IntArray
 from hw.ops.requant import (
     BIAS_FRACTION,
@@ -28,20 +29,10 @@ from hw.ops.requant import (
 )
 from hw.ops.widths import signed_bits
 
-TIE = 1e-9  #: of a step; what is nearer to a half than this is a half, in the file and here
 NOISE = 2e-6  #: relative error of a product of a few float32 numbers
 SEARCH = 90  #: steps of the search for the slope with most room
 PAIRS = 1 << 18  #: of operands of a sum that are looked at
 ObjectArray = npt.NDArray[np.object_]
-
-
-def round_even(values: npt.NDArray[np.floating]) -> F64Array:
-    """Nearest integers, halves to even; what is a half but for errors of float64 is one."""
-    values = np.asarray(values, np.float64)
-    half = np.floor(values) + 0.5
-    near = np.abs(values - half) < TIE * np.maximum(1.0, np.abs(values))
-    rounded: F64Array = np.rint(np.where(near, half, values))
-    return rounded
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,11 @@ class Rounding(Protocol):
     same: float
     """Relative difference up to which two scales are one."""
 
-    def integers(self, name: str, stairs: Sequence[Staircase]) -> Integers:
-        """Of the requantisation before the quantiser ``name``, one staircase for each tensor."""
+    def integers(self, name: str, stairs: Sequence[Staircase]) -> Integers | None:
+        """Of the requantisation before the quantiser ``name``, one staircase for each tensor.
+
+        None where there are none that round as the file does: one tensor may take a table then.
+        """
 
 
 class Snapped:
@@ -61,15 +64,12 @@ class Fitted:
     def __init__(self) -> None:
         self.layers: list[dict[str, Any]] = []  #: one row a requantisation
 
-    def integers(self, name: str, stairs: Sequence[Staircase]) -> Integers:
+    def integers(self, name: str, stairs: Sequence[Staircase]) -> Integers | None:
         if len(stairs) > 1:
             return self._sum(name, *stairs)
         found = fit(stairs[0])
         if found.wrong:
-            raise UserError(
-                f"{name}: no integers of the kernel's widths round as the file does, {found.wrong} "
-                "accumulators give another code; choose another scale of this quantiser"
-            )
+            return None
         self._note(name, found.scale_bits, found.ties_even)
         attributes = _attributes(found.params.shift, found.scale_bits, found.ties_even)
         return attributes, (found.params.scale, found.params.bias)

@@ -28,7 +28,8 @@ from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
 
 from build_flows.config import BYTE
 from build_flows.graph.accept import accept
-from build_flows.graph.derive import Walk
+from build_flows.graph.derive.handlers import walked
+from build_flows.graph.derive.walk import Walk
 from build_flows.graph.edit import apply_all, bypass, is_a, nodes_of
 from build_flows.graph.layers import keep_layers
 from build_flows.graph.rounding import Fitted, OffGridError, Snapped
@@ -70,15 +71,13 @@ def _derived(model: ModelWrapper, input_scale: float, input_offset: float) -> Mo
     """With the integers that the file was snapped to; of another file those that fit it."""
     snapped = Snapped()
     try:
-        walk = Walk(model, snapped, input_scale, input_offset)
-        walk.run()
+        walk = walked(model, snapped, input_scale, input_offset)
         if snapped.noise:
             return _finish(walk, snapped=True)
     except OffGridError:
         pass
     fitted = Fitted()
-    walk = Walk(model, fitted, input_scale, input_offset)
-    walk.run()
+    walk = walked(model, fitted, input_scale, input_offset)
     result = _finish(walk, snapped=False)
     result.set_metadata_prop(ROUNDING, json.dumps(fitted.layers))
     return result
@@ -106,6 +105,7 @@ def _finish(walk: Walk, snapped: bool) -> ModelWrapper:
 def _output(walk: Walk, name: str) -> Value:
     """An output of the file as one tensor of integers."""
     value = walk.values.get(name)
+    value = value and walk.averaged(value)
     if value is None or value.bounded or value.pads != NO_PADS or len(value.terms) != 1:
         raise UserError(
             f"the output {name} is no single tensor of integers; end with a convolution, a "
@@ -123,11 +123,12 @@ def _widen(walk: Walk, tensor: str) -> None:
     """Let a requantisation that only the host reads give words as wide as accumulators."""
     nodes = walk.graph.nodes
     node = next(n for n in nodes if tensor in n.output)
-    if not is_a(node, "Requant", "RequantAdd") or any(tensor in n.input for n in nodes):
+    if not is_a(node, "Requant", "RequantAdd", "Lookup") or any(tensor in n.input for n in nodes):
         return
     kind = walk.graph.types[tensor]
     given = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-    given |= {"clip": given.get("clip", [int(kind.min()), int(kind.max())])}
+    if not is_a(node, "Lookup"):
+        given |= {"clip": given.get("clip", [int(kind.min()), int(kind.max())])}
     given["outputDataType"] = f"INT{OUTPUT_BITS}"
     del node.attribute[:]
     node.attribute.extend(helper.make_attribute(name, value) for name, value in given.items())

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from qonnx.util.basic import qonnx_make_model
 from host.common.arrays import F64Array, IntArray
 from hw.ops.layers import set_layer
 
+Curve = Callable[[F64Array], F64Array]  #: on arrays (..., channels)
 OPSET = 17  #: of ONNX, for the operators of the integer graph
 NO_PADS = (0, 0, 0, 0)  #: top, left, bottom, right
 
@@ -49,6 +50,10 @@ class Value:
     """Channels, height, width."""
     limits: tuple[float, float] = (-np.inf, np.inf)
     """To which the next quantiser clips."""
+    curve: Curve | None = None
+    """Function, other than a clip, that the next quantiser takes of it."""
+    mean_of: tuple[int, int] | None = None
+    """Height and width of the maps of its terms, whose mean it is; None where it is taken."""
     vector: bool = False
     pads: tuple[int, ...] = NO_PADS
     """Pixels of zeros around it that the next operator adds."""
@@ -61,13 +66,24 @@ class Value:
 
     @property
     def bounded(self) -> bool:
-        """Whether a clip is pending."""
-        return self.limits != (-np.inf, np.inf)
+        """Whether an activation is pending."""
+        return self.curve is not None or self.limits != (-np.inf, np.inf)
+
+    @property
+    def waiting(self) -> Curve:
+        """The activation that is pending, as a function."""
+        low, high = self.limits
+        return self.curve or (lambda x: np.clip(x, low, high))
 
     @property
     def quantised(self) -> bool:
         """Whether it is one tensor from a quantiser."""
         return len(self.terms) == 1 and self.terms[0].datatype is not None
+
+    def through(self, function: Curve) -> Value:
+        """``function`` of it, pending."""
+        before = self.waiting
+        return replace(self, limits=(-np.inf, np.inf), curve=lambda x: function(before(x)))
 
     def affine(self, factor: F64Array, offset: F64Array) -> Value:
         """``self * factor + offset``, each for all channels or (channels,)."""

@@ -54,7 +54,10 @@ class KernelOp(Unit, CustomOp):
         """Parameters of the SystemVerilog module, memory file names excepted."""
 
     def rtl_memories(self, *constants: IntArray) -> dict[str, tuple[int, list[int]]]:
-        """Memory images: file parameter name -> (bits of a word, words as unsigned integers)."""
+        """Memory images: file parameter name -> (bits of a word, words as unsigned integers).
+
+        ``NAME[n]`` is one of several whose names begin with what the parameter NAME gives.
+        """
         return {}
 
     def rtl_ports(self) -> tuple[list[str], list[str]]:

@@ -1,12 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """QONNX files as others export them, node by node: nothing of them is snapped."""
 
+import json
+
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.infer_shapes import InferShapes
 
+from build_flows.graph.execute import File
+from build_flows.graph.mapping import map_to_kernels
+from build_flows.graph.streamline import OUTPUT_AFFINE, streamline
+from build_flows.steps import cleaned
+
 QONNX = "qonnx.custom_op.general"
+PART = "xck26-sfvc784-2LV-c"
 
 
 def graph(nodes, constants, image, outputs=("out",)):
@@ -68,3 +77,22 @@ def network_of_others(channels):
         helper.make_node("Gemm", ["flat", "fq", "fb"], ["out"], "/fc/Gemm", transB=1),
     ]  # fmt: skip
     return graph(rows, constants, [1, channels, 8, 8])
+
+
+def equal_to_the_file(model, images, scale=1 / 255):
+    """The mapped graph, after a comparison of all its outputs with the file in float64."""
+    loaded = cleaned(model, "a file")
+    file, integers = File(loaded), ModelWrapper(streamline(loaded).model)
+    affine = json.loads(integers.get_metadata_prop(OUTPUT_AFFINE))
+    mapped = map_to_kernels(integers, PART)
+    source, sink = mapped.graph.input[0].name, mapped.graph.output[0].name
+    for image in images:
+        wanted = file.run(image[None] * scale).values()
+        wanted = [np.moveaxis(w, 1, -1) if w.ndim == 4 else w[:, None, None] for w in wanted]
+        steps = (np.concatenate(wanted, -1).ravel() - affine["bias"]) / affine["scale"]
+        np.testing.assert_allclose(steps, np.rint(steps), atol=1e-5)
+        frame = np.moveaxis(image, 0, -1)[None].astype(np.float32)
+        found = execute_onnx(mapped, {source: frame})[sink].ravel()
+        np.testing.assert_array_equal(found, np.rint(steps))
+        assert len(set(found)) > 1
+    return mapped

@@ -71,6 +71,9 @@ ILLEGAL = [
     ("requant", "SHIFT", 61, "SHIFT must be 0..60"),
     ("requant", "LOW", 1 << 20, "LOW must be below HIGH"),
     ("requant", "WORDS", 1, "WORDS must be whole pixels"),
+    ("lookup", "LEVELS", 10, "LEVELS must be 1..9"),
+    ("lookup", "PE", 3, "PE must divide CHANNELS"),
+    ("upsample", "SCALE_X", 0, "scales must be at least 1"),
     ("depthwise", "TAPS", 0, "TAPS and PIXELS must be at least 1"),
     ("depthwise", "WEIGHT_WIDTH", 19, "WEIGHT_WIDTH must be 2..18"),
     ("dense", "SHARE", 3, "one or two pixels SHARE a weight"),
@@ -91,6 +94,8 @@ STREAMS = {  # kernel -> words of its streams by the names of its sizes
     "global_acc_pool": ["PE, IN_WIDTH", "PE, ACC_WIDTH"],
     "requant": ["PE, ACC_WIDTH", "PE, OUT_WIDTH"],
     "requant_add": ["PE, A_WIDTH", "PE, B_WIDTH", "PE, OUT_WIDTH"],
+    "lookup": ["PE, ACC_WIDTH", "PE, OUT_WIDTH"],
+    "upsample": ["PE, WIDTH"] * 2,
     "window_pool": ["PE, WIDTH", "PE, OUT_WIDTH"],
     "depthwise": ["PE, ACT_WIDTH", "PE, ACC_WIDTH"],
     "dense": ["SIMD, ACT_WIDTH", "PE, ACC_WIDTH"],
@@ -98,7 +103,12 @@ STREAMS = {  # kernel -> words of its streams by the names of its sizes
     "padding": ["SIMD, ACT_WIDTH"] * 2,
     "width_converter": ["IN, WIDTH", "OUT, WIDTH"],
 }
-LANES = {"dense": "[PE * SIMD]", "depthwise": "[PE]", "requant": ""}  # of a table's entry
+LANES = {
+    "dense": "[PE * SIMD]",
+    "depthwise": "[PE]",
+    "requant": "",
+    "lookup": "[31]",
+}  # of a table's entry
 
 
 @pytest.mark.parametrize(("kernel", "name", "value", "message"), ILLEGAL)

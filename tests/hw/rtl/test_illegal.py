@@ -15,6 +15,7 @@ MODULES = sorted(file.stem for file in SOURCES if not file.stem.endswith("_pkg")
 LEGAL = {
     "add_multi": {"N": 3, "DEPTH": 1, "ARG_WIDTH": 4},
     "kl_grid_peak": {"STEP_FILE": '"steps.hex"'},
+    "kl_lookup": {"START_FILE": '"starts"', "CODE_FILE": '"codes.hex"'},
     "kl_requant": {"PARAM_FILE": '"params.hex"'},
     "kl_requant_add": {"PARAM_FILE": '"params.hex"'},
     "kl_weight_stream": {"FILE": '"words.hex"'},
@@ -51,6 +52,11 @@ ILLEGAL = [
     ("kl_grid_peak", {"ROWS": 0}, "ROWS=0, COLUMNS=14 and STEP_WIDTH=14 must be at least 1"),
     ("kl_grid_peak", {"STEP_WIDTH": 18}, "OUT_WIDTH=21 does not hold a place of 13 steps"),
     ("kl_grid_peak", {"STEP_FILE": '""'}, "STEP_FILE is empty"),
+    ("kl_lookup", {"CHANNELS": 6, "PE": 4}, "PE=4 does not divide CHANNELS=6"),
+    ("kl_lookup", {"ACC_WIDTH": 33}, "ACC_WIDTH=33 is not in 1..32"),
+    ("kl_lookup", {"OUT_WIDTH": 33}, "OUT_WIDTH=33 is not in 1..32"),
+    ("kl_lookup", {"LEVELS": 10}, "LEVELS=10 is not in 1..9"),
+    ("kl_lookup", {"CODE_FILE": '""'}, "START_FILE or CODE_FILE is empty"),
     ("kl_output_fifo", {"DEPTH": 33}, "DEPTH=33 is not in 2..32"),
     ("kl_requant", {"CHANNELS": 6, "PE": 4}, "PE=4 does not divide CHANNELS=6"),
     ("kl_requant", {"ACC_WIDTH": 28}, "ACC_WIDTH=28 with ACC_SIGNED=1 is not in 1..27 bits"),
@@ -64,6 +70,8 @@ ILLEGAL = [
     ("kl_stream_concat", {"PE": 0}, "PE=0, WIDTH=8 and INPUTS=2 must be at least 1"),
     ("kl_stream_concat", {"PE": 4, "CHANNELS": "32'h00060008"}, "PE=4 does not divide CHANNELS[1]"),
     ("kl_stream_fork", {"COPIES": 0}, "WIDTH=8 and COPIES=0 must be at least 1"),
+    ("kl_upsample", {"FOLDS": 0}, "PE=1, WIDTH=8, FOLDS=0 and COLUMNS=4 must be at least 1"),
+    ("kl_upsample", {"SCALE_X": 0}, "SCALE_Y=2 and SCALE_X=0 must be at least 1"),
     ("kl_weight_port", {"MEMORIES": 0}, "MEMORIES=0 is not in 1..4096"),
     ("kl_weight_port", {"MEMORIES": 4097}, "MEMORIES=4097 is not in 1..4096"),
     ("kl_weight_stream", {"WIDTH": 0}, "WIDTH=0 is not positive"),
@@ -76,6 +84,8 @@ ILLEGAL = [
     ("kl_weight_stream", {"FILE": '""'}, "FILE is empty"),
     ("kl_weight_stream", {"PARTS": 3}, "PARTS=3 does not divide WIDTH=8"),
     ("kl_weight_stream", {"PARTS": 2}, "PARTS=2; only LUTs on the chain are cut"),
+    ("kl_window_pool", {"TAPS": 0}, "PE=1, TAPS=0 and WIDTH=8 must be at least 1"),
+    ("kl_window_pool", {"SUMS": 1, "OUT_WIDTH": 9}, "OUT_WIDTH=9 does not hold TAPS=4 of WIDTH=8"),
 ]  # fmt: skip
 
 

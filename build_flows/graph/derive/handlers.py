@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The handler of every operator of ONNX and QONNX that has a form on integers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from onnx import NodeProto
+from qonnx.core.modelwrapper import ModelWrapper
+
+from build_flows.graph.derive import activation, affine, pool, product, quantise, shape
+from build_flows.graph.derive.walk import Walk
+from build_flows.graph.rounding import Rounding
+from build_flows.graph.value import Value
+
+Handler = Callable[[Walk, NodeProto], Value | None]
+HANDLERS: dict[str, Handler] = {
+    "Quant": quantise.quant,
+    "IntQuant": quantise.quant,
+    "BipolarQuant": quantise.bipolar,
+    "Trunc": quantise.trunc,
+    "Conv": product.conv,
+    "Gemm": product.gemm,
+    "MatMul": product.gemm,
+    "BatchNormalization": affine.batch_norm,
+    "Add": affine.arithmetic,
+    "Sub": affine.arithmetic,
+    "Mul": affine.arithmetic,
+    "Div": affine.arithmetic,
+    "Neg": affine.negative,
+    "Relu": activation.relu,
+    "Clip": activation.clip,
+    **dict.fromkeys(activation.CURVES, activation.curve),
+    "PRelu": activation.prelu,
+    "MaxPool": pool.window_pool,
+    "AveragePool": pool.window_pool,
+    "GlobalAveragePool": pool.global_average,
+    "GlobalMaxPool": pool.global_largest,
+    "ReduceMean": pool.global_average,
+    "Concat": shape.concat,
+    "Pad": shape.pad,
+    "Resize": shape.resize,
+    "Flatten": shape.flatten,
+    "Reshape": shape.flatten,
+    "Squeeze": shape.flatten,
+    "Unsqueeze": shape.flatten,
+    "Identity": shape.identity,
+    "Dropout": shape.identity,
+}
+
+
+def walked(
+    model: ModelWrapper, rounding: Rounding, input_scale: float, input_offset: float
+) -> Walk:
+    """A walk over all nodes of a cleaned model."""
+    walk = Walk(model, rounding, input_scale, input_offset)
+    for node in model.graph.node:
+        found = HANDLERS[node.op_type](walk, node)
+        if isinstance(found, Value):
+            walk.values[node.output[0]] = found
+    return walk

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""State of a walk over a file, and what the handlers of all operators ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from onnx import NodeProto, helper
+from qonnx.core.datatype import BaseDataType, DataType
+from qonnx.core.modelwrapper import ModelWrapper
+
+from build_flows.graph.rounding import Rounding
+from build_flows.graph.value import NO_PADS, Graph, Term, Value, per_channel
+from host.common.arrays import F64Array, IntArray
+from host.common.errors import UserError
+from hw.ops.layers import layer_of
+
+MOST_BITS = 8  #: of an activation or a weight
+ZERO = np.zeros(1)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Constants behind a quantiser."""
+
+    integers: IntArray
+    scale: F64Array
+    """As in the file, so that it broadcasts."""
+    datatype: BaseDataType
+
+
+def named(node: NodeProto) -> str:
+    """A node with its layer, for messages."""
+    layer = layer_of(node)
+    return f"layer {layer}, {node.name}" if layer else str(node.name)
+
+
+def attribute(node: NodeProto, name: str, default: Any) -> Any:
+    """Value of an attribute of a node; UserError if it is of another kind than ``default``."""
+    found = next((a for a in node.attribute if a.name == name), None)
+    if found is None:
+        return default
+    value = helper.get_attribute_value(found)
+    if default is not None and not isinstance(value, type(default)):
+        raise UserError(f"{named(node)}: {name}={value!r} is no {type(default).__name__}")
+    return value
+
+
+class Walk:
+    """One walk over a cleaned model; ``rounding`` makes the integers of requantisations."""
+
+    def __init__(
+        self, model: ModelWrapper, rounding: Rounding, input_scale: float, input_offset: float
+    ) -> None:
+        self.model, self.rounding, self.graph = model, rounding, Graph()
+        self.weights: dict[str, Weights] = {}
+        self.values: dict[str, Value] = {}
+        source = model.graph.input[0].name
+        shape = [int(n) for n in model.get_tensor_shape(source)]
+        sizes = (shape[1], *(shape[2:] or (1, 1)))
+        ends = np.zeros(sizes[0], np.int64), np.full(sizes[0], 255)
+        term = Term(source, np.array([input_scale]), *ends, DataType["UINT8"])
+        offset = np.array([input_offset])
+        self.values[source] = Value((term,), offset, sizes, vector=len(shape) == 2)
+        self.graph.shapes[source] = [1, *sizes]
+        self.graph.types[source] = DataType["UINT8"]
+        self.source: str = source
+
+    # -- operands ------------------------------------------------------------------------------
+
+    def pending(self, node: NodeProto, index: int = 0) -> Value:
+        """The tensor of data that a node reads, its mean perhaps not taken yet."""
+        name = node.input[index] if index < len(node.input) else ""
+        if name not in self.values:
+            raise UserError(
+                f"{named(node)} reads {name or 'nothing'}, which is no data; constants stand "
+                "behind the data"
+            )
+        return self.values[name]
+
+    def value(self, node: NodeProto, index: int = 0) -> Value:
+        """The tensor of data that a node reads."""
+        return self.averaged(self.pending(node, index))
+
+    def averaged(self, value: Value) -> Value:
+        """``value`` after the mean that it waits for: the sums of its maps."""
+        if value.mean_of is None:
+            return value
+        pixels = int(np.prod(value.mean_of))
+        axes, terms = self.graph.constant(np.array([2, 3], np.int64)), []
+        for term in value.terms:
+            name = self.graph.add("ReduceSum", [term.tensor, axes], value.shape, keepdims=1)
+            terms.append(Term(name, term.scale / pixels, term.low * pixels, term.high * pixels))
+        return replace(value, terms=tuple(terms), mean_of=None)
+
+    def constant(self, node: NodeProto, index: int) -> F64Array | None:
+        """A constant operand in float64, after its quantiser if it has one."""
+        if index >= len(node.input):
+            return None
+        name = node.input[index]
+        if name in self.weights:
+            found = self.weights[name]
+            return np.asarray(found.integers * found.scale, np.float64)
+        values = self.model.get_initializer(name)
+        return None if values is None else np.asarray(values, np.float64)
+
+    def settled(self, node: NodeProto, value: Value) -> Value:
+        """``value`` with nothing pending but its padding; UserError where an activation waits."""
+        if value.bounded:
+            raise UserError(
+                f"{named(node)} takes what an activation gives without a quantiser; put a "
+                "QuantReLU or QuantIdentity between them"
+            )
+        return value
+
+    def one_term(self, node: NodeProto, value: Value) -> Term:
+        """The integers of a value that are one tensor."""
+        value = self.joined(node, value)
+        if len(value.terms) != 1:
+            raise UserError(
+                f"{named(node)} takes a sum of branches of unlike scales without a quantiser; put "
+                "a QuantIdentity between them"
+            )
+        return value.terms[0]
+
+    # -- joins ---------------------------------------------------------------------------------
+
+    def joined(self, node: NodeProto, value: Value) -> Value:
+        """The parts of a concatenation as one tensor, a scale a channel."""
+        if not value.parts:
+            return value
+        terms = [self.one_term(node, part) for part in value.parts]
+        kinds = {str(term.datatype) for term in terms}
+        if len(kinds) > 1 or None in [term.datatype for term in terms]:
+            raise UserError(
+                f"{named(node)} takes branches of the types {', '.join(sorted(kinds))}; pass all "
+                "through one quantiser"
+            )
+        sizes = [part.channels for part in value.parts]
+        scale = np.concatenate([per_channel(t.scale, n) for t, n in zip(terms, sizes, strict=True)])
+        offset = np.concatenate([per_channel(part.offset, part.channels) for part in value.parts])
+        term = self.concatenated(terms, value.shape)
+        return replace(value, terms=(replace(term, scale=scale),), offset=offset, parts=())
+
+    def concatenated(self, terms: Sequence[Term], shape: tuple[int, int, int]) -> Term:
+        """One tensor of ``terms`` of one scale and type."""
+        first = terms[0]
+        tensors = [term.tensor for term in terms]
+        name = self.graph.add("Concat", tensors, shape, datatype=first.datatype, axis=1)
+        low, high = (np.concatenate([getattr(t, end) for t in terms]) for end in ("low", "high"))
+        return Term(name, first.scale, low, high, first.datatype)
+
+    def merged(self, terms: Sequence[Term]) -> tuple[Term, ...]:
+        """Terms of one scale and type added up."""
+        kept: list[Term] = []
+        for term in terms:
+            twin = next((old for old in kept if self.alike(old, term)), None)
+            if twin is None:
+                kept.append(term)
+                continue
+            shape = self.graph.shapes[term.tensor][1:]
+            low, high = twin.low + term.low, twin.high + term.high
+            wider = _wider(term.datatype)
+            name = self.graph.add("Add", [twin.tensor, term.tensor], shape, datatype=wider)
+            kept[kept.index(twin)] = Term(name, twin.scale, low, high, wider)
+        return tuple(kept)
+
+    def alike(self, a: Term, b: Term) -> bool:
+        """Whether two terms are of one scale and type."""
+        if a.datatype is None or a.datatype != b.datatype or a.scale.shape != b.scale.shape:
+            return False
+        return bool((np.abs(a.scale - b.scale) <= self.rounding.same * np.abs(a.scale)).all())
+
+    def unpadded(self, node: NodeProto, value: Value) -> Value:
+        """``value``; UserError where a padding waits."""
+        if value.pads != NO_PADS:
+            raise UserError(f"{named(node)} stands behind a padding; pad before a convolution")
+        return value
+
+
+def _wider(datatype: BaseDataType | None) -> BaseDataType | None:
+    """Of the sum of two."""
+    if datatype is None:
+        return None
+    return DataType[f"{'INT' if datatype.signed() else 'UINT'}{datatype.bitwidth() + 1}"]

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Activations, quantisers and layers beyond convolution and ReLU: equal to the file, or refused."""
+
+import numpy as np
+import pytest
+from onnx import helper
+
+from build_flows.graph.streamline import streamline
+from build_flows.steps import cleaned
+from host.common.errors import UserError
+from hw.units import units_of
+from tests.build_flows.networks import QONNX, convolution, equal_to_the_file, graph, quant
+
+CONSTANTS = {"byte": 1 / 255, "zero": 0.0, "bits": 8.0, "a": 0.0211, "b": 0.0173, "four": 4.0}
+
+
+def kernels(mapped):
+    return [unit.kernel for unit in units_of(mapped)]
+
+
+def between(nodes, constants=None, seed=16, signed=1, size=8, **last):
+    """``nodes`` from "n" to "m" between a normalised convolution and another; its mapped graph."""
+    rng = np.random.default_rng(seed)
+    constants = CONSTANTS | (constants or {})
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(rng, "x", "l", (4, 2, 3, 3), signed=1, constants=constants)[:-1]
+    rows += nodes
+    rows += convolution(rng, "m", "out", (5, 4, 3, 3), signed=signed, constants=constants, **last)
+    model = graph(rows, constants, [1, 2, size, size])
+    return equal_to_the_file(model, rng.integers(0, 256, (2, 2, size, size)))
+
+
+def node(operator, source, sink, *constants, **attributes):
+    return helper.make_node(operator, [source, *constants], [sink], f"{operator}_0", **attributes)
+
+
+CURVES = {
+    "leaky": [node("LeakyRelu", "l_n", "c", alpha=0.1)],
+    "slopes": [node("PRelu", "l_n", "c", "slopes")],
+    "sigmoid": [node("Sigmoid", "l_n", "c")],
+    "tanh": [node("Tanh", "l_n", "c")],
+    "hard sigmoid": [node("HardSigmoid", "l_n", "c", alpha=0.25)],
+    "elu": [node("Elu", "l_n", "c", alpha=0.7)],
+    "softplus": [node("Softplus", "l_n", "c")],
+    "swish": [node("Sigmoid", "l_n", "g"), node("Mul", "l_n", "c", "g")],
+    "hard swish": [
+        node("HardSigmoid", "l_n", "g", alpha=1 / 6), node("Mul", "g", "c", "l_n"),
+    ],
+    "absolute, moved": [
+        node("Abs", "l_n", "v"), node("Mul", "v", "u", "four"), node("Sub", "u", "c", "four"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_activations_equal_the_file(name):
+    slopes = {"slopes": np.array([0.1, -0.5, 2.0, 0.0]).reshape(4, 1, 1)}
+    mapped = between([*CURVES[name], quant("c", "m", "b", signed=1)], slopes)
+    assert kernels(mapped).count("lookup") == 1
+
+
+@pytest.mark.parametrize("mode", ["FLOOR", "CEIL", "DOWN", "UP", "HALF_UP", "HALF_DOWN"])
+def test_rounding_modes_equal_the_file(mode):
+    mapped = between([quant("l_n", "m", "b", signed=1, rounding_mode=mode)])
+    assert kernels(mapped).count("lookup") == 1
+
+
+def test_weights_and_activations_of_one_bit():
+    """As in binary networks: signs of a normalised convolution, and signs as weights."""
+    rng = np.random.default_rng(17)
+    constants = CONSTANTS | {"w": rng.normal(size=(5, 4, 3, 3)), "s": np.full((5, 1, 1, 1), 0.3)}
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(rng, "x", "l", (4, 2, 3, 3), signed=1, constants=constants)[:-1]
+    rows += [
+        helper.make_node("BipolarQuant", ["l_n", "a"], ["m"], "sign", domain=QONNX),
+        helper.make_node("BipolarQuant", ["w", "s"], ["wq"], "weights", domain=QONNX),
+        helper.make_node("Conv", ["m", "wq"], ["y"], kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+        quant("y", "out", "a", signed=1),
+    ]
+    equal_to_the_file(graph(rows, constants, [1, 2, 6, 6]), rng.integers(0, 256, (3, 2, 6, 6)))
+
+
+def test_lower_bits_that_are_dropped_behind_a_pooling():
+    """TruncAvgPool2d of Brevitas: the sum of a window without its lowest bits."""
+    trunc = helper.make_node(
+        "Trunc", ["t", "b", "zero", "ten", "bits"], ["m"], "trunc_0", domain=QONNX,
+        rounding_mode="FLOOR",
+    )  # fmt: skip
+    nodes = [
+        node("Relu", "l_n", "r"), quant("r", "q", "b"),
+        node("AveragePool", "q", "p", kernel_shape=[2, 2], strides=[2, 2]),
+        node("Mul", "p", "t", "four"), trunc,
+    ]  # fmt: skip
+    between(nodes, {"ten": 10.0})
+
+
+@pytest.mark.parametrize("quantised", [True, False])
+def test_nearest_upsampling(quantised):
+    """Of the codes, or of what a quantiser takes behind it."""
+    resize = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric"}
+    resize["nearest_mode"] = "floor"
+    source, sink = ("q", "m") if quantised else ("l_n", "u")
+    up = node("Resize", source, sink, "", "factors", **resize)
+    nodes = [quant("l_n", "q", "b", signed=1), up] if quantised else [up, quant("u", "m", "b", 1)]
+    mapped = between(nodes, {"factors": np.array([1, 1, 2, 3])}, size=4)
+    assert kernels(mapped).count("upsample") == 1
+
+
+def test_a_mean_without_quantiser_before_a_matrix_product():
+    """The mean of the products, for the product of a mean is one of wide integers."""
+    rng = np.random.default_rng(18)
+    constants = CONSTANTS | {"w": rng.normal(size=(3, 4)), "s": 0.02, "fb": rng.normal(size=3)}
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(rng, "x", "l", (4, 2, 3, 3), constants=constants)
+    rows += [
+        node("GlobalAveragePool", "l", "p"), node("Flatten", "p", "v"),
+        quant("w", "wq", "s", signed=1), node("Gemm", "v", "out", "wq", "fb", transB=1),
+    ]  # fmt: skip
+    model = graph(rows, constants, [1, 2, 6, 6])
+    mapped = equal_to_the_file(model, rng.integers(0, 256, (3, 2, 6, 6)))
+    assert kernels(mapped)[-1] == "global_acc_pool"
+
+
+@pytest.mark.parametrize(
+    ("operator", "attributes"),
+    [
+        ("GlobalMaxPool", {}),
+        ("MaxPool", {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1}),
+        ("AveragePool", {"kernel_shape": [7, 7]}),
+        ("AveragePool", {"kernel_shape": [3, 3], "pads": [1] * 4, "count_include_pad": 1}),
+    ],
+)
+def test_other_poolings(operator, attributes):
+    nodes = [
+        node("Relu", "l_n", "r"), quant("r", "q", "b"), node(operator, "q", "p", **attributes),
+        quant("p", "m", "a"),
+    ]  # fmt: skip
+    between(nodes, size=7)
+
+
+def test_differences_of_branches():
+    nodes = [
+        quant("l_n", "q", "a", signed=1), quant("l_n", "r", "b", signed=1),
+        node("Neg", "r", "s"), node("Sub", "q", "d", "s"), quant("d", "m", "a", signed=1),
+    ]  # fmt: skip
+    assert kernels(between(nodes)).count("requant_add") == 1
+
+
+def test_an_activation_of_a_sum_of_unlike_scales_is_refused():
+    nodes = [
+        quant("l_n", "q", "a", signed=1), quant("l_n", "r", "b", signed=1),
+        node("Add", "q", "d", "r"), node("Tanh", "d", "t"), quant("t", "m", "a", signed=1),
+    ]  # fmt: skip
+    with pytest.raises(UserError, match="takes a sum of branches of unlike scales without a quant"):
+        between(nodes)
+
+
+def test_an_activation_without_a_quantiser_is_refused():
+    with pytest.raises(UserError, match="takes what an activation gives without a quantiser; put"):
+        between([node("Tanh", "l_n", "m")])
+
+
+def test_an_attribute_of_another_kind_is_refused():
+    rows = [quant("image", "x", "byte"), node("AveragePool", "x", "out", kernel_shape="large")]
+    with pytest.raises(UserError, match="AveragePool_0: kernel_shape=b'large' is no list"):
+        streamline(cleaned(graph(rows, CONSTANTS, [1, 2, 6, 6]), "a file"))
