@@ -67,6 +67,8 @@ class Value:
     @property
     def bounded(self) -> bool:
         """Whether an activation is pending."""
+        if self.parts:
+            return any(part.bounded for part in self.parts)
         return self.curve is not None or self.limits != (-np.inf, np.inf)
 
     @property
@@ -80,13 +82,24 @@ class Value:
         """Whether it is one tensor from a quantiser."""
         return len(self.terms) == 1 and self.terms[0].datatype is not None
 
+    def split(self, array: F64Array) -> list[F64Array]:
+        """Of numbers (1,) or (channels,) those of each part."""
+        if array.size == 1:
+            return [array] * len(self.parts)
+        return np.split(array, np.cumsum([part.channels for part in self.parts])[:-1])
+
     def through(self, function: Curve) -> Value:
-        """``function`` of it, pending."""
+        """``function``, the same for all channels, of it, pending."""
+        if self.parts:
+            return replace(self, parts=tuple(part.through(function) for part in self.parts))
         before = self.waiting
         return replace(self, limits=(-np.inf, np.inf), curve=lambda x: function(before(x)))
 
     def affine(self, factor: F64Array, offset: F64Array) -> Value:
         """``self * factor + offset``, each for all channels or (channels,)."""
+        if self.parts:
+            numbers = zip(self.parts, self.split(factor), self.split(offset), strict=True)
+            return replace(self, parts=tuple(p.affine(f, o) for p, f, o in numbers))
         terms = tuple(replace(term, scale=term.scale * factor) for term in self.terms)
         return replace(self, terms=terms, offset=self.offset * factor + offset)
 

@@ -14,7 +14,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from host.common.arrays import IntArray
 from host.common.errors import UserError
 from hw.ops.base import KernelOp
-from hw.ops.fifo import memory_cost
+from hw.ops.fifo import lut_memory_luts
 from hw.ops.unit import Resources, Sizes
 
 
@@ -74,11 +74,11 @@ class Upsample(KernelOp):
         return 1
 
     def resources(self) -> Resources:
-        """The row, and the output register; counters."""
+        """The row and the output register, into whose gates the counters go; counters."""
         words = self.vectors[-1] * (self.channels // self.pe)
-        row = memory_cost("distributed", self.get_outstream_width(), words)
         bits, address = self.get_outstream_width(), (words - 1).bit_length()
-        return Resources(lut=row.lut + 2 * bits + 2 * address, ff=2 * bits + 3 * address + 4)
+        row = lut_memory_luts(bits, words)
+        return Resources(lut=row + 2 * bits, ff=2 * bits + 3 * address + 4)
 
     # -- shapes and types ----------------------------------------------------------------------
 

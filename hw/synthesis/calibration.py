@@ -39,6 +39,8 @@ CONCATS = (1, 4, 16)  # lanes
 POOLS = ((16, 1, 196), (16, 16, 196), (32, 4, 49), (128, 8, 1), (128, 32, 49))  # ..., pixels
 
 PEAKS = ((98, 1, 14), (98, 2, 14), (98, 7, 7))  # landmarks, of a word, rows and columns
+LOOKUPS = ((16, 1, 20, 8), (8, 4, 18, 8), (32, 8, 16, 4), (64, 1, 20, 2))  # ..., bits, levels
+UPSAMPLES = ((16, 4, 14), (64, 8, 28))  # channels, lanes, columns
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,29 @@ def cases() -> Iterator[Case]:
         )  # fmt: skip
         steps = np.random.default_rng(lanes).integers(4000, 8192, (landmarks, 2))
         yield Case(f"{landmarks} landmarks, {lanes} a word, {side}x{side} cells", op, (steps,))
+    yield from (_lookup(*sizes) for sizes in LOOKUPS)
+    for channels, lanes, columns in UPSAMPLES:
+        op = _op(
+            ops.Upsample, 1, 1, NumChannels=channels, PE=lanes, numInputVectors=[1, 14, columns],
+            Scale=[2, 2],
+        )  # fmt: skip
+        yield Case(f"{channels} channels, {lanes} lanes, {columns} columns", op)
+
+
+def _lookup(channels: int, lanes: int, bits: int, levels: int) -> Case:
+    """A sigmoid in each channel, of its own slope."""
+    rng = np.random.default_rng(channels)
+    middle = (np.arange(1, 1 << levels) - 0.5) / (1 << levels)
+    slope = 2.0 ** (bits - 4) * rng.uniform(0.5, 1, (channels, 1))
+    starts = np.rint(slope * np.log(middle / (1 - middle))).astype(np.int64)
+    codes = np.tile(np.arange(1 << levels), (channels, 1))
+    op = _op(
+        ops.Lookup, 3, 1, NumChannels=channels, PE=lanes, inputDataType=f"INT{bits}",
+        outputDataType="UINT8", levels=levels,
+    )  # fmt: skip
+    return Case(
+        f"{channels} channels, {lanes} lanes, INT{bits}, {levels} levels", op, (starts, codes)
+    )
 
 
 def _requant(channels: int, lanes: int, bits: int) -> Case:

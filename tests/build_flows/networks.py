@@ -79,8 +79,11 @@ def network_of_others(channels):
     return graph(rows, constants, [1, channels, 8, 8])
 
 
-def equal_to_the_file(model, images, scale=1 / 255):
-    """The mapped graph, after a comparison of all its outputs with the file in float64."""
+def equal_to_the_file(model, images, scale=1 / 255, lively=True):
+    """The mapped graph, after a comparison of all its outputs with the file in float64.
+
+    ``lively`` asks for outputs that are not all the same.
+    """
     loaded = cleaned(model, "a file")
     file, integers = File(loaded), ModelWrapper(streamline(loaded).model)
     affine = json.loads(integers.get_metadata_prop(OUTPUT_AFFINE))
@@ -94,5 +97,5 @@ def equal_to_the_file(model, images, scale=1 / 255):
         frame = np.moveaxis(image, 0, -1)[None].astype(np.float32)
         found = execute_onnx(mapped, {source: frame})[sink].ravel()
         np.testing.assert_array_equal(found, np.rint(steps))
-        assert len(set(found)) > 1
+        assert not lively or len(set(found)) > 1
     return mapped

@@ -138,6 +138,41 @@ def test_other_poolings(operator, attributes):
     between(nodes, size=7)
 
 
+JOINED = {  # what becomes of two branches that are joined before any quantiser
+    "one quantiser": [node("Concat", "l_n", "j", "r_n", axis=1), quant("j", "m", "a", signed=1)],
+    "activations": [
+        node("Relu", "l_n", "v"), node("Tanh", "r_n", "u"), node("Concat", "v", "j", "u", axis=1),
+        node("Mul", "j", "k", "four"), quant("k", "m", "a", signed=1),
+    ],
+    "a scale for each channel": [
+        node("Concat", "l_n", "j", "r_n", axis=1), node("Mul", "j", "k", "two"),
+        quant("k", "m", "a", signed=1),
+    ],
+    "an activation behind": [
+        node("Concat", "l_n", "j", "r_n", axis=1), node("LeakyRelu", "j", "k", alpha=0.2),
+        quant("k", "m", "a", signed=1),
+    ],
+    "unlike types, pooled": [
+        quant("l_n", "v", "a", signed=1), quant("r_n", "u", "b", bits="four"),
+        node("Concat", "v", "j", "u", axis=1), node("MaxPool", "j", "m", kernel_shape=[2, 2]),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", JOINED)
+def test_branches_that_are_joined(name):
+    """Each is quantised by itself."""
+    rng = np.random.default_rng(19)
+    constants = CONSTANTS | {"two": np.array([1, 2, 1, 2, 3, 1.0]).reshape(6, 1, 1)}
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(rng, "x", "l", (4, 2, 3, 3), signed=1, constants=constants)[:-1]
+    rows += convolution(rng, "x", "r", (2, 2, 1, 1), signed=1, constants=constants)[:-1]
+    rows += JOINED[name]
+    rows += convolution(rng, "m", "out", (6, 1, 3, 3), constants=constants, group=6)
+    model = graph(rows, constants, [1, 2, 6, 6])
+    equal_to_the_file(model, rng.integers(0, 256, (2, 2, 6, 6)))
+
+
 def test_differences_of_branches():
     nodes = [
         quant("l_n", "q", "a", signed=1), quant("l_n", "r", "b", signed=1),
@@ -151,7 +186,9 @@ def test_an_activation_of_a_sum_of_unlike_scales_is_refused():
         quant("l_n", "q", "a", signed=1), quant("l_n", "r", "b", signed=1),
         node("Add", "q", "d", "r"), node("Tanh", "d", "t"), quant("t", "m", "a", signed=1),
     ]  # fmt: skip
-    with pytest.raises(UserError, match="takes a sum of branches of unlike scales without a quant"):
+    with pytest.raises(
+        UserError, match="rounds an activation that is no clip of a sum of branches of"
+    ):
         between(nodes)
 
 

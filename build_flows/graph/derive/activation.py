@@ -110,7 +110,7 @@ CURVES: dict[str, Callable[[NodeProto], Curve]] = {  # operator -> the function 
 
 def curve(walk: Walk, node: NodeProto) -> Value:
     """Any function of CURVES."""
-    return _curved(walk, node, CURVES[node.op_type](node))
+    return walk.unpadded(node, walk.value(node)).through(CURVES[node.op_type](node))
 
 
 def prelu(walk: Walk, node: NodeProto) -> Value:
@@ -119,14 +119,9 @@ def prelu(walk: Walk, node: NodeProto) -> Value:
     if slope is None or slope.size not in (1, value.channels):
         raise UserError(f"{named(node)} has slopes that are no constants, one or one a channel")
     below = slope.reshape(-1)
-    return _curved(walk, node, lambda x: np.where(x < 0, below * x, x))
-
-
-def _curved(walk: Walk, node: NodeProto, function: Curve) -> Value:
-    value = walk.value(node)
-    if value.parts:
+    if below.size > 1:
         value = walk.joined(node, value)
-    return walk.unpadded(node, value).through(function)
+    return walk.unpadded(node, value).through(lambda x: np.where(x < 0, below * x, x))
 
 
 def gated(walk: Walk, node: NodeProto) -> Value:

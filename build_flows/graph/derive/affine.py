@@ -38,7 +38,7 @@ def _epsilon(node: NodeProto) -> float:
 def _affine(walk: Walk, node: NodeProto, value: Value, factor: F64Array, offset: F64Array) -> Value:
     if not (np.isfinite(factor).all() and np.isfinite(offset).all()):
         raise UserError(f"{named(node)} has a constant that is no number, or divides by zero")
-    return walk.joined(node, walk.unpadded(node, value)).affine(factor, offset)
+    return walk.unpadded(node, value).affine(factor, offset)
 
 
 def arithmetic(walk: Walk, node: NodeProto) -> Value:
@@ -66,11 +66,12 @@ def arithmetic(walk: Walk, node: NodeProto) -> Value:
 
 def _moved(walk: Walk, node: NodeProto, value: Value, factor: F64Array, offset: F64Array) -> Value:
     """``value * factor + offset``, also where an activation waits."""
-    if value.parts and value.bounded:
+    if factor.size + offset.size > 2 and value.parts:
         value = walk.settled(node, value)
     if not value.bounded:
         return _affine(walk, node, value, factor, offset)
-    if value.curve is None and factor.size == 1 and factor > 0 and not offset.any():
+    clipped = value.curve is None and not value.parts
+    if clipped and factor.size == 1 and factor > 0 and not offset.any():
         low, high = (end * float(factor.item()) for end in value.limits)
         return replace(_affine(walk, node, value, factor, offset), limits=(low, high))
     return walk.unpadded(node, value).through(lambda x: x * factor + offset)

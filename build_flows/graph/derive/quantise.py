@@ -153,7 +153,10 @@ def _coded(walk: Walk, node: NodeProto, value: Value, grid: Grid) -> Value:
     """``value`` behind a quantiser: a line on the integers, or else a table of them."""
     if value.pads != NO_PADS:
         raise UserError(f"{named(node)} stands behind a padding; pad behind the quantiser")
-    value = walk.joined(node, value)
+    if value.parts:
+        grids = (replace(grid, step=step) for step in value.split(grid.step))
+        pairs = zip(value.parts, grids, strict=True)
+        return walk.beside([_coded(walk, node, part, own) for part, own in pairs])
     straight = value.curve is None and grid.rounding is round_even
     found = _line(walk, node, value, grid) if straight else None
     name, grid = found or _table(walk, node, value, grid)
@@ -212,7 +215,12 @@ def _stairs(node: NodeProto, value: Value, grid: Grid) -> list[Staircase]:
 
 def _table(walk: Walk, node: NodeProto, value: Value, grid: Grid) -> tuple[str, Grid]:
     """Tensor and grid of a table: any function of the integers of one tensor."""
-    term = walk.one_term(node, value)
+    if len(value.terms) != 1:
+        raise UserError(
+            f"{named(node)} rounds an activation that is no clip of a sum of branches of unlike "
+            "scales; pass the branches through one quantiser"
+        )
+    term = value.terms[0]
     least, most = term.low, term.high
     if term.scale.size == value.offset.size == grid.step.size == 1:
         least, most = np.full_like(least, least.min()), np.full_like(most, most.max())
@@ -233,7 +241,7 @@ def _table(walk: Walk, node: NodeProto, value: Value, grid: Grid) -> tuple[str, 
             f"up to {(1 << MOST_LEVELS) - 1}: use fewer bits"
         )
     found = found.to(found.levels)
-    reached = grid.within(named(node), int(found.codes.min()), int(found.codes.max())).centred()
+    reached = replace(grid, low=int(found.codes.min()), high=int(found.codes.max())).centred()
     constants = (found.starts, found.codes - (grid.zero - reached.zero))
     name = _added(
         walk, "Lookup", value, reached, constants, levels=found.levels,

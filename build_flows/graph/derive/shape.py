@@ -15,22 +15,14 @@ from host.common.errors import UserError
 
 def concat(walk: Walk, node: NodeProto) -> Value:
     """Maps or vectors joined along their channels."""
-    values = [walk.settled(node, walk.value(node, i)) for i in range(len(node.input))]
+    values = [walk.value(node, i) for i in range(len(node.input))]
     first = values[0]
     axis = int(attribute(node, "axis", 1))
     sizes = {(v.shape[1:], v.vector, v.pads) for v in values}
     flat = first.vector and first.shape[1:] != (1, 1)
     if axis not in (1, -1 if first.vector else -3) or len(sizes) > 1 or flat:
         raise UserError(f"{named(node)}: axis={axis}; join maps of one size along the channels")
-    parts = tuple(part for v in values for part in (v.parts or (v,)))
-    shape = (sum(v.channels for v in values), *first.shape[1:])
-    whole = all(len(p.terms) == 1 and not p.offset.any() for p in parts)
-    if whole and all(
-        walk.alike(parts[0].terms[0], p.terms[0]) and p.terms[0].scale.size == 1 for p in parts
-    ):
-        term = walk.concatenated([p.terms[0] for p in parts], shape)
-        return Value((term,), ZERO, shape, vector=first.vector, pads=first.pads)
-    return Value((), ZERO, shape, vector=first.vector, pads=first.pads, parts=parts)
+    return walk.beside(values)
 
 
 def pad(walk: Walk, node: NodeProto) -> Value:

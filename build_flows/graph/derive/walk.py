@@ -13,7 +13,7 @@ from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
 from build_flows.graph.rounding import Rounding
-from build_flows.graph.value import NO_PADS, Graph, Term, Value, per_channel
+from build_flows.graph.value import NO_PADS, Graph, Term, Value, narrowest, per_channel
 from host.common.arrays import F64Array, IntArray
 from host.common.errors import UserError
 from hw.ops.layers import layer_of
@@ -132,18 +132,48 @@ class Walk:
         """The parts of a concatenation as one tensor, a scale a channel."""
         if not value.parts:
             return value
-        terms = [self.one_term(node, part) for part in value.parts]
-        kinds = {str(term.datatype) for term in terms}
-        if len(kinds) > 1 or None in [term.datatype for term in terms]:
+        terms = [self.one_term(node, self.settled(node, part)) for part in value.parts]
+        if None in [term.datatype for term in terms]:
             raise UserError(
-                f"{named(node)} takes branches of the types {', '.join(sorted(kinds))}; pass all "
-                "through one quantiser"
+                f"{named(node)} takes branches of which one has no quantiser; put one behind each"
             )
+        kind = narrowest(
+            min(int(term.low.min()) for term in terms), max(int(term.high.max()) for term in terms)
+        )
+        if len({term.datatype for term in terms}) > 1:
+            terms = [self.retyped(term, kind) for term in terms]
         sizes = [part.channels for part in value.parts]
         scale = np.concatenate([per_channel(t.scale, n) for t, n in zip(terms, sizes, strict=True)])
         offset = np.concatenate([per_channel(part.offset, part.channels) for part in value.parts])
         term = self.concatenated(terms, value.shape)
         return replace(value, terms=(replace(term, scale=scale),), offset=offset, parts=())
+
+    def retyped(self, term: Term, kind: BaseDataType) -> Term:
+        """The same integers as another type, which holds them."""
+        if term.datatype == kind:
+            return term
+        _, channels, height, width = self.graph.shapes[term.tensor]
+        one, none = (self.graph.constant(np.array([value])) for value in (1, 0))
+        name = self.graph.add(
+            "Requant", [term.tensor, one, none], (channels, height, width), datatype=kind,
+            domain="hw.ops", backend="fpgadataflow", NumChannels=channels,
+            numInputVectors=[1, height, width], inputDataType="INT32", outputDataType=kind.name,
+            shift=0, perChannel=0,
+        )  # fmt: skip
+        return replace(term, tensor=name, datatype=kind)
+
+    def beside(self, values: Sequence[Value]) -> Value:
+        """``values`` joined along the channels: one tensor where they are of one scale and type."""
+        first = values[0]
+        parts = tuple(part for v in values for part in (v.parts or (v,)))
+        shape = (sum(v.channels for v in values), *first.shape[1:])
+        whole = all(len(p.terms) == 1 and not p.offset.any() and not p.bounded for p in parts)
+        if whole and all(
+            self.alike(parts[0].terms[0], p.terms[0]) and p.terms[0].scale.size == 1 for p in parts
+        ):
+            term = self.concatenated([p.terms[0] for p in parts], shape)
+            return Value((term,), ZERO, shape, vector=first.vector, pads=first.pads)
+        return Value((), ZERO, shape, vector=first.vector, pads=first.pads, parts=parts)
 
     def concatenated(self, terms: Sequence[Term], shape: tuple[int, int, int]) -> Term:
         """One tensor of ``terms`` of one scale and type."""

@@ -72,7 +72,8 @@ def yosys(module: str, parameters: dict[str, int | str], commands: str, folder: 
     """Read ``module`` and run ``commands`` in ``folder``."""
     for file in sources(module):
         shutil.copy(file, folder)  # yosys sees nothing outside its working folder
-    for memory in ("params.hex", "steps.hex", "words.hex"):
+    levels = [f"starts{level}.hex" for level in range(8)]
+    for memory in ("params.hex", "steps.hex", "words.hex", "codes.hex", *levels):
         (folder / memory).write_text("0\n")
     values = " ".join(f"-G {name}={value}" for name, value in parameters.items())
     names = " ".join(file.name for file in sources(module))
