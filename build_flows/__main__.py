@@ -35,7 +35,7 @@ from build_flows.explore.front import (
     write_fronts,
 )
 from build_flows.flow import Listener, StepResult
-from build_flows.new import FIRST_TIME_LIMIT, write_first_folding, write_network
+from build_flows.new import FIRST_SEARCH, write_first_folding, write_network
 from build_flows.report import PRODUCTS
 from build_flows.steps import STEPS
 from build_flows.sweep.plan import read_sweep
@@ -145,9 +145,7 @@ def new(
     folder = out or WORK / "networks" / name
     config = write_network(name, file, images, folder, part, task, input_scale, input_offset)
     with opened(str(config)) as work:
-        cycles = write_first_folding(
-            work.cfg, work.explorer(Search(time_limit=FIRST_TIME_LIMIT)), fps
-        )
+        cycles = write_first_folding(work.cfg, work.explorer(FIRST_SEARCH), fps)
     click.echo(
         f"{relative(config)}: {len(work.golden.images)} images, {cycles} cycles a frame expected\n"
         f"next: python -m build_flows build --config {relative(config)}"

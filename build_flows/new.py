@@ -18,7 +18,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from build_flows.config import BYTE, BuildConfig
 from build_flows.explore.choices import table_of
-from build_flows.explore.front import Explorer, dump_table
+from build_flows.explore.front import Explorer, Search, dump_table
 from build_flows.graph.execute import File
 from build_flows.graph.streamline import OUTPUT_AFFINE, metadata, streamline
 from build_flows.steps import cleaned
@@ -30,7 +30,7 @@ from host.face.image import read_image
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
 RANDOM = 8  #: pictures that are drawn where none are given
 WHOLE = 1e-4  #: most that an output may be off a whole number of its steps
-FIRST_TIME_LIMIT = 5.0  #: of each search for a first folding, in the solver's seconds
+FIRST_SEARCH = Search(time_limit=5.0)  #: for a first folding
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from build_flows.build import Build
 from build_flows.config import load_config
 from build_flows.flow import Listener
-from build_flows.new import FIRST_TIME_LIMIT, write_first_folding, write_network
+from build_flows.new import FIRST_SEARCH, write_first_folding, write_network
 from host.common.atomic import write_text
 from host.common.errors import FAILURES, UserError
 from host.common.json_file import write_json
@@ -62,7 +62,7 @@ def _figures(
 ) -> dict[str, Any]:
     config = write_network(file.stem, file, None, folder, part)
     build = Build(load_config(str(config)), folder / "build", listener)
-    write_first_folding(build.cfg, build.explorer(FIRST_TIME_LIMIT), fps)
+    write_first_folding(build.cfg, build.explorer(FIRST_SEARCH), fps)
     report = build.until().report()
     budget = report["budget"]
     return {
