@@ -23,6 +23,7 @@ from build_flows.explore.budget import budget_of
 from build_flows.explore.choices import space_of
 from build_flows.explore.front import Explorer, Search
 from build_flows.flow import Listener, Step, StepResult, run_steps
+from build_flows.parts import part_of
 from build_flows.report import publish
 from build_flows.steps import STEPS
 from build_flows.synthesise import synthesise_design
@@ -115,8 +116,9 @@ class Build:
         """Searches for foldings of this network, see build_flows.explore.front."""
         self.until("map")
         self.listener.started("costs of all choices")
-        budget = budget_of(search.part or self.cfg.part, search.fill)
-        space, clk_mhz = space_of(self.model("map"), search.pumped), search.clk_mhz
+        part, clk_mhz = search.part or self.cfg.part, search.clk_mhz
+        budget = budget_of(part, search.fill)
+        space = space_of(self.model("map"), part_of(part), search.pumped)
         tell = self.listener.started
         return Explorer(space, budget, clk_mhz or self.cfg.clk_mhz, search.time_limit, tell)
 

@@ -25,7 +25,7 @@ from build_flows.steps import cleaned
 from host.common.arrays import F64Array, IntArray
 from host.common.atomic import replacing, write_bytes, write_text
 from host.common.errors import UserError, VerifyError
-from host.face.image import read_image
+from host.face.image import fitted, read_image
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
 RANDOM = 8  #: pictures that are drawn where none are given
@@ -129,7 +129,7 @@ def _images(model: ModelWrapper, source: Path | None) -> IntArray:
         return smooth_images((height, width, channels), RANDOM, seed=1)
     if source.is_dir():
         paths = sorted(p for p in source.iterdir() if p.suffix.lower() in PICTURES)
-        found = [_picture(path, (height, width, channels)) for path in paths]
+        found = [fitted(read_image(path), (height, width, channels)) for path in paths]
         if not found:
             raise UserError(f"{source} has no pictures; use {', '.join(PICTURES)}")
         return np.stack(found)
@@ -146,21 +146,6 @@ def _images(model: ModelWrapper, source: Path | None) -> IntArray:
             f"uint8 (N, {height}, {width}, {channels})"
         )
     return images.reshape(len(images), *wanted)
-
-
-def _picture(path: Path, shape: tuple[int, int, int]) -> IntArray:
-    """A picture file in the network's size; grey for one channel, else RGB."""
-    import cv2
-
-    height, width, channels = shape
-    picture = cv2.resize(read_image(path), (width, height), interpolation=cv2.INTER_AREA)
-    if channels not in (1, 3):
-        raise UserError(f"the network takes {channels} channels, {path} has 1 or 3; give an npz")
-    if channels == 1:
-        grey: IntArray = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)[..., None]
-        return grey
-    colours: IntArray = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
-    return colours
 
 
 def smooth_images(shape: tuple[int, int, int], count: int, seed: int) -> IntArray:

@@ -22,6 +22,7 @@ from build_flows.design.verify import Golden
 from build_flows.explore.budget import RESOURCES, SHELL, budget_of
 from build_flows.flow import Job
 from build_flows.graph.streamline import OUTPUT_AFFINE, OUTPUTS, metadata
+from build_flows.parts import part_of
 from host.board.settings import FILE as SETTINGS
 from host.board.settings import FORMAT
 from host.common.accumulators import landmarks_of
@@ -46,7 +47,7 @@ def write_report(model: ModelWrapper, job: Job, simulated: Path) -> None:
     cfg, golden, folder = job.cfg, job.golden, job.folder
     timing = read_object(simulated / "timing.json")
     flows = [Flow(*flow) for flow in timing.pop("flows")]
-    cycles, kernels = timing["cycles_per_frame"], resources(model)
+    cycles, kernels = timing["cycles_per_frame"], resources(model, cfg.part)
     found = np.load(simulated / "full_rate.npy")
     expected = golden.repeated(len(found)).accumulators
     affine = json.loads(model.get_metadata_prop(OUTPUT_AFFINE))
@@ -64,7 +65,7 @@ def write_report(model: ModelWrapper, job: Job, simulated: Path) -> None:
         "rates": rates(model, cfg, cycles),
         **multiplications(model, cycles),
         "resources": kernels,
-        "layers": layers(model),
+        "layers": layers(model, cfg.part),
         "budget": budget(kernels, cfg.part),
         "fifos": read_object(job.of("size") / FIFO_TABLE),
         "synthesis": synthesise.by_kernel(job.out),
@@ -153,10 +154,10 @@ def host_settings(model: ModelWrapper, cfg: BuildConfig) -> dict[str, Any]:
     }
 
 
-def resources(model: ModelWrapper) -> dict[str, dict[str, Any]]:
+def resources(model: ModelWrapper, part: str) -> dict[str, dict[str, Any]]:
     """Sum over the instances of each kernel: count, LUT, FF, DSP, BRAM18, URAM and their origin."""
     table: dict[str, dict[str, Any]] = {}
-    for kernel, cost in _costs(model):
+    for kernel, cost in _costs(model, part_of(part).operand_bits):
         row = table.setdefault(kernel, {"instances": 0, "origin": cost.origin})
         row["instances"] += 1
         for name, value in asdict(cost).items():
@@ -165,18 +166,19 @@ def resources(model: ModelWrapper) -> dict[str, dict[str, Any]]:
     return table
 
 
-def layers(model: ModelWrapper) -> dict[str, dict[str, Any]]:
+def layers(model: ModelWrapper, part: str) -> dict[str, dict[str, Any]]:
     """What each layer of the network has become: units, cost, and the slowest's cycles by formula.
 
     Layers in the order of the data, with the names of folding files and activity.csv; "" holds what
     no layer is known of. A weight memory counts for the unit that it stands beside.
     """
     memories, table = weight_memories(model), dict[str, dict[str, Any]]()
+    operand_bits = part_of(part).operand_bits
     for unit in units_of(model):
         row = table.setdefault(unit.layer, {"units": [], "cycles": 0})
         row["units"].append(unit.name)
         row["cycles"] = max(row["cycles"], unit.cycles)
-        costs = [unit.resources()]
+        costs = [unit.resources_on(operand_bits)]
         if unit.name in memories:
             costs.append(memories[unit.name][0].resources())
         for name in RESOURCES:
@@ -198,9 +200,9 @@ def budget(kernels: dict[str, dict[str, Any]], part: str) -> dict[str, Any]:
     return rows | {"kept": all(row["used"] <= row["allowed"] for row in rows.values())}
 
 
-def _costs(model: ModelWrapper) -> Iterator[tuple[str, Resources]]:
+def _costs(model: ModelWrapper, operand_bits: int) -> Iterator[tuple[str, Resources]]:
     for unit in units_of(model):
-        yield unit.kernel, unit.resources()
+        yield unit.kernel, unit.resources_on(operand_bits)
     memories = [memory for memory, _ in weight_memories(model).values()]
     for memory in memories:
         yield memory.rtl_module, memory.resources()

@@ -12,7 +12,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from build_flows.explore.budget import RESOURCES, capacities
+from build_flows.explore.budget import RESOURCES
+from build_flows.parts import part_of
 from docs_builder.pages import ROOT
 from host.common.atomic import write_text
 from host.common.errors import UserError
@@ -22,7 +23,7 @@ PAGES = ("README.md",)
 MARKS = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 PLAIN = ("outputs_exact", "outputs", "frames_checked", "cycles_per_frame", "latency_cycles",
          "clk_mhz", "rates", "macs", "mac_efficiency")  # fmt: skip
-PART = dict(zip(RESOURCES, capacities()["xck26"], strict=True))  #: what the board's part has
+PART = {name: getattr(part_of("xck26"), name) for name in RESOURCES}  #: what the board's part has
 
 Figures = dict[str, Any]
 

@@ -23,11 +23,13 @@ from host.backends import (
     Backend,
     open_backend,
 )
+from host.backends.base import Accelerator
 from host.common.arrays import Image
 from host.common.atomic import check_image_name, write_image, write_text
 from host.common.ending import ended_by_signals, flush_stdout, leave
 from host.common.errors import FAILURES, UserError
 from host.common.paths import WORK, relative
+from host.common.tasks import LANDMARKS
 from host.common.timing import timed
 from host.face.crop import square_around_landmarks
 from host.face.detect.choice import DEFAULT_DETECTOR, DETECTORS, open_detector
@@ -44,9 +46,7 @@ from host.monitor.cli import (
 )
 from host.monitor.sinks.lines import clock
 from host.monitor.sources import is_picture
-
-FORMAT = 1
-"""Version of the JSON result."""
+from host.outputs import FORMAT, Decoded, decode_picture
 
 STDOUT = Path("-")
 """``--json`` without a file."""
@@ -149,7 +149,8 @@ def find_landmarks(
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line; exits with 2 on options that do not exist."""
     parser = argparse.ArgumentParser(
-        description="Find a face and its 98 landmarks in a picture, or watch a driver.",
+        description="Find a face and its 98 landmarks in a picture, or watch a driver; with the "
+        "build of another network, what that gives for the whole picture.",
     )
     add = parser.add_argument
     add("--source", default=ASTRONAUT, metavar="SOURCE",
@@ -195,31 +196,51 @@ def run(options: argparse.Namespace) -> None:
 
 
 def still(options: argparse.Namespace) -> None:
-    """Landmarks of one picture."""
+    """Landmarks of one picture, or what else the network of a build gives."""
     refuse_moving(options)
     check_outputs(options)
+    if options.out is not None:
+        check_image_name(options.out)
+    rotate = source_options(options).rotate
+    backend = open_backend(
+        options.backend, options.model, options.build, options.threads, MONITOR_MODEL
+    )
+    result: Result | Decoded
+    try:
+        if isinstance(backend, Accelerator) and backend.settings.task != LANDMARKS:
+            refuse_drawing(options, backend.settings.task)
+            result = decode_picture(options.source, backend, rotate)
+        else:
+            result = find_landmarks(
+                options.source, backend, options.equalise, options.detector, rotate
+            )
+    finally:
+        backend.close()
+    out = write_drawing(options, result) if isinstance(result, Result) else None
+    if options.json not in (None, STDOUT):
+        write_text(options.json, json.dumps(result.as_json()) + "\n")
+    if options.json == STDOUT:
+        print(json.dumps(result.as_json()))
+    else:
+        written = out or options.json
+        print(result.summary() + (f" -> {written}" if written else ""))
+
+
+def refuse_drawing(options: argparse.Namespace, task: str) -> None:
+    """Raise UserError where a picture is asked for that only landmarks have."""
+    if options.out is not None:
+        raise UserError(f"--out {options.out} draws landmarks, the build gives {task}; use --json")
+
+
+def write_drawing(options: argparse.Namespace, result: Result) -> Path | None:
+    """Write the picture with its landmarks where it is asked for; its path."""
     out: Path | None = options.out
     if out is None and options.json is None:
         out = DEFAULT_OUT
         out.parent.mkdir(exist_ok=True)
     if out is not None:
-        check_image_name(out)
-    rotate = source_options(options).rotate
-    backend = open_backend(
-        options.backend, options.model, options.build, options.threads, MONITOR_MODEL
-    )
-    try:
-        result = find_landmarks(options.source, backend, options.equalise, options.detector, rotate)
-    finally:
-        backend.close()
-    if out is not None:
         write_image(out, draw(result))
-    if options.json == STDOUT:
-        print(json.dumps(result.as_json()))
-    elif options.json is not None:
-        write_text(options.json, json.dumps(result.as_json()) + "\n")
-    if options.json != STDOUT:
-        print(f"{result.summary()} -> {out or options.json}")
+    return out
 
 
 def draw(result: Result) -> Image:

@@ -17,7 +17,8 @@ ALLOWED = {
     "host.backends": ("host.common", "host.board"),
     "host.monitor": ("host.common", "host.face", "host.drawn", "host.backends"),
     "host.api": ("host.common", "host.face", "host.backends", "host.monitor"),
-    "host.run": ("host.common", "host.face", "host.backends", "host.monitor"),
+    "host.outputs": ("host.common", "host.face", "host.backends"),
+    "host.run": ("host.common", "host.face", "host.backends", "host.monitor", "host.outputs"),
     "host.bench": (
         "host.common", "host.face", "host.power", "host.drawn", "host.backends", "host.monitor",
     ),
@@ -62,19 +63,21 @@ ALLOWED = {
         "model.host_commands",
     ),
     "build_flows.config": ("host.common",),
+    "build_flows.parts": ("host.common", "hw.ops"),
     "build_flows.graph": ("host.common", "hw.ops", "hw.units", "build_flows.config"),
     "build_flows.design": (
         "host.common", "host.board", "hw.finn", "hw.registers", "hw.axi_lite", "hw.rtl_order",
         "hw.rtl_files",
         "hw.generate", "hw.ops", "hw.sources", "hw.units", "build_flows.config",
-        "build_flows.graph",
+        "build_flows.parts", "build_flows.graph",
     ),
     "build_flows.sources": ("host.common",),
     "build_flows.flow": (
         "host.common", "build_flows.config", "build_flows.sources", "build_flows.design",
     ),
     "build_flows.explore": (
-        "host.common", "host.board", "hw.ops", "hw.units", "build_flows.graph",
+        "host.common", "host.board", "hw.ops", "hw.units", "build_flows.parts",
+        "build_flows.graph",
     ),
     "build_flows.board": (
         "host.common", "host.board", "hw.finn", "hw.axi_lite", "hw.rtl_order", "hw.rtl_files",
@@ -91,15 +94,16 @@ ALLOWED = {
     ),
     "build_flows.report": (
         "host.common", "host.board", "host.face", "hw.ops", "hw.units", "build_flows.config",
-        "build_flows.graph", "build_flows.design", "build_flows.flow", "build_flows.explore",
-        "build_flows.synthesise",
+        "build_flows.parts", "build_flows.graph", "build_flows.design", "build_flows.flow",
+        "build_flows.explore", "build_flows.synthesise",
     ),
     "build_flows.steps": (
         "host.common", "host.board", "hw.ops", "build_flows.graph", "build_flows.design",
         "build_flows.flow", "build_flows.cpp", "build_flows.synthesise", "build_flows.report",
     ),
     "build_flows.build": (
-        "host.common", "host.board", "host.backends", "build_flows.config", "build_flows.design",
+        "host.common", "host.board", "host.backends", "build_flows.config", "build_flows.parts",
+        "build_flows.design",
         "build_flows.flow", "build_flows.explore", "build_flows.board", "build_flows.cpp",
         "build_flows.synthesise", "build_flows.report", "build_flows.steps",
     ),

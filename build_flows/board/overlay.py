@@ -70,10 +70,12 @@ def settings(
         "output": {
             **host["output"],
             "dtype": f"INT{ports.output_bits}",
-            "layout": "x, y of each point; lane 0 in the lowest bits",
+            "layout": "pixels, outputs, channels; lane 0 in the lowest bits",
             "word_bits": output_bits(ports),
             "words": ports.output_words,
         },
+        "task": host["task"],
+        "outputs": host["outputs"],
         "registers": OFFSETS,
         "errors": list(ERRORS),
         "addresses": {

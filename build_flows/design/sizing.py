@@ -27,9 +27,10 @@ from build_flows.design.stitch import stitch
 from build_flows.design.verify import Golden, compare
 from build_flows.graph.edit import apply_all, branch_before, kernel_node, streams_of
 from build_flows.graph.layers import name_layers
+from build_flows.parts import part_of
 from host.board.simulation import PRELOAD
 from host.common.json_file import write_json
-from hw.ops.fifo import MIN_DEPTH
+from hw.ops.fifo import MIN_DEPTH, auto_style
 from hw.ops.unit import Stream
 from hw.units import unit_of, units_of
 
@@ -47,10 +48,12 @@ def size_fifos(
     """
     streams = [*short_branches(model), *before_pauses(model)]
     whole_frames = {name: _frame_words(model, name) for name in streams}
-    peaks, cycles = _measure(with_fifos(model, whole_frames), cfg, golden, folder, cache)
+    ultra = part_of(cfg.part).uram > 0
+    roomy = with_fifos(model, whole_frames, ultra)
+    peaks, cycles = _measure(roomy, cfg, golden, folder, cache)
     record = {"cycles_per_frame": cycles, "peaks": peaks}
     write_json(folder / TABLE, record)
-    return with_fifos(model, {name: n for name, n in peaks.items() if n >= MIN_DEPTH})
+    return with_fifos(model, {name: n for name, n in peaks.items() if n >= MIN_DEPTH}, ultra)
 
 
 def short_branches(model: ModelWrapper) -> list[str]:
@@ -70,16 +73,19 @@ def before_pauses(model: ModelWrapper) -> list[str]:
     return [unit.onnx_node.input[0] for unit in units_of(model) if unit.pauses]
 
 
-def with_fifos(model: ModelWrapper, depths: Mapping[str, int]) -> ModelWrapper:
-    """A copy of ``model`` with a FIFO of that many words on each of the tensors."""
+def with_fifos(model: ModelWrapper, depths: Mapping[str, int], ultra: bool = True) -> ModelWrapper:
+    """A copy of ``model`` with a FIFO of that many words on each of the tensors.
+
+    ``ultra`` says whether the part has UltraRAM for them.
+    """
     model = ModelWrapper(copy.deepcopy(model.model))
     for name, depth in depths.items():
-        _insert(model, name, depth)
+        _insert(model, name, depth, ultra)
     model = apply_all(model, SortGraph(), GiveUniqueNodeNames(), GiveReadableTensorNames())
     return name_layers(model)
 
 
-def _insert(model: ModelWrapper, tensor: str, depth: int) -> None:
+def _insert(model: ModelWrapper, tensor: str, depth: int, ultra: bool) -> None:
     """A FIFO of ``depth`` words between a tensor and its reader."""
     consumer, stream = model.find_consumer(tensor), _stream(model, tensor)
     *vectors, channels = stream.shape
@@ -95,6 +101,7 @@ def _insert(model: ModelWrapper, tensor: str, depth: int) -> None:
         numInputVectors=vectors,
         inputDataType=stream.datatype.name,
         depth=depth,
+        style=auto_style(stream.width, depth, ultra),
     )
     consumer.input[list(consumer.input).index(tensor)] = name
     model.graph.node.append(fifo)

@@ -22,6 +22,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from build_flows.explore.budget import RESOURCES, Cost
 from build_flows.graph.edit import apply_all, branch_before, streams_of
 from build_flows.graph.folding import LAYER, ReplaceDense, Table
+from build_flows.parts import Part
 from host.board.registers import MAX_DEPTH
 from hw.ops.base import divisors
 from hw.ops.fifo import MIN_DEPTH, auto_style, memory_cost
@@ -90,8 +91,8 @@ def total(costs: list[Cost]) -> Cost:
     return tuple(map(sum, zip(NOTHING, *costs, strict=True)))
 
 
-def space_of(model: ModelWrapper, pumped: bool) -> Space:
-    """Choices of every unit of a mapped model; ``model`` is left as it is.
+def space_of(model: ModelWrapper, part: Part, pumped: bool) -> Space:
+    """Choices of every unit of a mapped model on ``part``; ``model`` is left as it is.
 
     With ``pumped`` the units that double the clock of their DSPs are among them.
     """
@@ -106,7 +107,7 @@ def space_of(model: ModelWrapper, pumped: bool) -> Space:
         kind = (_anonymous(unit.onnx_node), *unit.waiting_words(held))
         if kind not in alike:
             finns = replaced.get(unit.name)
-            alike[kind] = tuple(_choices(_variants(unit, finns, pumped), held))
+            alike[kind] = tuple(_choices(_variants(unit, finns, pumped), held, part))
         units[unit.name] = alike[kind]
     layers = {unit.name: unit.layer for unit in units_of(model) if unit.layer}
     return Space(units, tuple(_links(model)), layers, pumped)
@@ -134,7 +135,7 @@ def _anonymous(node: NodeProto) -> bytes:
     return text
 
 
-def _choices(kernels: Mapping[str, Unit], held: Sequence[int]) -> Iterator[Choice]:
+def _choices(kernels: Mapping[str, Unit], held: Sequence[int], part: Part) -> Iterator[Choice]:
     """Every fold of every kernel, "" if there is but one, with every memory."""
     for kernel, unit in kernels.items():
         for values in itertools.product(*map(divisors, unit.folds.values())):
@@ -142,18 +143,18 @@ def _choices(kernels: Mapping[str, Unit], held: Sequence[int]) -> Iterator[Choic
             for attribute, value in fold.items():
                 unit.set_fold(attribute, value)
             lanes = (unit.inputs[0].lanes, unit.outputs[0].lanes)
-            fifos = [*fifo_costs(unit, held)]
-            for style, cost in _costs(unit):
+            fifos = [*fifo_costs(unit, held, part.uram > 0)]
+            for style, cost in _costs(unit, part.operand_bits):
                 named = {"kernel": kernel, "ramStyle": style}
                 entry = fold | {k: v for k, v in named.items() if v}
                 cost = total([cost, *fifos])
                 yield Choice(tuple(entry.items()), lanes, unit.least_cycles, cost)
 
 
-def _costs(unit: Unit) -> Iterator[tuple[str, Cost]]:
+def _costs(unit: Unit, operand_bits: int) -> Iterator[tuple[str, Cost]]:
     """Memory styles of a unit, "" if it has no choice of them, and its cost with each."""
     if not unit.has_memory:
-        yield "", cost_of(unit.resources())
+        yield "", cost_of(unit.resources_on(operand_bits))
         return
     weights, count = unit.weights, _weights_of(unit)
     if weights is not None and count // weights.lanes > MAX_DEPTH:
@@ -161,7 +162,7 @@ def _costs(unit: Unit) -> Iterator[tuple[str, Cost]]:
     for style in RAM_STYLES:
         unit.ram_style = style
         beside = [_memory(weights, count, style)] if weights else []
-        yield style, total([cost_of(unit.resources()), *beside])
+        yield style, total([cost_of(unit.resources_on(operand_bits)), *beside])
 
 
 def _weights_of(unit: Unit) -> int:
@@ -182,14 +183,15 @@ def weight_memory_cost(depth: int, lanes: int, datatype: str, style: str) -> Cos
     return cost_of(memory.resources())
 
 
-def fifo_costs(unit: Unit, held: Sequence[int]) -> Iterator[Cost]:
+def fifo_costs(unit: Unit, held: Sequence[int], ultra: bool = True) -> Iterator[Cost]:
     """Cost of the FIFO that each input of a unit is expected to need.
 
-    What they need exactly is measured later, see build_flows.design.sizing.
+    What they need exactly is measured later, see build_flows.design.sizing. ``ultra`` says whether
+    the part has UltraRAM.
     """
     for stream, words in zip(unit.inputs, unit.waiting_words(held), strict=False):
         if words >= MIN_DEPTH:
-            style = auto_style(stream.width, words)
+            style = auto_style(stream.width, words, ultra)
             yield cost_of(memory_cost(style, stream.width, words))
 
 

@@ -52,7 +52,7 @@ class Cell:
         search = asdict(self.search) | {"points": self.points}
         options = (_option(name, value) for name, value in search.items())
         start = f"python -m build_flows explore --config {self.config}"
-        return " ".join([start, *filter(None, options)])
+        return " ".join([start, *options])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,20 +31,18 @@ class Task:
     """Of the network, with part and clock of the cell."""
     model: bytes
     golden: bytes
+    key: str
+    """Changes with all that the result may depend on, the program among it."""
 
     @staticmethod
     def of(cell: Cell, cfg: BuildConfig) -> Task:
         """Read what the config names."""
-        return Task(cell, cfg, cfg.model.read_bytes(), cfg.golden.read_bytes())
-
-    @property
-    def key(self) -> str:
-        """Changes with all that the result may depend on."""
-        cell = asdict(self.cell) | {"config": ""}  # where the file lies changes nothing
-        text = json.dumps([cell, versions(), self.cfg.frames], sort_keys=True)
-        digest = hashlib.sha256(text.encode() + hash_of(files_of([__name__])))
-        digest.update(self.model + self.golden)
-        return digest.hexdigest()[:16]
+        model, golden = cfg.model.read_bytes(), cfg.golden.read_bytes()
+        asked = asdict(cell) | {"config": ""}  # where the file lies changes nothing
+        text = json.dumps([asked, versions(), cfg.frames], sort_keys=True)
+        program = hash_of(files_of([__name__]))
+        digest = hashlib.sha256(text.encode() + program + model + golden)
+        return Task(cell, cfg, model, golden, digest.hexdigest()[:16])
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from host.common.arrays import Images, Points
+from host.board.settings import Settings
+from host.common.arrays import Accumulators, Images, Points
 from host.common.errors import UserError
 
 
@@ -40,6 +41,30 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Give back what the backend holds; it cannot infer afterwards."""
+
+
+@runtime_checkable
+class Accelerator(Protocol):
+    """A backend that runs a build, whatever its task."""
+
+    @property
+    def name(self) -> str:
+        """As of any backend."""
+
+    @property
+    def model(self) -> str:
+        """As of any backend."""
+
+    @property
+    def settings(self) -> Settings:
+        """What the build says of itself."""
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """As of any backend, of the last ``accumulate``."""
+
+    def accumulate(self, images: Images) -> Accumulators:
+        """Integers (N, outputs) of frames uint8 (N, *settings.shape)."""
 
 
 def check_images(images: Images, size: int) -> None:

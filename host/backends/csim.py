@@ -2,7 +2,7 @@
 """The network as the C++ of the HLS flow, compiled by g++ into a library of this process.
 
 It gives the integers of the hardware, many times faster than the simulation of its RTL, without
-its cycles. landmark = accumulator * scale + bias, as on the board.
+its cycles. output = accumulator * scale + bias, as on the board.
 """
 
 from __future__ import annotations
@@ -47,32 +47,39 @@ class CsimBackend:
         folder = build / "hls"
         self.settings = read_settings(folder)
         self.model = str(folder / SOURCES[0])
-        self.input_size = self.settings.input_size
         self.details: Mapping[str, object] = {}
         begin = time.perf_counter()
         library = provide_library(folder, build / "cache")
         self.load_seconds = time.perf_counter() - begin
         self._frames = _function(library)
 
+    @property
+    def input_size(self) -> int:
+        """Side of the crops of ``infer``; UserError for a network that is not about landmarks."""
+        return self.settings.input_size
+
     def infer(self, images: Images) -> Points:
         """Return landmarks (N, points, 2), fractions 0..1 of the crop; images (N, S, S) uint8.
 
-        ``details`` then holds the accumulators.
+        As :meth:`accumulate`.
+        """
+        check_images(images, self.input_size)
+        return self.settings.landmarks(self.accumulate(images))
+
+    def accumulate(self, images: Images) -> Accumulators:
+        """Integers of the hardware, (N, outputs), for frames uint8 (N, *settings.shape).
+
+        ``details`` then holds them.
 
         Raises:
             ToolError: words of a frame are missing or left over.
         """
-        accumulators = self.accumulate(images)
-        self.details = {"accumulators": accumulators.tolist()}
-        return self.settings.landmarks(accumulators)
-
-    def accumulate(self, images: Images) -> Accumulators:
-        """Integers of the hardware, (N, 2 x points), for images (N, S, S) uint8."""
-        check_images(images, self.input_size)
+        images = self.settings.frames(images)
         result = np.empty((len(images), self.settings.outputs), np.int32)
         wrong = self._frames(np.ascontiguousarray(images), result, len(images))
         if wrong:
             raise ToolError([self.model], Path(self.model), f"{wrong} words missing or left over")
+        self.details = {"accumulators": result.tolist()}
         return result
 
     def close(self) -> None:

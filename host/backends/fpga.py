@@ -12,6 +12,7 @@ import logging
 import socket
 from collections import deque
 from collections.abc import Callable, Mapping
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,6 @@ class FpgaBackend:
         """
         self.overlay, self.device, self.timeout_s = overlay, device, timeout_s
         self.model = f"{overlay.config} on {device.where}"
-        self.input_size = overlay.input_size
         self.details: Mapping[str, object] = {}
         self._closed = self._opened = False
         self._lock = _lock(device)
@@ -70,7 +70,7 @@ class FpgaBackend:
             device.open()
             self._opened = True
             self._check_identity()
-            self._inputs = [device.buffer(self.input_size**2) for _ in range(RING)]
+            self._inputs = [device.buffer(prod(overlay.shape)) for _ in range(RING)]
             self._outputs = [device.buffer(4 * overlay.outputs) for _ in range(RING)]
             self._next = 0
             self._forget()
@@ -89,20 +89,38 @@ class FpgaBackend:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def settings(self) -> Overlay:
+        """What the overlay says of itself."""
+        return self.overlay
+
+    @property
+    def input_size(self) -> int:
+        """Side of the crops of ``infer``; UserError for a network that is not about landmarks."""
+        return self.overlay.input_size
+
     # -- frames --------------------------------------------------------------------------------
 
     def infer(self, images: Images) -> Points:
         """Return landmarks (N, points, 2), fractions 0..1 of the crop; images (N, S, S) uint8.
 
+        As :meth:`accumulate`.
+        """
+        check_images(images, self.input_size)
+        return self.overlay.landmarks(self.accumulate(images))
+
+    def accumulate(self, images: Images) -> Accumulators:
+        """Integers (N, outputs) for frames uint8 (N, *settings.shape).
+
         ``details`` then holds the counters. Raises DeviceError; the frames are then lost.
         """
         accumulators = self.run(images)
         self.details = {"clk_mhz": round(self.clk_mhz, 1), "counters": self.counters()}
-        return self.overlay.landmarks(accumulators)
+        return accumulators
 
     def run(self, images: Images) -> Accumulators:
-        """Return the accumulators (N, outputs) of images (N, S, S), several in flight."""
-        check_images(images, self.input_size)
+        """Accumulators (N, outputs) of frames (N, *settings.shape), several of them in flight."""
+        images = self.overlay.frames(images)
         waiting: deque[int] = deque()
         results = []
         for image in images:
@@ -113,12 +131,12 @@ class FpgaBackend:
         return np.stack(results)
 
     def submit(self, image: Image) -> int:
-        """Begin one frame (S, S) uint8 and return the ticket for ``collect``.
+        """Begin one frame uint8 of ``settings.shape`` and return the ticket for ``collect``.
 
         RING frames may be under way; UserError if that many have not been collected.
         """
         self._check_open()
-        check_images(image[np.newaxis], self.input_size)
+        image = self.overlay.frames(image[np.newaxis])[0]
         if len(self._slots) == RING:
             raise UserError(f"{RING} frames are under way; collect one before the next submit")
         ticket, self._next = self._next, self._next + 1

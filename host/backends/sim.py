@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The network in simulated hardware: the Verilator model that a build of the flow leaves.
 
-The simulator gives integer accumulators; landmark = accumulator * scale + bias, as on the board.
+The simulator gives integer accumulators; output = accumulator * scale + bias, as on the board.
 """
 
 from __future__ import annotations
@@ -26,9 +26,7 @@ class Simulation:
     """Result of one run over N frames."""
 
     accumulators: Accumulators
-    """Integers that the hardware gives, (N, 2 x points)."""
-    landmarks: Points
-    """(N, points, 2), fractions 0..1 of the crop."""
+    """Integers that the hardware gives, (N, outputs)."""
     stats: dict[str, Any]
     """The simulator's statistics: frames, cycles, first_output, frame_ends in cycles."""
 
@@ -49,13 +47,25 @@ class SimBackend:
         if program is None or not os.access(program, os.X_OK) or not program.is_file():
             raise UserError(f"{program} is missing or not executable; build again")
         self.model = str(program)
-        self.input_size = self.settings.input_size
         self.details: Mapping[str, object] = {}
+
+    @property
+    def input_size(self) -> int:
+        """Side of the crops of ``infer``; UserError for a network that is not about landmarks."""
+        return self.settings.input_size
 
     def infer(self, images: Images) -> Points:
         """Return landmarks (N, points, 2), fractions 0..1 of the crop; images (N, S, S) uint8.
 
-        ``details`` then holds the accumulators and the simulator's statistics.
+        As :meth:`accumulate`.
+        """
+        check_images(images, self.input_size)
+        return self.settings.landmarks(self.accumulate(images))
+
+    def accumulate(self, images: Images) -> Accumulators:
+        """Integers of the hardware, (N, outputs), for frames uint8 (N, *settings.shape).
+
+        ``details`` then holds them and the simulator's statistics.
 
         Raises:
             ToolError: the simulator fails or its output is not what was asked for.
@@ -66,11 +76,11 @@ class SimBackend:
             "clk_mhz": self.settings.clk_mhz,
             "stats": result.stats,
         }
-        return result.landmarks
+        return result.accumulators
 
     def simulate(self, images: Images) -> Simulation:
-        """Run images (N, S, S) uint8 back to back; like ``infer``, with all results."""
-        check_images(images, self.input_size)
+        """Run frames back to back; like ``accumulate``, with all results."""
+        images = self.settings.frames(images)
         with tempfile.TemporaryDirectory(prefix="landmarks_") as folder:
             files = SimulationFiles(Path(folder))
             files.write(images)
@@ -81,7 +91,7 @@ class SimBackend:
                 stats = files.statistics()
             except ValueError as error:
                 raise _failure(command, str(error)) from error
-        return Simulation(accumulators, self.settings.landmarks(accumulators), stats)
+        return Simulation(accumulators, stats)
 
     def close(self) -> None:
         """Nothing is held between runs."""

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from host.common.accumulators import landmarks_of
-from host.common.arrays import Accumulators, F64Array, Points
+from host.common.arrays import Accumulators, F64Array, Images, Points
 from host.common.errors import UserError
 from host.common.json_file import read_json
+from host.common.tasks import LANDMARKS, TASKS, Outputs, decode
 
 FILE = "settings.json"
 FORMAT = 1
@@ -29,20 +30,56 @@ class Settings:
     """An accelerator as its host sees it."""
 
     config: str
-    input_size: int
-    """Side of the square grey input in pixels; a frame is one byte a pixel, row by row."""
+    shape: tuple[int, ...]
+    """Of a frame: height, width and channels, or the elements of a vector; a byte each, row by row,
+    the channels of a pixel one after another."""
     outputs: int
-    """Accumulators of a frame: x and y of each point."""
+    """Accumulators of a frame."""
     scale: F64Array
-    """Landmark coordinate per unit of the accumulator, (outputs,)."""
+    """Worth of one of each accumulator, (outputs,)."""
     bias: F64Array
-    """Landmark coordinate at accumulator 0, (outputs,)."""
+    """Worth of each accumulator at 0, (outputs,)."""
     clk_mhz: float
     """Clock that was assumed, or that the implementation met."""
+    content: Mapping[str, Any]
+    """All of settings.json, for the decoder of the task."""
+
+    @property
+    def task(self) -> str:
+        """What the outputs are, of host.common.tasks.TASKS."""
+        return str(self.content["task"])
+
+    @property
+    def input_size(self) -> int:
+        """Side of the square grey crop of a network for landmarks; UserError for any other."""
+        if self.task != LANDMARKS:
+            raise UserError(
+                f"{self.config} gives {self.task} of whole pictures, not landmarks of faces; "
+                "run it on a picture with host/run.py --build"
+            )
+        return self.shape[0]
+
+    def frames(self, images: Images) -> Images:
+        """The images as (N, *shape); UserError unless they are N such frames, N at least 1.
+
+        The channels' axis may be missing where there is one channel.
+        """
+        flat = self.shape[:-1] if self.shape[-1] == 1 else self.shape
+        fits = images.shape[1:] in (self.shape, flat)
+        if images.dtype != np.uint8 or not fits or not len(images):
+            raise UserError(
+                f"images are {images.dtype} of shape {images.shape}; the network takes uint8 "
+                f"(N, {', '.join(map(str, flat))}) with N at least 1"
+            )
+        return images.reshape(-1, *self.shape)
 
     def landmarks(self, accumulators: Accumulators) -> Points:
         """Fractions of the crop (N, points, 2) of accumulators (N, outputs)."""
         return landmarks_of(accumulators, self.scale, self.bias)
+
+    def decode(self, accumulators: Accumulators) -> Outputs:
+        """What accumulators (N, outputs) stand for after the task, by the names of the outputs."""
+        return decode(accumulators.astype(np.int64), self.content)
 
 
 @dataclass(frozen=True)
@@ -84,23 +121,23 @@ def load(folder: Path, missing: str, again: str) -> Any:
 
 def parse(content: Mapping[str, Any]) -> dict[str, Any]:
     """Values of a Settings; KeyError, TypeError or ValueError if they do not fit together."""
-    height, width, channels = content["input"]["shape"]
+    shape = tuple(int(size) for size in content["input"]["shape"])
     (outputs,) = content["output"]["shape"]
-    kinds = content["input"]["dtype"], content["output"]["dtype"]
-    if (height, channels, kinds[0]) != (width, 1, "UINT8") or outputs % 2:
-        raise ValueError(
-            f"{content['input']['shape']} {kinds[0]} and {outputs} outputs, not square grey UINT8 "
-            "and x, y pairs"
-        )
+    kind, task = content["input"]["dtype"], content["task"]
+    if kind != "UINT8" or min(shape) < 1 or task not in TASKS:
+        raise ValueError(f"{shape} of {kind} for {task}, not bytes for {', '.join(TASKS)}")
+    if task == LANDMARKS and (shape != (shape[0], shape[0], 1) or outputs % 2):
+        raise ValueError(f"{shape} and {outputs} outputs, not square grey and x, y pairs")
     scale, bias = (
         np.broadcast_to(np.asarray(content["output"][name], np.float64), outputs)
         for name in ("scale", "bias")
     )
     return {
         "config": str(content["config"]),
-        "input_size": int(height),
+        "shape": shape,
         "outputs": int(outputs),
         "scale": scale,
         "bias": bias,
         "clk_mhz": float(content["clk_mhz"]),
+        "content": content,
     }

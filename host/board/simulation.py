@@ -38,7 +38,7 @@ class SimulationFiles:
         return self.folder / "output.bin"
 
     def write(self, images: Images) -> None:
-        """Frames (N, S, S) for the next run; what the last one left goes."""
+        """Frames (N, ...), a byte each element, for the next run; what the last one left goes."""
         self._input.write_bytes(np.ascontiguousarray(images, np.uint8).tobytes())
         for path in (self._output, self.stats):
             path.unlink(missing_ok=True)

@@ -54,8 +54,9 @@ def landmarks(accumulators: IntArray, settings: Settings) -> Outputs:
     return {names[0]: landmarks_of(accumulators, scale, bias)}
 
 
+LANDMARKS = "landmarks"  #: of faces; all other tasks are about whole pictures
 DECODERS: dict[str, Callable[[IntArray, Settings], Outputs]] = {
-    "landmarks": landmarks,
+    LANDMARKS: landmarks,
     "classes": classes_of,
     "map": values_of,
     "values": values_of,

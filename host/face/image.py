@@ -119,3 +119,19 @@ def check_pixels(name: str, width: int, height: int) -> None:
             f"{name} has {width} x {height} pixels; at most {MAX_PIXELS // 10**6} million are "
             "read, make it smaller"
         )
+
+
+def fitted(picture: Image, shape: tuple[int, ...]) -> Image:
+    """A picture (H, W, 3) BGR as a frame (height, width, channels) uint8: grey, or RGB.
+
+    The picture is stretched to the size. UserError for a shape that is no picture's.
+    """
+    if len(shape) != 3 or shape[2] not in (1, 3):
+        raise UserError(
+            f"the network takes frames of shape {shape}, which no picture is; use one that takes "
+            "(height, width, 1) or (height, width, 3)"
+        )
+    height, width, channels = shape
+    sized = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    code = cv2.COLOR_BGR2GRAY if channels == 1 else cv2.COLOR_BGR2RGB
+    return np.asarray(cv2.cvtColor(sized, code), np.uint8).reshape(shape)

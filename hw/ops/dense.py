@@ -264,6 +264,10 @@ class Dense(KernelOp):
             dsp=self.simd * self.pe,
         )
 
+    def products_beyond(self, operand_bits: int) -> int:
+        wide = SPACING + int(self.get_input_datatype().bitwidth()) + 1 > operand_bits
+        return self.simd * self.pe if wide else 0
+
     # -- shapes and types ----------------------------------------------------------------------
 
     def get_input_datatype(self, ind: int = 0) -> BaseDataType:

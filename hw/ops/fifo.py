@@ -91,18 +91,20 @@ class Fifo(KernelOp):
         return memory_cost(self.style, self.get_instream_width(), self.depth)
 
 
-def auto_style(width: int, depth: int) -> str:
+def auto_style(width: int, depth: int, ultra: bool = True) -> str:
     """Style for ``depth`` words of ``width`` bits that takes the least share of the K26's memory.
 
     A block RAM (18 kb) counts as 200 LUTs and an UltraRAM as 900, the memory LUTs that the part has
     for each. Of the two styles in LUTs, "srl" serves up to SRL_WORDS words, "distributed" above.
+    ``ultra`` says whether the part has UltraRAM.
     """
 
     def share(style: str) -> int:
         cost = memory_cost(style, width, depth)
         return cost.lut + LUT_PER_BRAM18 * cost.bram18 + LUT_PER_URAM * cost.uram
 
-    return min("srl" if depth <= SRL_WORDS else "distributed", "block", "ultra", key=share)
+    in_luts = "srl" if depth <= SRL_WORDS else "distributed"
+    return min(in_luts, "block", *(["ultra"] if ultra else []), key=share)
 
 
 def lut_memory_luts(width: int, depth: int) -> int:

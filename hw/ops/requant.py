@@ -282,6 +282,9 @@ class Requant(KernelOp):
             dsp=self.pe * (1 + self.wide),
         )
 
+    def products_beyond(self, operand_bits: int) -> int:
+        return self.pe if self.acc_bits > operand_bits else 0
+
     def get_output_datatype(self, ind: int = 0) -> BaseDataType:
         return DataType[self.get_nodeattr("outputDataType")]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,6 +22,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from host.common.arrays import IntArray
 from hw.ops.layers import layer_of
 
+OPERAND_BITS = 27  #: of the wider operand of a multiplier in the DSPs of UltraScale+
 Sizes = dict[str, int]
 RAM_STYLES = ("distributed", "block", "ultra")
 ANY_STYLE = ("auto", "block", "distributed", "ultra")  #: of a memory in a folding file
@@ -259,6 +260,18 @@ class Unit(ABC):
     @abstractmethod
     def resources(self) -> Resources:
         """Cost without the memory of its weights."""
+
+    def products_beyond(self, operand_bits: int) -> int:
+        """Products whose wider operand has more bits than that, of those that a DSP is counted for.
+
+        Where the DSPs take no more, such a product is cut in two.
+        """
+        return 0
+
+    def resources_on(self, operand_bits: int) -> Resources:
+        """Cost on a part whose DSPs multiply operands of so many bits."""
+        found = self.resources()
+        return replace(found, dsp=found.dsp + self.products_beyond(operand_bits))
 
     # -- text ----------------------------------------------------------------------------------
 

@@ -165,4 +165,4 @@ def test_the_backends_give_the_same_landmarks_on_fifty_faces(demo_build):
     simulation = sim.simulate(faces)
     np.testing.assert_array_equal(simulation.accumulators, cpp.accumulate(faces))
     graph = open_backend("cpu").infer(faces)
-    assert np.abs(simulation.landmarks - graph).max() < 1e-6
+    assert np.abs(sim.settings.landmarks(simulation.accumulators) - graph).max() < 1e-6

@@ -21,7 +21,7 @@ SIMULATOR = """#!{python}
 import json, sys
 import numpy as np
 options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
-frames = np.fromfile(options["--input"], np.uint8).reshape(-1, {size} * {size})
+frames = np.fromfile(options["--input"], np.uint8).reshape(-1, {frame})
 words = frames[:, :{outputs}].astype("<i4") - 128
 {damage}
 words.tofile(options["--output"])
@@ -81,12 +81,12 @@ def save_model(path, nodes, constants, shape_in, shape_out, type_in=TensorProto.
 def make_build(tmp_path):
     """Function that writes a build folder; ``damage`` is a line of the simulator's program."""
 
-    def make(damage="", **changes):
+    def make(damage="", frame=SIZE * SIZE, outputs=OUTPUTS, **changes):
         build = tmp_path / "build"
         (build / "sim").mkdir(parents=True)
         program = build / "sim" / "simulator"
         program.write_text(
-            SIMULATOR.format(python=sys.executable, size=SIZE, outputs=OUTPUTS, damage=damage)
+            SIMULATOR.format(python=sys.executable, frame=frame, outputs=outputs, damage=damage)
         )
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
         (build / "settings.json").write_text(json.dumps(settings() | changes))
@@ -101,6 +101,7 @@ def settings():
     return {
         "format": 1,
         "config": "tiny",
+        "task": "landmarks",
         "input": {"shape": [SIZE, SIZE, 1], "dtype": "UINT8"},
         "output": {"shape": [OUTPUTS], "dtype": "INT22", **values},
         "clk_mhz": 250,

@@ -46,7 +46,7 @@ def test_what_is_written_is_read(overlay, tiny_design):
         ({"kind": "other"}, r"tiny is no overlay of this project; give a folder of overlays/"),
         ({"magic": "x"}, r"settings\.json is not as expected: ValueError"),
         ({"registers": None}, r"settings\.json is not as expected: AttributeError"),
-        ({"output": {"shape": [4]}}, r"settings\.json is not as expected: KeyError\('dtype'\)"),
+        ({"output": {"shape": [4]}}, r"settings\.json is not as expected: KeyError\('scale'\)"),
         ({"weights": {"memories": [{"name": "a", "bits": 8, "words": 1}]}},
          r"12 slices in weights\.bin, 1 in the memories"),
     ],

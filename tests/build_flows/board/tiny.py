@@ -20,6 +20,8 @@ KERNELS = (weight_port.KERNEL, "weight_stream")
 SETTINGS = {
     "format": 1,
     "config": "tiny",
+    "task": "landmarks",
+    "outputs": [{"name": "landmarks", "shape": [OUTPUTS, 1, 1]}],
     "input": {"shape": [SIDE, SIDE, 1], "dtype": "UINT8"},
     "output": {"shape": [OUTPUTS], "dtype": "INT20", "scale": [0.5] * 4, "bias": [1, 2, 3, 4]},
 }

@@ -251,9 +251,8 @@ def test_sim_gives_accumulators_landmarks_and_statistics(make_build, images):
     assert result.accumulators.dtype == np.int32
     assert (result.accumulators == words).all()
     bias = np.array(settings()["output"]["bias"])
-    assert (result.landmarks == (words / 1024 + bias).reshape(3, 98, 2)).all()
     assert result.stats["frame_ends"] == [1000, 2000, 3000]
-    assert (backend.infer(images) == result.landmarks).all()
+    assert (backend.infer(images) == (words / 1024 + bias).reshape(3, 98, 2)).all()
     assert backend.details["accumulators"] == words.tolist()
     assert backend.details["stats"] == result.stats
     backend.close()
