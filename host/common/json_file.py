@@ -12,9 +12,9 @@ from host.common.errors import UserError
 
 
 def read_json(path: Path) -> Any:
-    """What ``path`` holds; UserError if it cannot be read or is no JSON."""
+    """What ``path``, UTF-8 with or without a mark, holds; UserError if it is unread or no JSON."""
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
     except ValueError as error:

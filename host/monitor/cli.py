@@ -157,6 +157,8 @@ def monitor(options: argparse.Namespace, backend: Backend) -> None:
     finally:
         search.close()
     report(outcome, sys.stderr if options.json == STDOUT else sys.stdout)
+    if not outcome.frames:
+        raise UserError(f"the source {options.source} gave no picture: nobody was watched")
 
 
 def keep_profile(path: Path | None, profile: Profile | None) -> None:

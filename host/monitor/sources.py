@@ -108,6 +108,8 @@ def open_source(source: str, options: Options = PLAIN, tell: Tell | None = None)
 
 
 def _check(source: str, options: Options) -> None:
+    if not source:
+        raise UserError("the source is empty; name a camera, a stream, a recording or a folder")
     folder = source not in SCRIPTS and Path(source).is_dir()
     if options.fps is not None and not (folder or _camera(source)):
         raise UserError(f"--fps is for folders of pictures and cameras; {source} has its own rate")

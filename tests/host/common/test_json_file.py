@@ -15,6 +15,12 @@ def test_what_is_written_is_read_in_the_same_order(tmp_path):
     assert (tmp_path / "x.json").read_text().endswith("}\n")
 
 
+def test_a_mark_at_the_beginning_as_some_editors_write_it_is_no_matter(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_bytes(b'\xef\xbb\xbf{"asleep_s": 2}')
+    assert read_json(path) == {"asleep_s": 2}
+
+
 def test_what_cannot_be_written_leaves_the_old(tmp_path):
     write_json(tmp_path / "x.json", {"a": 1})
     with pytest.raises(TypeError, match="not JSON serializable"):

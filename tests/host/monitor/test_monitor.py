@@ -77,6 +77,14 @@ def test_wrong_options_end_in_one_line(capsys, tmp_path, tiny_model):
     assert "no such file" in fails(capsys, "--source", tmp_path / "no.mp4", "--model", tiny_model)
 
 
+def test_a_run_without_a_single_picture_is_a_failure(tmp_path, tiny_model, capsys):
+    (tmp_path / "f1.png").write_text("none")
+    assert run.main(["--source", str(tmp_path), "--model", str(tiny_model)]) == 1
+    told = capsys.readouterr().err.splitlines()
+    assert "left out: " in told[0]
+    assert told[-1] == f"error: the source {tmp_path} gave no picture: nobody was watched"
+
+
 def test_ctrl_c_ends_within_a_second_and_closes_the_files(tmp_path, tiny_model):
     log, video = tmp_path / "run.jsonl", tmp_path / "run.avi"
     command = [sys.executable, str(ROOT / "host" / "run.py"), "--source", "synthetic", "--model",

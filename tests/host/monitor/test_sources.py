@@ -40,6 +40,11 @@ def test_missing_sources_are_named(tmp_path, name, message):
         open_source(str(tmp_path / name))
 
 
+def test_a_source_without_a_name_is_none():
+    with pytest.raises(UserError, match="the source is empty; name a camera, a stream, a record"):
+        open_source("")
+
+
 def test_a_video_that_is_none_is_named(tmp_path):
     path = tmp_path / "text.mp4"
     path.write_text("no video")
