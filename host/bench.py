@@ -76,8 +76,8 @@ def end_to_end(
     """Run the whole pipeline on the clip at full speed; only frames with a face count."""
     search = BackgroundSearch(open_detector(detector, quick=True))
     try:
-        tracker = Tracker(backend, search, looker=look_at_eyes)
-        pipeline = Pipeline(LoopSource(clip), tracker, [], seconds=seconds)
+        tracker, source = Tracker(backend, search), LoopSource(clip)
+        pipeline = Pipeline(source, tracker, [], seconds=seconds, looker=look_at_eyes)
         done = pipeline.run()
     finally:
         search.close()

@@ -22,7 +22,7 @@ def threads() -> Drawing:
     drawing.box((20, 70), (150, 60), ["source", "live: reads, reopens"], "plain")
     drawing.box((204, 70), (130, 60), ["capture", "times, turns"], "blue")
     drawing.box((396, 70), (150, 60), ["follow", "crop, landmarks"], "blue")
-    drawing.box((608, 70), (130, 60), ["judge", "measures, state"], "blue")
+    drawing.box((608, 70), (130, 60), ["judge", "eyes, state"], "blue")
     drawing.box((396, 192), (150, 60), ["detector", "first face, loss, 2 s"], "plain")
     drawing.arrow([(170, 100), (204, 100)])
     for left, right in ((334, 396), (546, 608)):

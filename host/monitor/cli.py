@@ -144,8 +144,10 @@ def monitor(options: argparse.Namespace, backend: Backend) -> None:
         search.close()
         raise
     try:
-        tracker = Tracker(backend, search, options.equalise, seat, look_at_eyes)
-        pipeline = Pipeline(source, tracker, sinks, limits, options.seconds, notices, profile)
+        tracker = Tracker(backend, search, options.equalise, seat)
+        pipeline = Pipeline(
+            source, tracker, sinks, limits, options.seconds, notices, profile, look_at_eyes
+        )
         for sink in sinks:
             if isinstance(sink, Dashboard):
                 sink.attach(pipeline)

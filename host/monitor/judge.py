@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from host.common.arrays import Image
+from host.common.arrays import Image, Points
 from host.common.timing import timed
 from host.face.draw import Colour, draw_driver
+from host.face.eyes import Look
 from host.monitor.capture import Frame
 from host.monitor.measures import Measurer, Measures
 from host.monitor.profile import Profile
@@ -42,6 +44,9 @@ STATE_COLOURS: dict[str, Colour] = {
 }
 """BGR colour of each state."""
 
+Looker = Callable[[Image, Points], Look]
+"""Looks at the eyes in a picture (H, W, 3) with landmarks (98, 2) in its pixels."""
+
 
 @dataclass
 class Observation:
@@ -59,6 +64,8 @@ class Observation:
     """What decided."""
     clock_s: float = field(default_factory=time.time)
     """When it was judged, in seconds since 1970."""
+    look: Look | None = None
+    """What the picture tells of the eyes; None when nobody has looked."""
 
     @cached_property
     def picture(self) -> Image:
@@ -82,9 +89,15 @@ class Observation:
 class Judge:
     """Measures frame after frame and decides on the state."""
 
-    def __init__(self, thresholds: Thresholds, profile: Profile | None = None) -> None:
-        """profile: what is known of the driver who is expected."""
+    def __init__(
+        self,
+        thresholds: Thresholds,
+        profile: Profile | None = None,
+        looker: Looker | None = None,
+    ) -> None:
+        """profile: of the driver who is expected. looker: without it nobody looks at the eyes."""
         self._measurer, self._machine = Measurer(thresholds, profile), StateMachine(thresholds)
+        self._looker = looker
         self._recalibrate = threading.Event()
 
     @property
@@ -111,11 +124,15 @@ class Judge:
         if self._recalibrate.is_set():
             self._recalibrate.clear()
             self._measurer.recalibrate()
+        look = None
+        if track.landmarks is not None and self._looker is not None:
+            with timed(times, "eyes"):
+                look = self._looker(frame.image, track.landmarks)
         with timed(times, "measures"):
             measures = self._measurer.update(
-                frame.time_s, track.landmarks, frame.stale_s, track.look, track.wrong_way
+                frame.time_s, track.landmarks, frame.stale_s, look, track.wrong_way
             )
             state = self._machine.update(measures)
         limits = self.thresholds
         alarm = state in limits.alarm_states
-        return Observation(frame, track, measures, state, times, alarm, limits)
+        return Observation(frame, track, measures, state, times, alarm, limits, look=look)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The stages of the driver monitor, each in a thread, with short queues between them.
 
-    capture -> follow (detect, track, crop, landmarks) -> judge (measures, state) -> each sink
+    capture -> follow (detect, track, crop, landmarks) -> judge (eyes, measures, state) -> each sink
 
 Live sources lose their oldest frame where a stage is late; recordings wait, so that every frame is
 seen and a run can be repeated. The detector has a thread of its own for live sources.
@@ -22,7 +22,7 @@ import numpy as np
 
 from host.common.errors import FAILURES
 from host.monitor.capture import Frame, Source
-from host.monitor.judge import Judge, Observation
+from host.monitor.judge import Judge, Looker, Observation
 from host.monitor.notices import Notices
 from host.monitor.profile import Profile
 from host.monitor.queues import Closed, StageQueue
@@ -123,6 +123,7 @@ class Pipeline:
         seconds: float | None = None,
         notices: Notices | None = None,
         profile: Profile | None = None,
+        looker: Looker | None = None,
     ) -> None:
         """Put the stages together; ``run`` starts them.
 
@@ -134,11 +135,12 @@ class Pipeline:
             seconds: time of the source after which to end; None for all of it.
             notices: told at once of what fails and of pictures that stay away.
             profile: what is known of the driver who is expected.
+            looker: looks at the eyes while the network is at the next frame; else nobody does.
         """
         self._source, self._tracker, self._sinks = source, tracker, list(sinks)
         self._seconds = seconds
         limits = Thresholds() if thresholds is None else thresholds
-        self.judge = Judge(limits, profile)
+        self.judge = Judge(limits, profile, looker)
         """What decides; thresholds and calibration may be changed while it runs."""
         self.timings = Timings()
         self.frames = self.faces = 0

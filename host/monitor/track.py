@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -29,7 +29,6 @@ from host.face.crop import (
     turned_square,
 )
 from host.face.detect.faces import Box, Detector, Face
-from host.face.eyes import Look
 from host.face.landmarks import OUTER_CORNERS, inter_ocular
 from host.monitor.capture import Frame
 from host.monitor.seat import ANYWHERE, DriverPlace, Seat
@@ -160,16 +159,10 @@ class Track:
     """What the network saw; of a tilted face turned upright about its middle."""
     new: bool = False
     """True for the first frame of a face."""
-    look: Look | None = None
-    """What the picture tells of the eyes; None when nobody has looked."""
     wrong_way: bool = False
     """The detector has found a face, but it is the wrong way up."""
     times_ms: dict[str, float] = field(default_factory=dict)
-    """Time by stage: detect (when it was asked or waited for), crop, landmarks, track, eyes."""
-
-
-Looker = Callable[[Image, Points], Look]
-"""Looks at the eyes in a picture (H, W, 3) with landmarks (98, 2) in its pixels."""
+    """Time by stage: detect (when it was asked or waited for), crop, landmarks, track."""
 
 
 class Tracker:
@@ -181,7 +174,6 @@ class Tracker:
         search: Search,
         equalise: bool = False,
         seat: Seat = ANYWHERE,
-        looker: Looker | None = None,
     ) -> None:
         """Put the parts together.
 
@@ -190,10 +182,9 @@ class Tracker:
             search: the detector at work.
             equalise: spread the grey levels of crops.
             seat: where the driver's face is looked for.
-            looker: looks at the eyes; without it nobody does.
         """
         self._backend, self._search, self._equalise = backend, search, equalise
-        self._place, self._looker = DriverPlace(seat), looker
+        self._place = DriverPlace(seat)
         self._wrong_way = self._steady = False
         self._filter = OneEuro(CUTOFF_HZ, BETA)
         self._square: Transform | None = None
@@ -230,11 +221,7 @@ class Tracker:
             fractions = self._backend.infer(crop[np.newaxis])[0]
         with timed(times, "track"):
             landmarks = self._follow(to_image(fractions), frame)
-        look = None
-        if landmarks is not None and self._looker is not None:
-            with timed(times, "eyes"):
-                look = self._looker(frame.image, landmarks)
-        return Track(landmarks=landmarks, square=square, new=new, look=look, times_ms=times)
+        return Track(landmarks=landmarks, square=square, new=new, times_ms=times)
 
     def _listen(self, frame: Frame) -> None:
         """Ask the detector when it is time to, and take what it has found."""

@@ -39,8 +39,9 @@ class Monitor:
             seat: where the driver's face is looked for.
         """
         search = DirectSearch(detector)
-        self._tracker = Tracker(backend, search, equalise, seat, look_at_eyes)
-        self._judge = Judge(Thresholds() if thresholds is None else thresholds, profile)
+        self._tracker = Tracker(backend, search, equalise, seat)
+        limits = Thresholds() if thresholds is None else thresholds
+        self._judge = Judge(limits, profile, look_at_eyes)
         self._number = 0
         self._time_s = float("-inf")
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Landmarks and stand-ins whose truth is known: faces in space, detector, backend, source, sink.
 
-``shipped_tracker`` is none of them: it is what the product watches with.
+``shipped_pipeline`` is none of them: it is what the product watches with.
 """
 
 import math
@@ -14,6 +14,7 @@ from host.face.detect.faces import Box, Face
 from host.face.eyes import look_at_eyes
 from host.face.pose import TEMPLATE, TEMPLATE_POINTS
 from host.monitor.capture import Frame
+from host.monitor.pipeline import Pipeline
 from host.monitor.seat import ANYWHERE
 from host.monitor.track import DirectSearch, Tracker
 
@@ -136,7 +137,7 @@ class Sink:
         self.closed = True
 
 
-def shipped_tracker(backend, seat=ANYWHERE):
-    """The tracker as the command has it for a recording: with the default detector and eye test."""
-    search = DirectSearch(open_detector(quick=True))
-    return Tracker(backend, search, seat=seat, looker=look_at_eyes)
+def shipped_pipeline(source, backend, sinks, seat=ANYWHERE, seconds=None):
+    """As the command has it for a recording: with the default detector and the eye test."""
+    tracker = Tracker(backend, DirectSearch(open_detector(quick=True)), seat=seat)
+    return Pipeline(source, tracker, sinks, seconds=seconds, looker=look_at_eyes)

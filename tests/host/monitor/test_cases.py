@@ -17,10 +17,9 @@ from host.face.detect.choice import open_detector
 from host.face.image import read_image
 from host.face.landmarker import Landmarker
 from host.face.landmarks import inter_ocular
-from host.monitor.pipeline import Pipeline
 from host.monitor.seat import ANYWHERE, parse_seat
 from host.monitor.sources import open_source
-from tests.host.drivers import Sink, shipped_tracker
+from tests.host.drivers import Sink, shipped_pipeline
 
 CASES = Path(__file__).parent / "cases"
 
@@ -59,8 +58,7 @@ def watch(name, backend, seat=ANYWHERE, thin=EveryThird):
         None if seen.track.landmarks is None else seen.track.landmarks.mean(axis=0),
         seen.measures,
     ))  # fmt: skip
-    source = thin(open_source(str(CASES / name)))
-    Pipeline(source, shipped_tracker(backend, seat), [sink]).run()
+    shipped_pipeline(thin(open_source(str(CASES / name))), backend, [sink], seat).run()
     return rows
 
 

@@ -28,7 +28,7 @@ from host.monitor.sinks.lines import as_json
 from host.monitor.thresholds import Thresholds
 from host.monitor.track import DirectSearch, Tracker
 from tests.host.conftest import ROOT
-from tests.host.drivers import Backend, Sink, shipped_tracker
+from tests.host.drivers import Backend, Sink, shipped_pipeline
 
 LIMITS = Thresholds()
 LOAD_S = 0.5 * os.getloadavg()[0] / (os.cpu_count() or 1)
@@ -218,8 +218,7 @@ def watch(script, seconds):
     sink = Sink()
     sink.write = lambda seen: sink.seen.append(as_json(seen))
     backend = open_backend("cpu", MONITOR_MODEL, threads=1)
-    source = SyntheticSource(script)
-    Pipeline(source, shipped_tracker(backend), [sink], seconds=seconds).run()
+    shipped_pipeline(SyntheticSource(script), backend, [sink], seconds=seconds).run()
     return sink.seen
 
 
@@ -267,8 +266,8 @@ def test_a_soak_holds_memory_and_queues():
     longest = [0]  # queue of the whole run
     seconds = float(os.environ.get("SOAK_S", "120"))
     backend = open_backend("cpu", MONITOR_MODEL, threads=1)
-    tracker = shipped_tracker(backend)
-    pipeline = Pipeline(LoopSource(clip), tracker, [Meter(), Dashboard("0")], seconds=seconds)
+    sinks = [Meter(), Dashboard("0")]
+    pipeline = shipped_pipeline(LoopSource(clip), backend, sinks, seconds=seconds)
     pipeline.run()
     print(f"{len(marks) * 500} frames, {marks[1]:.0f} MB at first, {max(marks[1:]):.0f} at most")
     assert longest[0] <= 2

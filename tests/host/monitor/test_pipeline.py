@@ -8,6 +8,7 @@ import time
 import pytest
 
 from host.common.errors import ToolError, UserError
+from host.face.eyes import Look
 from host.monitor.pipeline import QUEUE, Pipeline, Stop
 from host.monitor.queues import Closed, StageQueue
 from host.monitor.thresholds import Thresholds
@@ -30,6 +31,24 @@ def test_a_recording_is_seen_whole_and_in_order():
     assert sink.closed
     assert source.closed
     assert set(outcome.medians_ms) == {"detect", "crop", "landmarks", "track", "measures"}
+
+
+def test_eyes_are_looked_at_beside_the_network_where_there_is_a_face():
+    told, threads = Look((0.9, 0.2), (0.7, 0.1)), set()
+
+    def look(image, points):
+        assert image is STILL
+        assert points.shape == (98, 2)
+        threads.add(threading.current_thread().name)
+        return told
+
+    sink = Sink()
+    empty = picture(left=None)
+    source = Source(lambda number: STILL if number < 5 else empty, 8)
+    outcome = build(source, [sink], looker=look).run()
+    assert [seen.look for seen in sink.seen] == [told] * 5 + [None] * 3
+    assert "eyes" in outcome.medians_ms
+    assert threads == {"judge"}
 
 
 def test_seconds_end_a_run():

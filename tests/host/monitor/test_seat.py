@@ -6,11 +6,10 @@ import pytest
 from host.common.errors import UserError
 from host.face.crop import square_around_box
 from host.face.detect.faces import Box, Face
-from host.face.eyes import Look
 from host.monitor.capture import Frame
 from host.monitor.seat import ANYWHERE, KEEP_S, DriverPlace, Seat, parse_seat
 from host.monitor.track import DirectSearch, Tracker
-from tests.host.drivers import FPS, Backend, picture
+from tests.host.drivers import Backend, picture
 
 SIZE = (640, 480)
 DRIVER = Face(box=Box(110, 170, 130, 130), score=0.9)
@@ -82,12 +81,3 @@ def test_a_face_the_wrong_way_up_is_told_and_not_followed():
     track = tracker.update(Frame(0, 0.0, picture()))
     assert track.landmarks is None
     assert track.wrong_way
-
-
-def test_eyes_are_looked_at_where_there_is_a_face():
-    face, seen = Face(box=Box(200, 100, 160, 160), score=0.9), Look((0.9, 0.2), (0.7, 0.1))
-    tracker = Tracker(Backend(), DirectSearch(Scripted([face])),
-                      looker=lambda image, points: seen)  # fmt: skip
-    tracks = [tracker.update(Frame(n, n / FPS, picture())) for n in range(2)]
-    assert [track.look for track in tracks] == [seen] * 2
-    assert "eyes" in tracks[0].times_ms
