@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whatever comes from outside ends in a result or in one line, never in a traceback.
 
-The same examples in every normal run; the slow test goes on with new ones, FUZZ_S seconds a kind.
+The same examples in every normal run. The slow test lets atheris change them by the code that they
+reach, FUZZ_S seconds a kind (fuzz.py).
 """
 
 import io
 import json
 import os
-import time
+import subprocess
+import sys
 from contextlib import suppress
 
 import cv2
@@ -26,10 +28,13 @@ from host.monitor.sources import is_picture, open_source
 from host.monitor.thresholds import Thresholds, read_thresholds
 from host.monitor.track import DirectSearch, Tracker
 from host.monitor.web import Handler, split_address
+from tests.host.conftest import ROOT
 from tests.host.drivers import Backend, Finder, Source, picture
 
 hypothesis = pytest.importorskip("hypothesis", reason="needs hypothesis")
 st = pytest.importorskip("hypothesis.strategies")
+
+PIXELS = 10**6  #: that a picture may have here
 
 TEXT = st.text(max_size=60)
 NAMES = st.one_of(st.sampled_from(["asleep_s", "alarm_states", "self", "closed_below", ""]), TEXT)
@@ -93,7 +98,7 @@ def desk(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def small_limits(monkeypatch):
     """A damaged size may be large without the test taking gigabytes."""
-    monkeypatch.setattr(pictures, "MAX_PIXELS", 10**6)
+    monkeypatch.setattr(pictures, "MAX_PIXELS", PIXELS)
 
 
 def damaged(data, cut):
@@ -208,15 +213,14 @@ def test_odd_input_is_no_traceback(desk, kind):
 @pytest.mark.slow
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("kind", KINDS)
-def test_odd_input_is_no_traceback_for_minutes(desk, kind):
-    """New examples each time, their seeds printed."""
-    end = time.monotonic() + float(os.environ.get("FUZZ_S", "60"))
-    seed, rounds = int.from_bytes(os.urandom(4), "big"), 0
-    while time.monotonic() < end:
-        print(f"{kind}: seed {seed + rounds}")
-        hypothesis.seed(seed + rounds)(run(desk, kind, 300))()
-        rounds += 1
-    assert rounds > 0
+def test_input_that_seeks_its_way_through_the_code_is_no_traceback(kind, tmp_path):
+    pytest.importorskip("atheris", reason="needs atheris")
+    seconds = os.environ.get("FUZZ_S", "60")
+    command = [sys.executable, "-m", "tests.host.monitor.fuzz", kind, seconds, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    told = (done.stdout + done.stderr)[-4000:]
+    assert done.returncode == 0, told
+    print("\n".join(line for line in told.splitlines() if line.startswith(("stat::", "Done"))))
 
 
 @pytest.mark.parametrize("kind", ["thresholds", "picture", "container"])
