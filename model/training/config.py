@@ -159,6 +159,17 @@ CONFIGS = {
     ),
     "eyes": EYES,
     "eyes_finish": replace(EYES, rate=3e-4, warm_up=0.02, schedule="cosine", live=0, epochs=10),
+    "eyes_small": replace(
+        EYES,
+        width=0.5,
+        batch=32,
+        views=400_000,
+        rate=1.5e-3,
+        warm_up=0.02,
+        schedule="cosine",
+        frozen=False,
+        live=0,
+    ),
     "equal": replace(
         EYES,
         width=0.5,
