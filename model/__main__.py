@@ -16,6 +16,7 @@ from model.host_commands import (
     evaluate_detector,
     evaluate_driver,
     evaluate_eyes,
+    evaluate_mediapipe,
     speed,
     train_eyes,
 )
@@ -467,7 +468,14 @@ def report(
     click.echo(write_report(opened, faces, out, found))
 
 
-for command in (evaluate_detector, evaluate_driver, evaluate_eyes, speed, train_eyes):
+for command in (
+    evaluate_detector,
+    evaluate_driver,
+    evaluate_eyes,
+    evaluate_mediapipe,
+    speed,
+    train_eyes,
+):
     main.add_command(command)
 
 if __name__ == "__main__":

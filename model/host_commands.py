@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -148,6 +149,26 @@ def evaluate_driver(
         share = "-" if math.isnan(value) else f"{100 * value:.1f} %"
         shown = f"{value}" if isinstance(value, int) else share
         click.echo(f"{name}: {shown}")
+
+
+@click.command()
+@click.option("--root", type=click.Path(file_okay=False, path_type=Path), required=True,
+              help="Folder of 300-W; its common test list is measured.")  # fmt: skip
+@click.option("--count", type=click.IntRange(1), help="Pictures, evenly chosen; default: all.")
+def evaluate_mediapipe(root: Path, count: int | None) -> None:
+    """Measure MediaPipe's eyes and its speed beside ours, on the same pictures."""
+    from model.data.registry import measured_faces
+    from model.evaluation import mediapipe
+
+    finders = {
+        "this project": mediapipe.own_finder(),
+        "MediaPipe": mediapipe.mediapipe_finder(attention=False),
+        "MediaPipe, attention": mediapipe.mediapipe_finder(attention=True),
+    }
+    records = measured_faces("300w", root).records
+    chosen = records if count is None else records[:: max(1, len(records) // count)][:count]
+    with click.progressbar(length=len(chosen), file=sys.stderr) as bar:
+        click.echo(mediapipe.compare(finders, chosen, lambda done: bar.update(1)))
 
 
 @click.command()
