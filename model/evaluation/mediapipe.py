@@ -15,11 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from host.api import Landmarker, open_backend, open_detector
+from host.backends import MONITOR_MODEL, open_backend
 from host.common.arrays import Image
 from host.common.errors import UserError
 from host.common.tables import to_markdown
+from host.face.detect.choice import open_detector
 from host.face.image import read_image
+from host.face.landmarker import Landmarker
 from model.data.records import Record
 from model.data.scheme68 import OUTER_CORNERS_68, to_68
 from model.evaluation.detail import ROUND, Floats, eye_openings, follow
@@ -59,7 +61,7 @@ def mediapipe_finder(attention: bool) -> Finder:
 
 def own_finder() -> Finder:
     """The driver monitor's network and detector, on one thread."""
-    landmarker = Landmarker(open_backend("cpu", threads=1), open_detector())
+    landmarker = Landmarker(open_backend("cpu", MONITOR_MODEL, threads=1), open_detector())
 
     def find(image: Image) -> list[Floats]:
         return [to_68(face.landmarks[None])[0, EYES_68] for face in landmarker.find(image)]

@@ -20,7 +20,8 @@ def face(opening: float) -> np.ndarray:
     points = np.random.default_rng(0).uniform(20, 80, (68, 2))
     shape = np.array([[-10, 0], [-4, -1], [4, -1], [10, 0], [4, 1], [-4, 1]], np.float64)
     shape[:, 1] *= 10 * opening
-    points[36:42], points[42:48] = shape + (30, 40), shape + (70, 40)
+    points[36:42] = np.add(shape, (30, 40))
+    points[42:48] = np.add(shape, (70, 40))
     return points
 
 
