@@ -7,8 +7,8 @@
 // s_weight: the PE weights of each of these words; the same CHANNELS/PE*TAPS words for every pixel.
 // m_axis:   for each pixel, for each fold, one word of PE accumulators.
 // Lane 0 is least significant; fold f holds the channels f*PE .. f*PE+PE-1.
-// Latency 5 cycles from the last tap, one input word a cycle. One DSP48E2 a lane: A and B, M and P
-// registers; P accumulates.
+// Latency 5 cycles from the last tap, one input word a cycle. One DSP48E2 a lane, see
+// kl_depthwise_lane.
 `default_nettype none
 
 module kl_depthwise
@@ -62,7 +62,6 @@ module kl_depthwise
   end
 
   localparam int unsigned TAP_WIDTH = idx_width(TAPS);
-  localparam int unsigned M_WIDTH = A_WIDTH + WEIGHT_WIDTH;
 
   // Control: a word is taken from both streams or from none
   logic room;
@@ -104,10 +103,7 @@ module kl_depthwise
   logic [PE*ACC_WIDTH-1:0] sums_3;
 
   for (genvar lane = 0; lane < PE; lane++) begin : g_lane
-    logic signed [A_WIDTH-1:0] a, a_1;
-    logic signed [WEIGHT_WIDTH-1:0] b_1;
-    logic signed [M_WIDTH-1:0] m_2;
-    logic signed [ACC_WIDTH-1:0] p_3;
+    logic signed [A_WIDTH-1:0] a;
 
     if (ACT_SIGNED) begin : g_signed
       assign a = s_axis_tdata[lane*ACT_WIDTH+:ACT_WIDTH];
@@ -115,14 +111,18 @@ module kl_depthwise
       assign a = {1'b0, s_axis_tdata[lane*ACT_WIDTH+:ACT_WIDTH]};
     end
 
-    always_ff @(posedge clk) begin
-      a_1 <= a;
-      b_1 <= s_weight_tdata[lane*WEIGHT_WIDTH+:WEIGHT_WIDTH];
-      m_2 <= a_1 * b_1;
-      if (valid_2) p_3 <= (first_2 ? ACC_WIDTH'(0) : p_3) + ACC_WIDTH'(m_2);
-    end
-
-    assign sums_3[lane*ACC_WIDTH+:ACC_WIDTH] = p_3;
+    kl_depthwise_lane #(
+      .A_WIDTH(A_WIDTH),
+      .B_WIDTH(WEIGHT_WIDTH),
+      .P_WIDTH(ACC_WIDTH)
+    ) u_lane (
+      .clk  (clk),
+      .a    (a),
+      .b    (s_weight_tdata[lane*WEIGHT_WIDTH+:WEIGHT_WIDTH]),
+      .valid(valid_2),
+      .first(first_2),
+      .p    (sums_3[lane*ACC_WIDTH+:ACC_WIDTH])
+    );
   end
 
   kl_output_fifo #(

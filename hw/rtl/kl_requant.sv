@@ -7,9 +7,8 @@
 // of a pixel holds the channels f*PE .. f*PE+PE-1. The clip is to LOW..HIGH.
 // Parameter memory: hexadecimal, one word a fold (CHANNELS/PE words, or one word when not
 // PER_CHANNEL), per lane {bias, scale}, lane 0 least significant, two's complement.
-// Latency 7 cycles, one word a cycle. One DSP48E2 a lane: A and B registers, M, C and P registers.
-// Operands that do not fit its 27 and 18 bits take two in cascade and one cycle more: the product
-// with the lower 17 bits of the scale, then that with the rest.
+// Latency 7 cycles, one word a cycle; a cycle more where a lane takes two DSPs, see
+// kl_requant_product.
 `default_nettype none
 
 module kl_requant
@@ -43,7 +42,7 @@ module kl_requant
 );
 
   localparam int unsigned A_WIDTH = ACC_WIDTH + (ACC_SIGNED ? 0 : 1);  // with sign
-  localparam bit WIDE = SCALE_WIDTH > 18 && (A_WIDTH > 18 || SCALE_WIDTH > 27);  // two DSPs
+  localparam bit WIDE = two_dsps(A_WIDTH, SCALE_WIDTH);
   localparam int unsigned P_WIDTH = WIDE ? 64 : 48;
   localparam int unsigned MOST_SHIFT = WIDE ? 60 : 47;
 
@@ -78,95 +77,76 @@ module kl_requant
   end
 
   localparam int unsigned PARAM_WIDTH = SCALE_WIDTH + BIAS_WIDTH;
-  localparam int unsigned DEPTH = PER_CHANNEL ? CHANNELS / PE : 1;
-  localparam int unsigned FOLD_WIDTH = idx_width(DEPTH);
   localparam int unsigned STAGES = WIDE ? 6 : 5;  // accept to push
-  localparam int unsigned PART = 17;  // bits of the lower part of a wide scale
-  localparam logic signed [P_WIDTH-1:0] REST = (P_WIDTH'(1) << SHIFT) - 1'b1;  // dropped
 
-  (* rom_style = "distributed" *)
-  logic [PE*PARAM_WIDTH-1:0] params[DEPTH];
-  initial $readmemh(PARAM_FILE, params);
-
-  // Control: which fold comes next, and which stages hold a word
+  // Control: which stages hold a word
   logic room;
   logic accept;
-  logic [FOLD_WIDTH-1:0] fold;  // 0..DEPTH-1
   logic [STAGES-1:0] valid;  // valid[i]: stage i+1 holds a word
 
   assign s_axis_tready = room;
   assign accept        = s_axis_tvalid && room;
 
   always_ff @(posedge clk) begin
-    if (!rst_n) begin
-      fold  <= '0;
-      valid <= '0;
-    end else begin
-      valid <= {valid[STAGES-2:0], accept};
-      if (accept) fold <= fold == FOLD_WIDTH'(DEPTH - 1) ? '0 : fold + 1'b1;
-    end
+    if (!rst_n) valid <= '0;
+    else valid <= {valid[STAGES-2:0], accept};
   end
 
-  // Stages 1 and 2: the memory and its output register beside two registers of the accumulators
-  logic [PE*PARAM_WIDTH-1:0] param_1, param_2;
-  logic [PE*ACC_WIDTH-1:0] acc_1, acc_2;
+  // Stage 1: parameters and accumulators
+  logic [PE*PARAM_WIDTH-1:0] param_1;
 
-  always_ff @(posedge clk) begin
-    param_1 <= params[fold];
-    param_2 <= param_1;
-    acc_1   <= s_axis_tdata;
-    acc_2   <= acc_1;
-  end
+  kl_requant_parameters #(
+    .WIDTH     (PE * PARAM_WIDTH),
+    .DEPTH     (PER_CHANNEL ? CHANNELS / PE : 1),
+    .PARAM_FILE(PARAM_FILE)
+  ) u_parameters (
+    .clk  (clk),
+    .rst_n(rst_n),
+    .step (accept),
+    .word (param_1)
+  );
 
-  // Stages 3 to 5 (6): multiply, add, shift and clip
+  logic [PE*ACC_WIDTH-1:0] acc_1;
+
+  always_ff @(posedge clk) acc_1 <= s_axis_tdata;
+
+  // Stages 2 to 5 (6): multiply, add, shift and clip
   logic [PE*OUT_WIDTH-1:0] out;
 
   for (genvar lane = 0; lane < PE; lane++) begin : g_lane
     logic signed [A_WIDTH-1:0] a;
-    logic signed [SCALE_WIDTH-1:0] b;
-    logic signed [BIAS_WIDTH-1:0] c_2, c_3;
-    logic signed [P_WIDTH-1:0] p, shifted, rounded;
-    logic [OUT_WIDTH-1:0] y;
+    logic signed [P_WIDTH-1:0] p;
 
     if (ACC_SIGNED) begin : g_signed
-      assign a = acc_2[lane*ACC_WIDTH+:ACC_WIDTH];
+      assign a = acc_1[lane*ACC_WIDTH+:ACC_WIDTH];
     end else begin : g_unsigned
-      assign a = {1'b0, acc_2[lane*ACC_WIDTH+:ACC_WIDTH]};
-    end
-    assign b       = param_2[lane*PARAM_WIDTH+:SCALE_WIDTH];
-    assign c_2     = param_2[lane*PARAM_WIDTH+SCALE_WIDTH+:BIAS_WIDTH];
-    assign shifted = p >>> SHIFT;
-    assign rounded = shifted - P_WIDTH'(TIES_EVEN && shifted[0] && (p & REST) == '0);
-
-    if (WIDE) begin : g_wide
-      logic signed [A_WIDTH+PART:0] low_3;
-      logic signed [A_WIDTH+SCALE_WIDTH-PART-1:0] high_3, high_4;
-      logic signed [P_WIDTH-1:0] p_4;
-
-      always_ff @(posedge clk) begin
-        low_3  <= a * signed'({1'b0, b[PART-1:0]});
-        high_3 <= a * signed'(b[SCALE_WIDTH-1:PART]);
-        p_4    <= P_WIDTH'(low_3) + P_WIDTH'(c_3);
-        high_4 <= high_3;
-        p      <= p_4 + (P_WIDTH'(high_4) <<< PART);
-      end
-    end else begin : g_narrow
-      logic signed [A_WIDTH+SCALE_WIDTH-1:0] m_3;
-
-      always_ff @(posedge clk) begin
-        m_3 <= a * b;
-        p   <= P_WIDTH'(m_3) + P_WIDTH'(c_3);
-      end
+      assign a = {1'b0, acc_1[lane*ACC_WIDTH+:ACC_WIDTH]};
     end
 
-    always_ff @(posedge clk) begin
-      c_3 <= c_2;
-      if (rounded > P_WIDTH'(HIGH)) y <= OUT_WIDTH'(HIGH);
-      else if (rounded < P_WIDTH'(LOW)) y <= OUT_WIDTH'(LOW);
-      else y <= rounded[OUT_WIDTH-1:0];
-    end
+    kl_requant_product #(
+      .A_WIDTH(A_WIDTH),
+      .B_WIDTH(SCALE_WIDTH),
+      .C_WIDTH(BIAS_WIDTH)
+    ) u_product (
+      .clk(clk),
+      .a  (a),
+      .b  (param_1[lane*PARAM_WIDTH+:SCALE_WIDTH]),
+      .c  (param_1[lane*PARAM_WIDTH+SCALE_WIDTH+:BIAS_WIDTH]),
+      .p  (p)
+    );
 
-    assign out[lane*OUT_WIDTH+:OUT_WIDTH] = y;
+    kl_requant_clip #(
+      .P_WIDTH  (P_WIDTH),
+      .OUT_WIDTH(OUT_WIDTH),
+      .SHIFT    (SHIFT),
+      .LOW      (LOW),
+      .HIGH     (HIGH),
+      .TIES_EVEN(TIES_EVEN)
+    ) u_clip (
+      .clk(clk),
+      .p  (p),
+      .y  (out[lane*OUT_WIDTH+:OUT_WIDTH])
+    );
   end
 
   kl_output_fifo #(

@@ -13,9 +13,7 @@
 // 18 bits, else two.
 `default_nettype none
 
-module kl_requant_add
-  import kl_pkg::*;
-#(
+module kl_requant_add #(
   parameter int unsigned CHANNELS    = 1,     // channels of a pixel
   parameter int unsigned PE          = 1,     // channels in a word, divides CHANNELS
   parameter int unsigned A_WIDTH     = 8,     // bits of an operand of s[0]; with sign at most 27
@@ -85,19 +83,11 @@ module kl_requant_add
   end
 
   localparam int unsigned PARAM_WIDTH = 2 * SCALE_WIDTH + BIAS_WIDTH;
-  localparam int unsigned DEPTH = PER_CHANNEL ? CHANNELS / PE : 1;
-  localparam int unsigned FOLD_WIDTH = idx_width(DEPTH);
   localparam int unsigned STAGES = 7;  // accept to push
-  localparam logic signed [P_WIDTH-1:0] REST = (P_WIDTH'(1) << SHIFT) - 1'b1;  // dropped
 
-  (* rom_style = "distributed" *)
-  logic [PE*PARAM_WIDTH-1:0] params[DEPTH];
-  initial $readmemh(PARAM_FILE, params);
-
-  // Control: which fold comes next, and which stages hold a word
+  // Control: which stages hold a word
   logic room;
   logic accept;
-  logic [FOLD_WIDTH-1:0] fold;  // 0..DEPTH-1
   logic [STAGES-1:0] valid;  // valid[i]: stage i+1 holds a word
 
   assign accept          = s_axis_a_tvalid && s_axis_b_tvalid && room;
@@ -105,22 +95,29 @@ module kl_requant_add
   assign s_axis_b_tready = accept;
 
   always_ff @(posedge clk) begin
-    if (!rst_n) begin
-      fold  <= '0;
-      valid <= '0;
-    end else begin
-      valid <= {valid[STAGES-2:0], accept};
-      if (accept) fold <= fold == FOLD_WIDTH'(DEPTH - 1) ? '0 : fold + 1'b1;
-    end
+    if (!rst_n) valid <= '0;
+    else valid <= {valid[STAGES-2:0], accept};
   end
 
-  // Stages 1 and 2: the memory and its output register beside two registers of the operands
-  logic [PE*PARAM_WIDTH-1:0] param_1, param_2;
+  // Stages 1 and 2: two registers each of the parameters and the operands
+  logic [PE*PARAM_WIDTH-1:0] param_1;
+
+  kl_requant_parameters #(
+    .WIDTH     (PE * PARAM_WIDTH),
+    .DEPTH     (PER_CHANNEL ? CHANNELS / PE : 1),
+    .PARAM_FILE(PARAM_FILE)
+  ) u_parameters (
+    .clk  (clk),
+    .rst_n(rst_n),
+    .step (accept),
+    .word (param_1)
+  );
+
+  logic [PE*PARAM_WIDTH-1:0] param_2;
   logic [PE*A_WIDTH-1:0] a_1, a_2;
   logic [PE*B_WIDTH-1:0] b_1, b_2;
 
   always_ff @(posedge clk) begin
-    param_1 <= params[fold];
     param_2 <= param_1;
     a_1     <= s_axis_a_tdata;
     a_2     <= a_1;
@@ -138,8 +135,7 @@ module kl_requant_add
     logic signed [BIAS_WIDTH-1:0] c_2, c_3, c_4, c_5;
     logic signed [A_BITS+SCALE_WIDTH-1:0] product_a_3, product_a_4;
     logic signed [B_BITS+SCALE_WIDTH-1:0] product_b_3, product_b_4;
-    logic signed [P_WIDTH-1:0] sum_5, p, shifted, rounded;
-    logic [OUT_WIDTH-1:0] y;
+    logic signed [P_WIDTH-1:0] sum_5, p;
 
     if (A_SIGNED) begin : g_signed_a
       assign a = a_2[lane*A_WIDTH+:A_WIDTH];
@@ -154,8 +150,6 @@ module kl_requant_add
     assign scale_a = param_2[lane*PARAM_WIDTH+:SCALE_WIDTH];
     assign scale_b = param_2[lane*PARAM_WIDTH+SCALE_WIDTH+:SCALE_WIDTH];
     assign c_2     = param_2[lane*PARAM_WIDTH+2*SCALE_WIDTH+:BIAS_WIDTH];
-    assign shifted = p >>> SHIFT;
-    assign rounded = shifted - P_WIDTH'(TIES_EVEN && shifted[0] && (p & REST) == '0);
 
     always_ff @(posedge clk) begin
       product_a_3 <= a * scale_a;
@@ -167,12 +161,20 @@ module kl_requant_add
       sum_5       <= P_WIDTH'(product_a_4) + P_WIDTH'(product_b_4);
       c_5         <= c_4;
       p           <= sum_5 + P_WIDTH'(c_5);
-      if (rounded > P_WIDTH'(HIGH)) y <= OUT_WIDTH'(HIGH);
-      else if (rounded < P_WIDTH'(LOW)) y <= OUT_WIDTH'(LOW);
-      else y <= rounded[OUT_WIDTH-1:0];
     end
 
-    assign out[lane*OUT_WIDTH+:OUT_WIDTH] = y;
+    kl_requant_clip #(
+      .P_WIDTH  (P_WIDTH),
+      .OUT_WIDTH(OUT_WIDTH),
+      .SHIFT    (SHIFT),
+      .LOW      (LOW),
+      .HIGH     (HIGH),
+      .TIES_EVEN(TIES_EVEN)
+    ) u_clip (
+      .clk(clk),
+      .p  (p),
+      .y  (out[lane*OUT_WIDTH+:OUT_WIDTH])
+    );
   end
 
   kl_output_fifo #(
