@@ -18,6 +18,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from build_flows import timing
 from build_flows.board import overlay
 from build_flows.board.bitstream import legal_clock
 from build_flows.build import Build
@@ -288,16 +289,17 @@ def trace(config: str, first: int, cycles: int, out: Path | None) -> None:
 
 @cli.command()
 @click.option("--config", required=True, help="Config whose units are synthesised.")
+@click.option("--kernel", multiple=True, help="Only the units of this kernel, nothing is written.")
 @one_line_errors
-def synthesise(config: str) -> None:
+def synthesise(config: str, kernel: tuple[str, ...]) -> None:
     """Build, then count the cells of every unit with yosys, beside the formulas.
 
     build/CONFIG/synthesis.json has every unit, report.json the kernels. Minutes for a small design,
     more than an hour for the largest; units that did not change are kept.
     """
     with opened(config) as work:
-        found = work.synthesise()
-    _print_synthesis(found, relative(work.out / "synthesis.json"))
+        found = work.synthesise(kernel)
+    _print_synthesis(found, "its units" if kernel else relative(work.out / "synthesis.json"))
 
 
 @cli.command()
@@ -412,6 +414,7 @@ def _print_synthesis(found: dict[str, Any], title: str) -> None:
     Console().print(table)
     for name, path in found["over_max_levels"].items():
         click.echo(f"{name}: {path}")
+    click.echo(timing.nets(found))
 
 
 def _print_points(points: list[Point], explorer: Explorer, folder: Path) -> None:

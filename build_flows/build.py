@@ -14,6 +14,7 @@ from typing import Any
 
 from qonnx.core.modelwrapper import ModelWrapper
 
+from build_flows import synthesise
 from build_flows.board import bitstream, simulator
 from build_flows.config import BuildConfig
 from build_flows.cpp import network as cpp
@@ -26,7 +27,6 @@ from build_flows.flow import Listener, Step, StepResult, run_steps
 from build_flows.parts import part_of
 from build_flows.report import publish
 from build_flows.steps import STEPS
-from build_flows.synthesise import synthesise_design
 from host.backends.csim import CsimBackend
 from host.board.settings import BUILD_IT, load
 from host.board.simulation import PRELOAD
@@ -122,13 +122,19 @@ class Build:
         tell = self.listener.started
         return Explorer(space, budget, clk_mhz or self.cfg.clk_mhz, search.time_limit, tell)
 
-    def synthesise(self) -> dict[str, Any]:
-        """Count the cells of every unit with yosys; they go into synthesis.json and the report."""
+    def synthesise(self, kernels: Sequence[str] = ()) -> dict[str, Any]:
+        """Count the cells of every unit with yosys; they go into synthesis.json and the report.
+
+        With ``kernels`` the units of these in the folded design, and nothing is written.
+        """
+        step = "fold" if kernels else "stitch"
         with self._owned():
-            self._run("stitch")
-            model, tell = self.model("stitch"), self.listener.started
-            found = synthesise_design(model, self.cfg, self.out, tell)
-            self._run(None)
+            self._run(step)
+            tell = self.listener.started
+            found = synthesise.synthesise_units(self.model(step), self.cfg, self.out, tell, kernels)
+            if not kernels:
+                synthesise.keep(found, self.out)
+                self._run(None)
         return found
 
     def cpp(self) -> CsimBackend:

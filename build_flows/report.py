@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
-from build_flows import synthesise
+from build_flows import synthesise, timing
 from build_flows.config import BuildConfig
 from build_flows.design.activity import Flow, activities, draw, write_table
 from build_flows.design.simulate import SIMULATOR
@@ -27,7 +27,7 @@ from host.board.settings import FILE as SETTINGS
 from host.board.settings import FORMAT
 from host.common.accumulators import landmarks_of
 from host.common.arrays import IntArray
-from host.common.atomic import write_bytes, write_image
+from host.common.atomic import write_bytes, write_image, write_text
 from host.common.json_file import read_object, write_json
 from host.common.provenance import provenance
 from host.face.crop import PORTRAIT_SQUARE, crop_square
@@ -39,15 +39,16 @@ from hw.ops.unit import Resources
 from hw.units import ends_of, units_of
 
 LOWER_MHZ = 200.0  #: clock at which the rate is told too
-PRODUCTS = ("report.json", "face.png", SETTINGS, "activity.csv", "activity.png")
+PRODUCTS = ("report.json", "timing.md", "face.png", SETTINGS, "activity.csv", "activity.png")
 
 
 def write_report(model: ModelWrapper, job: Job, simulated: Path) -> None:
     """Write the products into the step's folder from the results in ``simulated``."""
     cfg, golden, folder = job.cfg, job.golden, job.folder
-    timing = read_object(simulated / "timing.json")
-    flows = [Flow(*flow) for flow in timing.pop("flows")]
-    cycles, kernels = timing["cycles_per_frame"], resources(model, cfg.part)
+    measured = read_object(simulated / "timing.json")
+    flows = [Flow(*flow) for flow in measured.pop("flows")]
+    cycles, kernels = measured["cycles_per_frame"], resources(model, cfg.part)
+    spent = budget(kernels, cfg.part)
     found = np.load(simulated / "full_rate.npy")
     expected = golden.repeated(len(found)).accumulators
     affine = json.loads(model.get_metadata_prop(OUTPUT_AFFINE))
@@ -58,7 +59,7 @@ def write_report(model: ModelWrapper, job: Job, simulated: Path) -> None:
         "outputs": int(found.shape[1]),
         "frames_checked": len(found),
         **equality(found, affine, golden),
-        **timing,
+        **measured,
         "clk_mhz": cfg.clk_mhz,
         "fps": round(cfg.clk_mhz * 1e6 / cycles, 1),
         "fps_origin": f"simulated cycles at an assumed clock of {cfg.clk_mhz:g} MHz",
@@ -66,12 +67,14 @@ def write_report(model: ModelWrapper, job: Job, simulated: Path) -> None:
         **multiplications(model, cycles),
         "resources": kernels,
         "layers": layers(model, cfg.part),
-        "budget": budget(kernels, cfg.part),
+        "budget": spent,
+        "fill": timing.fill(spent, cfg.part),
         "fifos": read_object(job.of("size") / FIFO_TABLE),
         "synthesis": synthesise.by_kernel(job.out),
         **provenance(),
     }
     write_json(folder / "report.json", report)
+    write_text(folder / "timing.md", timing.page(report))
     settings = host_settings(model, cfg) | {"simulator": f"{simulated.name}/{SIMULATOR}"}
     write_json(folder / SETTINGS, settings)
     rows = activities(model, Design.read(job.of("stitch") / "design").streams, flows, cycles)

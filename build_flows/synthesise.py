@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from build_flows.config import BuildConfig
 from build_flows.design.stitch import inner_constants, weight_memories
 from build_flows.explore.budget import RESOURCES
 from build_flows.flow import hash_of
+from host.common.errors import UserError
 from host.common.json_file import write_json
 from host.common.provenance import provenance
 from hw.ops import unit as hardware
@@ -31,8 +32,9 @@ from hw.synthesis.yosys import Unit, kernel_unit, synthesise, top_module
 from hw.units import units_of
 
 FILE = "synthesis.json"
-REPORTED = ("origin", "kernels", "over_max_levels", "widest_enables", "largest_fanouts")
-WIDEST = 10  #: enables and fan-outs that are listed
+REPORTED = ("origin", "kernels", "over_max_levels", "widest_enables", "largest_fanouts",
+            "deepest_ways", "open_memories")  # fmt: skip
+LISTED = 10  #: enables, fan-outs, ways and memories
 MAX_LEVELS = 8  #: LUTs and carry chains between two registers of a kernel of ours
 
 
@@ -73,15 +75,24 @@ def out_of_context(model: ModelWrapper, unit: hardware.Unit, cfg: BuildConfig) -
     return Unit(unit.name, text, files)
 
 
-def synthesise_design(
-    model: ModelWrapper, cfg: BuildConfig, out: Path, progress: Callable[[str], None]
+def synthesise_units(
+    model: ModelWrapper,
+    cfg: BuildConfig,
+    out: Path,
+    progress: Callable[[str], None],
+    kernels: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Write ``out``/synthesis.json and return it; results are kept by content in ``out``/cache.
+    """Synthesise the units of a folded model, those of ``kernels`` alone if any are named.
 
-    ``model`` is that of ``out``/stitch. ``progress`` is told how many instances are settled.
-    ToolError if yosys fails.
+    Results are kept by content in ``out``/cache. ``progress`` is told how many instances are
+    settled. UserError for a kernel that the model has not, ToolError if yosys fails.
     """
     units, settled = list(instances(model, cfg)), 0
+    known = sorted({unit.kernel for unit in units})
+    for kernel in kernels:
+        if kernel not in known:
+            raise UserError(f"{cfg.name} has no kernel {kernel}; it has {', '.join(known)}")
+    units = [unit for unit in units if not kernels or unit.kernel in kernels]
 
     def done(number: int) -> None:
         nonlocal settled
@@ -90,9 +101,12 @@ def synthesise_design(
 
     counts = synthesise([i.unit for i in units], out / "cache", done)
     origin = {"config": cfg.as_dict(), **provenance()}
-    result = {"design": _design(out), **origin, **summary(units, counts)}
-    write_json(out / FILE, result)
-    return result
+    return origin | summary(units, counts)
+
+
+def keep(found: dict[str, Any], out: Path) -> None:
+    """Write the results of all units of the stitched design in ``out``, for its report."""
+    write_json(out / FILE, {"design": _design(out), **found})
 
 
 def results(out: Path) -> list[Path]:
@@ -140,21 +154,25 @@ def summary(units: list[Instance], counts: list[Count]) -> dict[str, Any]:
         "total": total,
         "kernels": kernels,
         "over_max_levels": offenders,
-        "widest_enables": _widest(units, counts, "widest_enable", "enable"),
-        "largest_fanouts": _widest(units, counts, "fanout", "reaches"),
+        "widest_enables": _most(units, counts, "widest_enable", "enable"),
+        "largest_fanouts": _most(units, counts, "fanout", "reaches"),
+        "deepest_ways": _most(units, counts, "levels", "path"),
+        "open_memories": _most(units, counts, "open_memories"),
         "instances": rows,
     }
 
 
-def _widest(
-    units: list[Instance], counts: list[Count], number: str, signal: str
+def _most(
+    units: list[Instance], counts: list[Count], number: str, signal: str | None = None
 ) -> list[dict[str, Any]]:
-    """The WIDEST instances by ``number`` of their count, largest first, with the signal."""
+    """The LISTED instances by ``number`` of their count, the most first, with the signal."""
     found = [
-        {"unit": instance.unit.name, number: getattr(count, number), "net": getattr(count, signal)}
+        {"unit": instance.unit.name, "number": getattr(count, number)}
+        | ({"net": getattr(count, signal)} if signal else {})
         for instance, count in zip(units, counts, strict=True)
+        if getattr(count, number)
     ]
-    return sorted(found, key=lambda row: -row[number])[:WIDEST]
+    return sorted(found, key=lambda row: -row["number"])[:LISTED]
 
 
 def _empty() -> dict[str, Any]:

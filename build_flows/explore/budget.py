@@ -32,7 +32,11 @@ def budget_of(part: str, fill: str = BUILT_FILL) -> Budget:
     """What a design may take of ``part``; UserError for a part or fill that is not known."""
     if fill not in FILLS:
         raise UserError(f"no shares of a part are called {fill}; use {', '.join(FILLS)}")
-    capacity = [getattr(part_of(part), resource) for resource in RESOURCES]
-    limits = tuple(int(n * s) for n, s in zip(capacity, FILLS[fill], strict=True))
-    reserved = tuple(map(sum, zip(SHELL, SMALL_FIFOS, strict=True)))
-    return Budget(limits, reserved)
+    limits = tuple(int(n * s) for n, s in zip(capacity_of(part), FILLS[fill], strict=True))
+    return Budget(limits, tuple(map(sum, zip(SHELL, SMALL_FIFOS, strict=True))))
+
+
+def capacity_of(part: str) -> Cost:
+    """What ``part`` has; UserError if it is not known."""
+    found = part_of(part)
+    return tuple(getattr(found, resource) for resource in RESOURCES)

@@ -10,7 +10,8 @@ Counting rules, which follow what Vivado reports as CLB LUTs:
 
 Depth is the most LUTs and carry chains on a way between two registers, memories, DSPs or ports;
 reading a LUT memory counts as a LUT, a multiplexer behind LUTs not at all. A wide enable or fan-out
-is a long net: the widest of a unit are named.
+of a control signal is a long net: the widest of a unit are named. So is a memory whose word comes
+out late, without the register that Vivado would move into it: those are counted.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ DSPS = ("DSP48E1", "DSP48E2")
 BRAM18 = {"RAMB18E1": 1, "RAMB18E2": 1, "RAMB36E1": 2, "RAMB36E2": 2}
 URAMS = ("URAM288", "URAM288_BASE")
 FREE = ("INV", "GND", "VCC", "BUFG")  #: no cost of their own
+KEEPING = {*MEMORY_LUTS, *REGISTERS, *DSPS, *BRAM18, *URAMS}
 WIDE = ("MUXF7", "MUXF8", "MUXF9")
+CONTROLS = ("CE", "R", "S", "CLR", "PRE", "WE", "EN")  #: starts of the names of control pins
+WORDS = ("DO",)  #: starts of the names of what a memory has read
 SHARED_INPUTS = 5  #: of two LUTs in one
 ADDRESSES = ("A", "ADDR", "DPRA")  #: starts of the names of asynchronous read ports
 
@@ -58,9 +62,11 @@ class Count:
     enable: str
     """Its signal."""
     fanout: int
-    """Most pins that one signal reaches, clocks excepted."""
+    """Most pins that one control signal reaches: of those that enable, set, reset or write."""
     reaches: str
     """That signal."""
+    open_memories: int
+    """Block and UltraRAMs whose word goes elsewhere than into registers: no output register."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,7 @@ def count(module: dict[str, Any]) -> Count:
         enable=enable,
         fanout=fanout,
         reaches=reaches,
+        open_memories=_open_memories(cells, module),
     )
 
 
@@ -161,11 +168,28 @@ def _enables(cells: list[_Cell]) -> Iterator[int]:
 
 
 def _pins(cells: list[_Cell]) -> Iterator[int]:
-    """The signal at every input pin that is no clock's."""
+    """The signal at every input pin, of those signals that also control something."""
+    keeping = (cell for cell in cells if cell.kind in KEEPING or cell.kind.startswith("SRL"))
+    control = {bit for cell in keeping for port, bits in cell.inputs.items()
+               if port.startswith(CONTROLS) for bit in bits}  # fmt: skip
+    for cell in cells:
+        for bits in cell.inputs.values():
+            yield from (bit for bit in bits if bit in control)
+
+
+def _open_memories(cells: list[_Cell], module: dict[str, Any]) -> int:
+    """Memories of which a bit that is read reaches a port or a pin that is no register's data."""
+    elsewhere = {bit for port in module.get("ports", {}).values() for bit in port["bits"]}
     for cell in cells:
         for port, bits in cell.inputs.items():
-            if port != "C" and "CLK" not in port:
-                yield from bits
+            if not (cell.kind in REGISTERS and port == "D"):
+                elsewhere.update(bits)
+    memories = (cell for cell in cells if cell.kind in BRAM18 or cell.kind in URAMS)
+    return sum(
+        any(bit in elsewhere for port, bits in memory.outputs.items()
+            if port.startswith(WORDS) for bit in bits)
+        for memory in memories
+    )  # fmt: skip
 
 
 def _widest(signals: Iterator[int], names: dict[int, str]) -> tuple[int, str]:

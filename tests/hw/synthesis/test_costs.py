@@ -134,7 +134,20 @@ def test_the_widest_enable_and_fanout_are_named():
         }
     )
     assert (found.widest_enable, found.enable) == (4, "advance")
-    assert (found.fanout, found.reaches) == (5, "data")
+    assert (found.fanout, found.reaches) == (5, "advance")  # data reaches as many, and is none
+
+
+def test_memories_without_output_register_are_counted():
+    def memory(first):
+        return cell("RAMB36E2", {"ADDRARDADDR": [1]}, {"DOUTADOUT": [first, first + 1]})
+
+    registers = [cell("FDRE", {"D": [bit]}, {"Q": [bit + 100]}) for bit in (10, 11, 20)]
+    more = cell("LUT1", {"I0": [21]}, {"O": [40]})
+    found = netlist.count(
+        {**module(memory(10), memory(20), memory(30), *registers, more),
+         "ports": {"q": {"bits": [30]}}}
+    )  # fmt: skip
+    assert (found.bram18, found.open_memories) == (6, 2)
 
 
 def test_unknown_cells_and_loops_are_refused():
