@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import ceil
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 from onnx import NodeProto, helper
+from qonnx.core.modelwrapper import ModelWrapper
 
 from host.common.arrays import IntArray
+from host.common.errors import UserError
 from hw.ops.dense import Dense
 from hw.ops.fifo import lut_memory_luts
 from hw.ops.layers import set_layer
@@ -18,6 +21,10 @@ from hw.ops.unit import Resources, Sizes, Stream, Table
 from hw.ops.weight_stream import mvau_weight_lanes, weight_table
 from hw.units.finn import ORIGIN, FinnUnit
 
+QUEUE = "mvu_vvu_axi.sv"  #: of FINN's files, has the output queue
+SHORT, LONG = "3 + $clog2(SIMD+1) + (SIMD == 1)", "5 + $clog2(SIMD) + (SIMD == 1)"
+"""Sums on their way when the output stalls: by FINN, and as its pipeline (mvu.sv) and the cycle
+until the stall is seen have it. With too few the queue overflows if every cycle begins a sum."""
 DSP_BITS = 27  #: of the multiplier's wide operand, which lanes share
 KEPT = ("MW", "MH", "SIMD", "PE", "numInputVectors", "inputDataType", "weightDataType")
 
@@ -46,6 +53,13 @@ class Mvau(FinnUnit):
     @property
     def weights(self) -> Stream:
         return self._input(1)
+
+    def generated_rtl(
+        self, scratch: Path, model: ModelWrapper, part: str, clk_ns: float
+    ) -> list[Path]:
+        """FINN's files, the output queue as long as the pipeline."""
+        files = super().generated_rtl(scratch, model, part, clk_ns)
+        return [mended(file, scratch) if file.name == QUEUE else file for file in files]
 
     def weight_lanes(self, weights: IntArray) -> IntArray:
         return mvau_weight_lanes(weights, self.get_fold("PE"), self.get_fold("SIMD"))
@@ -87,6 +101,19 @@ class Mvau(FinnUnit):
     def cpp_table(self, constants: Sequence[IntArray]) -> Table:
         (weights,) = constants
         return weight_table(self.weight_lanes(weights), self.weights.bits)
+
+
+def mended(file: Path, folder: Path) -> Path:
+    """FINN's file with LONG for SHORT, written into ``folder``; UserError if it is another file."""
+    text = file.read_text()
+    if text.count(SHORT) != 1:
+        raise UserError(
+            f"{file} is not that of finn-plus 1.6.1: its output queue cannot be mended; compare "
+            "SHORT in hw/units/mvau.py"
+        )
+    path = folder / file.name
+    path.write_text(text.replace(SHORT, LONG))
+    return path
 
 
 def in_place_of(dense: Dense) -> NodeProto:

@@ -1,22 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """FINN's dense unit with our adder tree and our weight memory, exact against numpy."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import pytest
 from qonnx.core.datatype import DataType
 
 from host.common.arrays import IntArray
+from host.common.errors import UserError
 from hw.finn.environment import finn_rtl
 from hw.ops.base import KernelOp
 from hw.ops.unit import Resources
 from hw.ops.weight_stream import mvau_weight_words
 from hw.rtl_files import RTL_FOLDER, files_of
-from tests.hw.rtl.harness import Case, make_op, random_integers
+from hw.units.mvau import mended
+from tests.hw.rtl.harness import Bench, Case, make_op, random_integers
 
+FOLDER = TemporaryDirectory()
+AS_FINN_HAS_IT = finn_rtl("mvu_vvu_axi")
+MENDED = mended(AS_FINN_HAS_IT, Path(FOLDER.name))
 SOURCES = (
-    *(finn_rtl(name) for name in ("mvu_pkg", "replay_buffer", "mvu", "mvu_vvu_axi")),
+    *(finn_rtl(name) for name in ("mvu_pkg", "replay_buffer", "mvu")),
+    MENDED,
     Path(__file__).with_name("kl_mvau_bench.sv"),
     RTL_FOLDER / "add_multi.sv",
     *files_of(["kl_weight_stream"]),
@@ -93,6 +103,7 @@ CASES = [
     case(8, 16, 4, 8),
     case(18, 8, 9, 4, "INT8"),
     case(9, 4, 9, 4),
+    case(8, 4, 8, 4),
     case(6, 5, 3, 5, "INT8", narrow=0),
     case(34, 2, 17, 1, narrow=0),
     case(5, 6, 1, 3, "INT8"),
@@ -101,3 +112,33 @@ CASES = [
 
 def test_words_timing_and_stalls(bench, case):
     bench.check(case)
+
+
+def blocked(bench, tmp_path):
+    """Words taken and given by each case when its output was blocked for a while."""
+    (tmp_path / "cases.json").write_text(json.dumps(len(bench.cases)))
+    bench.simulator.run("tests.hw.rtl.mvau_queue", tmp_path, seed=1)
+    return json.loads((tmp_path / "measured.json").read_text())
+
+
+def test_a_blocked_output_loses_nothing(bench, tmp_path):
+    for case, (taken, came) in zip(bench.cases, blocked(bench, tmp_path), strict=True):
+        op = case.op
+        vectors, rest = divmod(taken * op.get_nodeattr("SIMD"), op.get_nodeattr("MW"))
+        folds = op.channels // op.pe
+        assert vectors * folds - (folds if rest == 0 else 0) <= came <= vectors * folds, case
+
+
+def test_finns_own_queue_overflows(tmp_path, object_cache):
+    """Every cycle begins a sum."""
+    own = tuple(AS_FINN_HAS_IT if path == MENDED else path for path in SOURCES)
+    bench = Bench([replace(CASES[5], extra_sources=own)], tmp_path, object_cache)
+    with pytest.raises(AssertionError, match="Overflowing output queue"):
+        blocked(bench, tmp_path)
+
+
+def test_another_version_of_finns_file_is_refused(tmp_path):
+    file = tmp_path / "mvu_vvu_axi.sv"
+    file.write_text("module mvu_vvu_axi; endmodule\n")
+    with pytest.raises(UserError, match="is not that of finn-plus 1.6.1: its output queue cannot"):
+        mended(file, tmp_path)
