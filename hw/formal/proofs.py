@@ -108,6 +108,27 @@ PROOFS = (
         )
         for pixels, share in ((2, 2), (3, 2), (6, 4))
     ),
+    *(
+        Proof(
+            name="dense_products_2x",
+            module="kl_dense_products_2x",
+            depth=depth,
+            parameters={"SIMD": simd},
+            quick=simd == 1,
+            two_clocks=True,
+            shows="the sums of a cycle's words, both pairs, come so many cycles later",
+            mutants=(
+                Mutant("kl_dense_products_2x", "phase ^ phase_before;", "!(phase ^ phase_before);"),
+                Mutant(
+                    "kl_dense_products_2x",
+                    "M_WIDTH'(a) * M_WIDTH'(b)",
+                    "M_WIDTH'(chosen) * M_WIDTH'(b)",
+                ),
+                Mutant("kl_dense_products_2x", "held <= ends;", "held <= '0;"),
+            ),
+        )
+        for simd, depth in ((1, 40), (2, 44))
+    ),
     Proof(
         name="axil_slave",
         module="kl_axil_slave",

