@@ -92,10 +92,11 @@ ALLOWED = {
         "host.common", "hw.ops", "hw.sources", "hw.units", "hw.synthesis", "build_flows.config",
         "build_flows.design", "build_flows.flow", "build_flows.explore",
     ),
+    "build_flows.timing": ("host.common", "build_flows.explore"),
     "build_flows.report": (
         "host.common", "host.board", "host.face", "hw.ops", "hw.units", "build_flows.config",
         "build_flows.parts", "build_flows.graph", "build_flows.design", "build_flows.flow",
-        "build_flows.explore", "build_flows.synthesise",
+        "build_flows.explore", "build_flows.synthesise", "build_flows.timing",
     ),
     "build_flows.steps": (
         "host.common", "host.board", "hw.ops", "build_flows.graph", "build_flows.design",
@@ -123,6 +124,7 @@ ALLOWED = {
         "host.common", "build_flows.config", "build_flows.design", "build_flows.flow",
         "build_flows.explore", "build_flows.board", "build_flows.report", "build_flows.steps",
         "build_flows.build", "build_flows.new", "build_flows.sweep", "build_flows.table",
+        "build_flows.timing",
     ),
 }  # fmt: skip
 """The rooms of the house - sub-packages, and modules that stand alone - and what each may import.

@@ -16,7 +16,7 @@ module dense_products_2x
   parameter int unsigned ACT_WIDTH    = 1,
   parameter int unsigned WEIGHT_WIDTH = 2
 ) (
-  input wire logic                                          clk,      // a step
+  input wire logic                                      clk,      // a step
   input wire logic [PE-1:0][SIMD-1:0][WEIGHT_WIDTH-1:0] weights,
   input wire logic [   3:0][SIMD-1:0][   ACT_WIDTH-1:0] pixels
 );
@@ -44,8 +44,8 @@ module dense_products_2x
     clk_2x      <= !clk_2x;
     clk_1x_late <= clk_1x;
     if (rises) begin  // clk rises: the words are taken, the next ones come
-      w      <= weights;
-      x      <= pixels;
+      w       <= weights;
+      x       <= pixels;
       history <= {history[STAGES-2:0], expected};
       if (32'(cycles) != STAGES + 2) cycles <= cycles + 1'b1;
     end
@@ -61,8 +61,8 @@ module dense_products_2x
           automatic int unsigned chain = (lane + CHAINS * LENGTH - SIMD) / LENGTH;
           automatic logic signed [8:0] x0 = 9'(x[2*pair][lane]);
           automatic logic signed [8:0] x1 = 9'(x[2*pair+1][lane]);
-          expected[pair][pe][chain] = expected[pair][pe][chain]
-              + 36'($signed(dense_operand(x1, x0)) * 36'($signed(w[pe][lane])));
+          expected[pair][pe][chain] = expected[pair][pe][chain] +
+              36'($signed(dense_operand(x1, x0)) * 36'($signed(w[pe][lane])));
         end
       end
     end

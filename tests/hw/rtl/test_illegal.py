@@ -18,6 +18,7 @@ LEGAL = {
     "kl_lookup": {"START_FILE": '"starts"', "CODE_FILE": '"codes.hex"'},
     "kl_requant": {"PARAM_FILE": '"params.hex"'},
     "kl_requant_add": {"PARAM_FILE": '"params.hex"'},
+    "kl_requant_parameters": {"PARAM_FILE": '"params.hex"'},
     "kl_weight_stream": {"FILE": '"words.hex"'},
 }
 ILLEGAL = [
