@@ -131,6 +131,7 @@ def evaluate_driver(
     from host.backends import MONITOR_MODEL
     from host.monitor.thresholds import Thresholds, read_thresholds
     from model.evaluation.driver import drawn_by_hand, driver_faces, figures, figures_of_shut
+    from model.evaluation.habits import habits
 
     records, path = driver_faces(roots), model or MONITOR_MODEL
     found = _found(records, path, not no_look)
@@ -140,7 +141,7 @@ def evaluate_driver(
         others = {} if against is None else {against.stem: _found(records, against, False)}
         plot_lids({**others, path.stem: found}, plot)
     chosen = Thresholds() if limits is None else read_thresholds(limits)
-    told = figures(found, chosen)
+    told, found_habits = figures(found, chosen), habits(found, records, chosen)
     if by_hand := drawn_by_hand(roots):
         records = driver_faces(by_hand)
         opened, shut = (_found(records, path, not no_look, drawn) for drawn in (False, True))
@@ -149,6 +150,8 @@ def evaluate_driver(
         share = "-" if math.isnan(value) else f"{100 * value:.1f} %"
         shown = f"{value}" if isinstance(value, int) else share
         click.echo(f"{name}: {shown}")
+    for name, value in found_habits.items():
+        click.echo(f"{name}: {value:.3f}")
 
 
 @click.command()

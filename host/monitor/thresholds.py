@@ -29,10 +29,10 @@ class Thresholds:
 
     eye_least: float = 0.19
     """Least usual aspect ratio of an open eye; below it the eye may as well be shut. This network
-    gives less to 1.5 % of open and to all of the 6 closed-eyed faces (300-W's test folders)."""
+    gives less to 1.0 % of open and to all of the 6 closed-eyed faces (300-W's test folders)."""
 
     eye_most: float = 0.5
-    """Greatest usual aspect ratio of an eye; 98 % of 300-W's open eyes are below 0.42."""
+    """Greatest usual aspect ratio of an eye; 98 % of 300-W's open eyes are below 0.45."""
 
     eye_small: float = 0.3
     """Usual aspect ratio that is assumed before calibration, so that an eye below 0.14 counts as
@@ -49,12 +49,13 @@ class Thresholds:
     blink, so what sees no blink would see no sleep."""
 
     pitch_gain: float = 1.1
-    """True pitch over what this network's points tell: slope 0.91 on 3,326 faces of 300-W's test
-    folders and ytf with a yaw below 20 degrees."""
+    """True pitch over what this network's points tell: slope 0.90 on faces of 300-W's test folders
+    and ytf with a yaw below 20 degrees (``python -m model evaluate-driver``)."""
 
-    person_change: float = 1.15
+    person_change: float = 1.6
     """Another person from this distance of the face's proportions on, in scatters of one person's
-    frames: 10 % of the same people and 80 % of others are beyond it (198 people)."""
+    frames: 14 % of the same people, in other videos, and 84 % of others are beyond it (268 people,
+    ``python -m model evaluate-driver``)."""
 
     person_gap_s: float = 1.0
     """After a face was gone for this long its proportions are compared before it counts as the

@@ -275,7 +275,7 @@ def judged_as_own(found: Found, limits: Thresholds) -> F64Array:
     nan for people with fewer than four pictures, or whose eyes do not calibrate on them.
     """
     closed = np.full(len(found.landmarks), np.nan)
-    for _, numbers in _by_person(found):
+    for _, numbers in by_person(found):
         if len(numbers) < 4:
             continue
         eyes = Eyes()
@@ -292,7 +292,8 @@ def _closed(eyes: Eyes, found: Found, number: int, limits: Thresholds) -> float:
     return float(opening is not None and opening < limits.closed_below)
 
 
-def _by_person(found: Found) -> Iterator[tuple[str, list[int]]]:
+def by_person(found: Found) -> Iterator[tuple[str, list[int]]]:
+    """Each person's name, and the numbers of the faces that are theirs."""
     numbers: dict[str, list[int]] = defaultdict(list)
     for number, name in enumerate(found.people):
         numbers[name].append(number)
@@ -305,7 +306,7 @@ def calibrations(found: Found, limits: Thresholds, seed: int) -> Iterator[bool]:
     Each picture is held for HELD_S seconds; points scatter as a camera's noise makes them.
     """
     rng = np.random.default_rng(seed)
-    opened = [[n for n in numbers if found.open[n]] for _, numbers in _by_person(found)]
+    opened = [[n for n in numbers if found.open[n]] for _, numbers in by_person(found)]
     several = [numbers for numbers in opened if len(numbers) >= 2]
     for place in rng.permutation(len(several))[:CLIPS]:
         numbers = several[place]

@@ -34,7 +34,7 @@ from tests.host.drivers import UNIT, face
 RATES = (5, 15, 30, 60)
 """Frames a second at which every story is told."""
 
-EYE_SHUT, PITCH_SEEN = 0.1, 0.91
+EYE_SHUT, PITCH_SEEN = 0.1, 0.9
 """What the network makes of a shut eye (aspect ratio) and of a degree of pitch; see the thresholds
 ``eye_shut`` and ``pitch_gain``."""
 
