@@ -24,6 +24,7 @@ from host.common.errors import FAILURES, UserError
 from host.common.json_file import read_object
 from host.common.tables import to_markdown
 
+CLOCKS = ("clk_mhz", "clk2x_mhz")  #: of a rate in report.json
 COLUMNS = ("platform", "network", "FPS", "power", "FPS/W", "accuracy", "origin")
 
 
@@ -101,15 +102,17 @@ def simulated_row(path: Path) -> Row:
     """
     content = read_object(path)
     try:
-        cycles, clk_mhz = int(content["cycles_per_frame"]), float(content["clk_mhz"])
-        name = str(content["config"]["name"])
-    except (KeyError, TypeError, ValueError) as error:
+        cycles, rate = int(content["cycles_per_frame"]), content["rates"][0]
+        clocks = [float(rate[clock]) for clock in CLOCKS if clock in rate]
+        name, clk_mhz = str(content["config"]["name"]), clocks[0]
+    except (KeyError, IndexError, TypeError, ValueError) as error:
         raise UserError(f"{path} is no report of a simulated build: {error!r}") from error
     return Row(
         platform="KV260, this project's accelerator",
         network=f"{name}, INT8",
         fps=clk_mhz * 1e6 / cycles,
-        origin=f"simulated: {cycles:,} cycles per frame (RTL), {clk_mhz:g} MHz assumed; no power",
+        origin=f"simulated: {cycles:,} cycles per frame (RTL), "
+        f"{' and '.join(f'{mhz:g}' for mhz in clocks)} MHz assumed; no power",
     )
 
 

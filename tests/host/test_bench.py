@@ -151,7 +151,8 @@ def test_an_external_meters_log_is_averaged_over_the_run(tmp_path):
 def build(tmp_path):
     path = tmp_path / "report.json"
     path.write_text(json.dumps(
-        {"config": {"name": "wide"}, "cycles_per_frame": 250_000, "clk_mhz": 250.0}
+        {"config": {"name": "wide"}, "cycles_per_frame": 250_000,
+         "rates": [{"clk_mhz": 250.0, "clk2x_mhz": 500.0}, {"clk_mhz": 200.0}]}
     ))  # fmt: skip
     return path
 
@@ -161,7 +162,7 @@ def test_the_page_has_every_row_with_its_origin(result, build, tmp_path, capsys)
     assert comparison.main([str(result), "--build", str(build), "--out", str(out)]) == 0
     assert "7 platforms" in capsys.readouterr().out
     page, text = (out / "platforms.html").read_text(), (out / "platforms.md").read_text()
-    for part in ("simulated: 250,000 cycles per frame (RTL), 250 MHz assumed; no power",
+    for part in ("simulated: 250,000 cycles per frame (RTL), 250 and 500 MHz assumed; no power",
                  "published, the paper", "measured 20", "box: "):  # fmt: skip
         assert part in text
     assert page.count("<tr>") == 8

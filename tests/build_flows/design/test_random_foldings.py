@@ -19,6 +19,7 @@ from build_flows.config import load_config
 from build_flows.explore.choices import space_of, table_of
 from build_flows.explore.front import dump_table
 from build_flows.new import write_network
+from build_flows.parts import part_of
 from hw.units import units_of
 from tests.build_flows.networks import convolution, graph, quant
 
@@ -86,7 +87,9 @@ def small_map(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def space(small_map):
-    return space_of(ModelWrapper(str(small_map[1] / "map" / "model.onnx")), pumped=True)
+    cfg, out = small_map
+    model = ModelWrapper(str(out / "map" / "model.onnx"))
+    return space_of(model, part_of(cfg.part), pumped=True)
 
 
 def random_table(space, seed):
