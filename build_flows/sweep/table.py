@@ -114,6 +114,7 @@ def _frame(axes: Any, panel: str) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
     axes.xaxis.set_major_formatter("{x:.0f}")
     axes.xaxis.set_minor_locator(NullLocator())
+    axes.tick_params(axis="x", rotation=45, labelsize=8)
     axes.grid(alpha=0.3)
     if panel == "accuracy":
         axes.set(title="accuracy, %")
