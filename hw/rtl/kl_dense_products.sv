@@ -50,7 +50,9 @@ module kl_dense_products
   // Stages 2 to LENGTH + 3: operands, products and sums of the chains
   logic signed [A_WIDTH-1:0] a[SIMD], a_next[SIMD];
   logic signed [WEIGHT_WIDTH-1:0] b[PE][SIMD], b_next[PE][SIMD];
+  (* use_dsp = "yes" *)
   logic signed [M_WIDTH-1:0] m[PE][SIMD], m_next[PE][SIMD];
+  (* use_dsp = "yes" *)
   logic signed [P_WIDTH-1:0] p[PE][SIMD], p_next[PE][SIMD];
 
   always_comb begin

@@ -93,6 +93,7 @@ module kl_dense_products_2x
   always_ff @(posedge clk2x) phase_before <= phase;
 
   // Of `clk2x`: the DSPs
+  (* use_dsp = "yes" *)
   logic signed [P_WIDTH-1:0] p[PE][SIMD];
 
   for (genvar lane = 0; lane < int'(SIMD); lane++) begin : g_lane
@@ -113,6 +114,7 @@ module kl_dense_products_2x
 
     for (genvar pe = 0; pe < int'(PE); pe++) begin : g_pe
       logic signed [WEIGHT_WIDTH-1:0] fresh, b;
+      (* use_dsp = "yes" *)
       logic signed [M_WIDTH-1:0] m;
 
       always_ff @(posedge clk2x) begin

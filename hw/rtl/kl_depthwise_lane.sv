@@ -19,13 +19,18 @@ module kl_depthwise_lane #(
 
   logic signed [A_WIDTH-1:0] a_1;
   logic signed [B_WIDTH-1:0] b_1;
+  (* use_dsp = "yes" *)
   logic signed [A_WIDTH+B_WIDTH-1:0] m_2;
+  (* use_dsp = "yes" *)
+  logic signed [P_WIDTH-1:0] sum_3;
+
+  assign p = sum_3;
 
   always_ff @(posedge clk) begin
     a_1 <= a;
     b_1 <= b;
     m_2 <= a_1 * b_1;
-    if (valid) p <= (first ? P_WIDTH'(0) : p) + P_WIDTH'(m_2);
+    if (valid) sum_3 <= (first ? P_WIDTH'(0) : sum_3) + P_WIDTH'(m_2);
   end
 
 endmodule

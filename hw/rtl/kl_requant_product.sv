@@ -37,8 +37,11 @@ module kl_requant_product
   end
 
   if (WIDE) begin : g_wide
+    (* use_dsp = "yes" *)
     logic signed [A_WIDTH+PART:0] low_2;
-    logic signed [A_WIDTH+B_WIDTH-PART-1:0] high_2, high_3;
+    (* use_dsp = "yes" *)
+    logic signed [A_WIDTH+B_WIDTH-PART-1:0] high_2;
+    logic signed [A_WIDTH+B_WIDTH-PART-1:0] high_3;
     logic signed [P_WIDTH-1:0] p_3;
 
     always_ff @(posedge clk) begin
@@ -49,11 +52,16 @@ module kl_requant_product
       p      <= p_3 + (P_WIDTH'(high_3) <<< PART);
     end
   end else begin : g_narrow
+    (* use_dsp = "yes" *)
     logic signed [A_WIDTH+B_WIDTH-1:0] m_2;
+    (* use_dsp = "yes" *)
+    logic signed [P_WIDTH-1:0] sum_3;
+
+    assign p = sum_3;
 
     always_ff @(posedge clk) begin
-      m_2 <= a_1 * b_1;
-      p   <= P_WIDTH'(m_2) + P_WIDTH'(c_2);
+      m_2   <= a_1 * b_1;
+      sum_3 <= P_WIDTH'(m_2) + P_WIDTH'(c_2);
     end
   end
 
