@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,10 +129,11 @@ def evaluate_driver(
     against: Path | None,
 ) -> None:
     """Measure on real faces how well closed eyes, wide mouths and calibration are judged."""
-    from host.backends import MONITOR_MODEL
+    from host.backends import MONITOR_MODEL, open_backend
     from host.monitor.thresholds import Thresholds, read_thresholds
     from model.evaluation.driver import drawn_by_hand, driver_faces, figures, figures_of_shut
     from model.evaluation.habits import habits
+    from model.evaluation.scatter import scatter
 
     records, path = driver_faces(roots), model or MONITOR_MODEL
     found = _found(records, path, not no_look)
@@ -141,17 +143,19 @@ def evaluate_driver(
         others = {} if against is None else {against.stem: _found(records, against, False)}
         plot_lids({**others, path.stem: found}, plot)
     chosen = Thresholds() if limits is None else read_thresholds(limits)
-    told, found_habits = figures(found, chosen), habits(found, records, chosen)
+    told, numbers = figures(found, chosen), habits(found, records, chosen)
     if by_hand := drawn_by_hand(roots):
         records = driver_faces(by_hand)
         opened, shut = (_found(records, path, not no_look, drawn) for drawn in (False, True))
         told |= figures_of_shut(opened, shut, chosen)
+        with closing(open_backend("cpu", path)) as backend:
+            numbers |= scatter(records, backend)
     for name, value in told.items():
         share = "-" if math.isnan(value) else f"{100 * value:.1f} %"
         shown = f"{value}" if isinstance(value, int) else share
         click.echo(f"{name}: {shown}")
-    for name, value in found_habits.items():
-        click.echo(f"{name}: {value:.3f}")
+    for name, value in numbers.items():
+        click.echo(f"{name}: {value:.4f}")
 
 
 @click.command()

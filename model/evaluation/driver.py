@@ -53,9 +53,8 @@ HELD_S, RATE = 5.0, 15.0
 CLIPS = 60
 """So many clips are made at most."""
 
-NOISE = 0.0045
-"""Scatter of a point from frame to frame in inter-ocular distances, of 40 faces of 300-W under a
-camera's noise and tremble."""
+NOISE = 0.0037
+"""Scatter of a point from frame to frame in inter-ocular distances (model.evaluation.scatter)."""
 
 
 @dataclass(frozen=True, kw_only=True)
