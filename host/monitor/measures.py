@@ -41,6 +41,9 @@ PAUSE_S = 2.0
 COMPARE_S = 1.0
 """How long a face is looked at before it counts as the same person or as another one."""
 
+STRANGER_S = 1.5
+"""After so long a face that was met after a gap, and is not held as usual, is compared anyway."""
+
 DOUBT_S = 6.0
 """What is known of the eyes weighs no more than this after the face was gone."""
 
@@ -242,9 +245,10 @@ class Measurer:
         if tilted or hanging:
             visible = (False, False)
         level = with_look(straightened(ears, yaw or 0.0, pitch or 0.0), look)
-        if near and not tilted:
+        stranger = not self._compared and self._waited(STRANGER_S, time_s, yaw, pitch)
+        if (near or stranger) and not tilted:
             self._compare(landmarks, step)
-        if (near or self._teaches(time_s, yaw, pitch)) and not tilted:
+        if (near or self._waited(limits.uncalibrated_s, time_s, yaw, pitch)) and not tilted:
             self._eyes.learn(level, visible, step, limits)
         opening = self._eyes.judge(level, visible, limits)
         self._hidden.update(time_s, opening.judged is None and not hanging)
@@ -273,9 +277,11 @@ class Measurer:
             return False
         return math.dist(self._usual.known or (yaw, pitch), (yaw, pitch)) < LEARN_DEG
 
-    def _teaches(self, time_s: float, yaw: float | None, pitch: float | None) -> bool:
-        """Whether any pose that shows the eyes may teach: after a while without calibration."""
-        waits = self._uncalibrated.lasted_s(time_s) >= self.thresholds.uncalibrated_s
+    def _waited(
+        self, seconds: float, time_s: float, yaw: float | None, pitch: float | None
+    ) -> bool:
+        """Whether any pose that shows the eyes will do: after so long without calibration."""
+        waits = self._uncalibrated.lasted_s(time_s) >= seconds
         if yaw is None or pitch is None or not waits:
             return False
         return max(abs(yaw), abs(pitch)) < FAR_EYE_DEG

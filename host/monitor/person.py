@@ -7,9 +7,7 @@ import numpy as np
 
 from host.common.arrays import F64Array, Points
 
-SPREAD: F64Array = np.array(
-    [0.039, 0.023, 0.023, 0.023, 0.012, 0.047, 0.053, 0.059, 0.083, 0.116]
-)
+SPREAD: F64Array = np.array([0.039, 0.023, 0.023, 0.023, 0.012, 0.047, 0.053, 0.059, 0.083, 0.116])
 """Scatter of the logarithms of ``proportions`` within one person's frames, (10,). Measured with
 pfld_eyes_fp32.onnx on nearly frontal frames of 268 people (``python -m model evaluate-driver``)."""
 

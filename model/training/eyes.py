@@ -2,14 +2,15 @@
 """Training of the eye test (host/face/eyes.py): can an eye be judged, and is it open?
 
 Each face is shown as it is, with clear glasses, a mask, less light, a little blur, and hidden: with
-sunglasses, a hand, hair, a box, a strong blur or next to no light. Landmarks are off as a network's
-are. How far an eye is open is known from its lids; that of hidden eyes is not asked for.
+sunglasses, hands, hair, a box, a strong blur or next to no light; one with open eyes also with its
+eyes drawn shut. Landmarks are off as a network's are. How far an eye is open is known from its
+lids; that of hidden eyes is not asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,18 +24,22 @@ from host.common.atomic import replacing
 from host.common.errors import UserError
 from host.face.crop import cut_square, square_around_landmarks, square_at
 from host.face.eyes import PATCH, SUMMARY, Network, eye_features, stretched
-from host.face.landmarks import inter_ocular
+from host.face.landmarks import LOWER_LIDS, UPPER_LIDS, inter_ocular
 from model.data.lids import openings
 from model.data.records import read_picture
 from model.data.registry import training_faces
 from model.faces import cover
+from model.faces.lids import shut_eyes
 from model.faces.render import SIZE, make_faces
 
 CHANNELS, HIDDEN = (8, 16, 20), 16  #: of the network
 SIDE = 144  #: side of the cut-outs on which things are drawn
 CONTEXT = 1.5  #: side of a cut-out over that of the landmarks' square
 OFF = 0.04  #: standard deviation of a landmark's error over the inter-ocular distance
-EPOCHS, BATCH, RATE, DECAY = 8, 128, 3e-3, 1e-3
+LOST, LOST_SIZES = 0.4, (0.6, 1.4)
+"""Standard deviation of all landmarks' common error, over that distance, where eyes cannot be seen,
+and the sizes of the face that they then tell. Behind a hand corners of eyes are off by 0.7."""
+EPOCHS, BATCH, RATE, DECAY = 16, 256, 3e-3, 1e-3
 SHORT = 2  #: epochs of the first round
 WORST = 0.03  #: share of "visible" eyes that are left out of the second round: true sunglasses
 MARGIN = 3.0  #: weight of a visible eye in the loss
@@ -113,10 +118,11 @@ def variants(image: Image, points: Points, rng: Rng) -> Iterator[tuple[Image, tu
     yield _blurred(image, points, rng.uniform(0.005, 0.025)), seen
     yield _dark(cover.sunglasses(image, points, rng), rng.uniform(0.3, 1.0), rng), hidden
     yield cover.sunglasses(image, points, rng), hidden
-    for draw in (cover.hand, _box):
+    for draw in (cover.hand, cover.hand, _box):
         which = int(rng.integers(0, 3))
         labels = {0: (0, 1), 1: (1, 0), cover.BOTH: hidden}[which]
         yield draw(image, points, rng, which), labels
+    yield cover.hand(image, points, rng), hidden
     yield cover.hair(image, points, rng), hidden
     yield _blurred(image, points, rng.uniform(0.13, 0.3)), hidden
     yield _dark(image, rng.uniform(0.0, 0.02), rng), hidden
@@ -127,21 +133,40 @@ def collect_eyes(faces: Iterable[Face], seed: int) -> Eyes:
     rng = np.random.default_rng(seed)
     rows: list[F32Array] = []
     labels: list[tuple[F64Array, F64Array, F64Array]] = []
-    for face in faces:
+    for face in _shown(faces):
         unit = float(inter_ocular(face.points))
         ratios = openings(face.points)
         known = np.isfinite(ratios) * face.trust
         wide = np.clip((np.nan_to_num(ratios, nan=OPEN) - SHUT) / (OPEN - SHUT), 0, 1)
-        for _ in range(AGAIN if (ratios < CLOSED).any() else 1):
-            for picture, visible in variants(face.image, face.points, rng):
-                features = eye_features(picture, _missed(face.points, unit, rng))
-                if features is not None:
-                    rows.append(features)
-                    labels.append((np.array(visible, np.float64), wide, known * visible))
+        for picture, visible in variants(face.image, face.points, rng):
+            lost = not any(visible) and rng.random() < 0.5
+            guessed = (_lost if lost else _missed)(face.points, unit, rng)
+            features = eye_features(picture, guessed)
+            if features is not None:
+                rows.append(features)
+                labels.append((np.array(visible, np.float64), wide, known * visible))
     if not rows:
         raise UserError("there is no face to learn from; name data sets or a number of drawn faces")
     table: F32Array = np.asarray(labels, np.float32).transpose(1, 0, 2).reshape(3, -1)
     return Eyes(features=np.concatenate(rows), visible=table[0], open=table[1], trust=table[2])
+
+
+def _shown(faces: Iterable[Face]) -> Iterator[Face]:
+    """Faces with a shut eye again and again, those with open eyes also with eyes drawn shut."""
+    for face in faces:
+        ratios = openings(face.points)
+        yield from [face] * (AGAIN if (ratios < CLOSED).any() else 1)
+        if (ratios > OPEN).all():
+            points = face.points.copy()
+            points[UPPER_LIDS] = points[LOWER_LIDS]
+            yield replace(face, image=shut_eyes(face.image, face.points), points=points)
+
+
+def _lost(points: Points, unit: float, rng: Rng) -> Points:
+    """Points as a network guesses them that cannot see the eyes."""
+    middle = np.nanmean(points, axis=0)
+    sized = middle + rng.uniform(*LOST_SIZES) * (points - middle)
+    return _missed(sized + rng.normal(0, LOST * unit, 2), unit, rng)
 
 
 def _missed(points: Points, unit: float, rng: Rng) -> Points:

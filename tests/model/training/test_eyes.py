@@ -58,6 +58,24 @@ def test_features_of_drawn_faces_repeat_and_have_all_labels():
     assert one.open[:2] == pytest.approx(wanted, abs=1e-6)
 
 
+def test_open_eyes_are_shown_shut_too():
+    """Two of them: as they are, and drawn shut. Landmarks of hidden eyes may be anywhere."""
+    opened = [face for face in drawn_faces(12, 5) if openings(face.points).min() > eyes.OPEN][:1]
+    found = collect_eyes(opened, 7)
+    half = len(found.open) // 2
+    assert (found.open[:half] == 1).all()
+    assert (found.open[half:] == 0).all()
+    assert (found.visible[:half] == found.visible[half:]).mean() > 0.8
+
+
+def test_a_training_repeats_to_the_bit(tmp_path, monkeypatch):
+    monkeypatch.setattr(eyes, "EPOCHS", 2)
+    files = [tmp_path / "one.npz", tmp_path / "other.npz"]
+    for path in files:
+        write_network(path, fit_twice(collect_eyes(drawn_faces(3, 5), 7), 1))
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
 def test_no_face_is_an_error(tmp_path):
     with pytest.raises(UserError, match="there is no face to learn from"):
         collect_eyes([], 0)
