@@ -53,7 +53,7 @@ HELD_S, RATE = 5.0, 15.0
 CLIPS = 60
 """So many clips are made at most."""
 
-NOISE = 0.0037
+NOISE = 0.004
 """Scatter of a point from frame to frame in inter-ocular distances (model.evaluation.scatter)."""
 
 
