@@ -116,7 +116,7 @@ def space_of(model: ModelWrapper, part: Part, pumped: bool) -> Space:
 def _variants(unit: Unit, finns: Unit | None, pumped: bool) -> dict[str, Unit]:
     """Kernel -> a unit of it, "" if there is but one."""
     variants = {}
-    for kernel in unit.kernels:
+    for kernel in filter(unit.can_be, unit.kernels):
         if finns is not None and kernel == finns.kernel:
             variants[kernel] = finns
             continue

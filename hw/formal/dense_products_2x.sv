@@ -21,7 +21,7 @@ module dense_products_2x
   input wire logic [   3:0][SIMD-1:0][   ACT_WIDTH-1:0] pixels
 );
 
-  localparam int unsigned STAGES = dense_product_stages(SIMD, 1'b1);
+  localparam int unsigned STAGES = dense_product_stages(SIMD, DENSE_PUMPED);
   localparam int unsigned CHAINS = dense_chains(SIMD);
   localparam int unsigned LENGTH = dense_length(SIMD);
 

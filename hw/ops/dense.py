@@ -31,7 +31,11 @@ MAX_ACC_BITS = 48
 SPACING = 18  #: bits between the pixels in a DSP
 CHAIN = 4  #: most products summed inside the DSPs
 CROSSING = 3  #: registers of a chain's sums on their way from twice the clock, 36 bits each
-PUMPED = "DensePumped"  #: the unit with ``pumped`` where a folding file chooses between kernels
+PUMPED, TRIPLE = "DensePumped", "DenseTriple"
+"""The unit with ``pumped`` or ``triple`` where a folding file chooses between kernels."""
+TRIPLE_BITS = 4  #: of a weight at most: three products of 11 bits fit beside one another
+TRIPLE_STAGES = 6  #: to the sums of a chain
+FIELD = 11  #: bits of each of the three
 
 
 class Dense(KernelOp):
@@ -40,14 +44,15 @@ class Dense(KernelOp):
     ONNX inputs: data (1, H, W, MW) and weights (MW, MH), whose words a WeightStream feeds to the
     port ``s_weight``. Output: accumulators (1, H, W, MH) of accDataType. ``numInputVectors`` is
     (1, H, W); MW, MH, SIMD and PE mean what they do in FINN. With ``pumped`` 1 the DSPs run at
-    twice the clock, and four pixels share a word of weights instead of two.
+    twice the clock, and four pixels share a word of weights instead of two. With ``triple`` 1 a DSP
+    multiplies weights of three outputs, of up to 4 bits, with one pixel.
     """
 
     replaces = "MVAU"
     rtl_module = cpp_kernel = "dense"
     stream_inputs = 2
     takes_weights = True
-    kernels = ("Dense", "MVAU", PUMPED)  # FINN's unit gives the same sums
+    kernels = ("Dense", "MVAU", PUMPED, TRIPLE)  # FINN's unit gives the same sums
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         types = super().get_nodeattr_types() | {
@@ -58,6 +63,7 @@ class Dense(KernelOp):
             "accDataType": ("s", True, ""),
             "ramStyle": RAM_STYLE,
             "pumped": ("i", False, 0, {0, 1}),
+            "triple": ("i", False, 0, {0, 1}),
         }
         del types["NumChannels"]  # MW
         return types
@@ -107,6 +113,15 @@ class Dense(KernelOp):
 
     def choose_kernel(self, kernel: str) -> None:
         self.set_nodeattr("pumped", int(kernel == PUMPED))
+        self.set_nodeattr("triple", int(kernel == TRIPLE))
+
+    def can_be(self, kernel: str) -> bool:
+        return kernel != TRIPLE or self.get_input_datatype(1).bitwidth() <= TRIPLE_BITS
+
+    @property
+    def triple(self) -> bool:
+        """Whether three outputs share a DSP instead of two pixels."""
+        return bool(self.get_nodeattr("triple"))
 
     @property
     def double_clock(self) -> bool:
@@ -171,6 +186,7 @@ class Dense(KernelOp):
             "WEIGHT_WIDTH": self.get_input_datatype(1).bitwidth(),
             "ACC_WIDTH": self.get_output_datatype().bitwidth(),
             "PUMPED": int(self.double_clock),
+            "TRIPLE": int(self.triple),
         }
 
     def rtl_wires(self) -> dict[str, str | None]:
@@ -180,7 +196,9 @@ class Dense(KernelOp):
         """Raise UserError unless two products fit beside one another in a DSP48E2."""
         name, acc = self.onnx_node.name, self.get_output_datatype()
         act, weight = self.get_input_datatype(0), self.get_input_datatype(1)
-        check_weight_type(name, weight, MAX_BITS)
+        check_weight_type(name, weight, TRIPLE_BITS if self.triple else MAX_BITS)
+        if self.triple and self.double_clock:
+            raise UserError(f"{name} has pumped and triple; set one of them")
         if act.bitwidth() > MAX_BITS:
             raise UserError(
                 f"{name} takes {act.name}; two pixels fit a DSP with up to {MAX_BITS} bits each"
@@ -229,10 +247,14 @@ class Dense(KernelOp):
     def _stages(self) -> int:
         """Cycles from a word of weights to the sums with it."""
         chains, length = self._chains
-        return (chains - 1).bit_length() + (length // 2 + 5 if self.double_clock else length + 4)
+        products = length // 2 + 4 if self.double_clock else length + 3
+        return (chains - 1).bit_length() + (TRIPLE_STAGES if self.triple else products) + 1
 
     def resources(self) -> Resources:
-        """Products and the sums of four lanes are in the DSPs; trees, buffers, delays are not."""
+        """Products and the sums of four lanes are in the DSPs; trees, buffers, delays are not.
+
+        With ``triple`` the sums of four lanes are not either.
+        """
         chains, length = self._chains
         in_folds, out_folds = self.pixel_words
         levels, act, share = (chains - 1).bit_length(), self.get_input_datatype(), self.share
@@ -252,21 +274,39 @@ class Dense(KernelOp):
             skews = [place + (length + 1) % 2 for place in range(length)]
             x_waits = chains * sum(skew // 2 for skew in skews)
             w_waits = chains * sum(1 + (skew + 1) // 2 for skew in skews)
+        beside = self._beside_triples() if self.triple else Resources(dsp=self.simd * self.pe)
+        if self.triple:
+            operands = x_waits = w_waits = 0
         return Resources(
-            lut=tree + (share + 1) * acc + memory + operands + choice + 120,
+            lut=tree + (share + 1) * acc + memory + operands + choice + beside.lut + 120,
             ff=tree
             + (share + 1) * acc
             + (x_waits + self.simd) * group
             + w_waits * weight
             + choice
             + crossing
+            + beside.ff
             + 190,
-            dsp=self.simd * self.pe,
+            dsp=beside.dsp,
+        )
+
+    def _beside_triples(self) -> Resources:
+        """DSPs with three outputs each, and what packs their weights and sums their fields."""
+        chains, _ = self._chains
+        triples, lanes = ceil(self.pe / 3), self.simd * self.pe
+        weights = 10 * triples * self.simd + 6 * (lanes - self.pe * chains) + 12 * self.pe * chains
+        fields = self.share * ((FIELD + 1) * lanes // 2 + 15 * self.pe * chains)
+        held = 2 * (FIELD + 1) + 15  # two halves of a chain, and its sum
+        return Resources(
+            lut=weights + fields,
+            ff=self.pe * chains * (32 + self.share * held) + self.simd * self.pe * TRIPLE_BITS,
+            dsp=self.simd * self.share * triples,
         )
 
     def products_beyond(self, operand_bits: int) -> int:
-        wide = SPACING + int(self.get_input_datatype().bitwidth()) + 1 > operand_bits
-        return self.simd * self.pe if wide else 0
+        pixels = SPACING + int(self.get_input_datatype().bitwidth()) + 1
+        wide = 2 * FIELD + TRIPLE_BITS + 1 if self.triple else pixels
+        return self.resources().dsp if wide > operand_bits else 0
 
     # -- shapes and types ----------------------------------------------------------------------
 

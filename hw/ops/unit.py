@@ -208,6 +208,10 @@ class Unit(ABC):
     def choose_kernel(self, kernel: str) -> None:  # noqa: B027 - most have no choice
         """Become ``kernel``, one of :attr:`kernels`, where that is the same operator."""
 
+    def can_be(self, kernel: str) -> bool:
+        """Whether ``kernel``, one of :attr:`kernels`, can do its work with its types."""
+        return True
+
     @property
     def double_clock(self) -> bool:
         """Whether it needs ``clk2x``, at twice the clock and in phase with it."""

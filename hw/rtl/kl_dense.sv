@@ -15,8 +15,8 @@
 // pass its SHARE * N words in and SHARE * M words out beside the computation of N * M words of
 // weights. There are C = ceil(SIMD / 4) chains of L = ceil(SIMD / C) lanes. Latency
 // L + ceil(log2(C)) + 6 cycles, with PUMPED floor(L / 2) + ceil(log2(C)) + 7, from the last weight
-// of a fold to its sums of the group's first pixel; weights are taken from the cycle after the last
-// input of the group.
+// of a fold to its sums of the group's first pixel, with TRIPLE ceil(log2(C)) + 9; weights are taken
+// from the cycle after the last input of the group.
 `default_nettype none
 
 module kl_dense
@@ -31,7 +31,8 @@ module kl_dense
   parameter bit          ACT_SIGNED   = 0,
   parameter int unsigned WEIGHT_WIDTH = 8,   // signed, 2..8
   parameter int unsigned ACC_WIDTH    = 24,  // bits of a sum, at most 48; must hold every sum
-  parameter bit          PUMPED       = 0
+  parameter bit          PUMPED       = 0,
+  parameter bit          TRIPLE       = 0    // three outputs in a DSP; not with PUMPED
 ) (
   input wire logic clk,
   input wire logic clk2x,  // with PUMPED: twice clk, with an edge at each of its edges
@@ -69,12 +70,22 @@ module kl_dense
     $fatal(1, "kl_dense: ACC_WIDTH=%0d is not in 1..48", ACC_WIDTH);
   end
 
+  if (TRIPLE && (PUMPED || WEIGHT_WIDTH > 4)) begin : g_illegal_triple
+    $fatal(
+        1,
+        "kl_dense: TRIPLE with PUMPED=%0d and WEIGHT_WIDTH=%0d; it needs one clock and 2..4 bits",
+        PUMPED,
+        WEIGHT_WIDTH
+    );
+  end
+
+  localparam dense_kind_e KIND = TRIPLE ? DENSE_TRIPLE : PUMPED ? DENSE_PUMPED : DENSE_PAIR;
   localparam int unsigned IN_FOLDS = MW / SIMD;
   localparam int unsigned OUT_FOLDS = MH / PE;
   localparam int unsigned SHARE = PUMPED ? 4 : 2;
   // Sums of one group, and those that come while all its pixels but the last and the first leave
   localparam int unsigned PLACES = OUT_FOLDS + 2 + (dense_stages(
-      SIMD, PUMPED
+      SIMD, KIND
   ) + 3 + (SHARE - 2) * OUT_FOLDS) / IN_FOLDS;
 
   // Each word of weights meets one word of each pixel of the group
@@ -113,7 +124,7 @@ module kl_dense
     .ACT_SIGNED  (ACT_SIGNED),
     .WEIGHT_WIDTH(WEIGHT_WIDTH),
     .ACC_WIDTH   (ACC_WIDTH),
-    .PUMPED      (PUMPED)
+    .KIND        (KIND)
   ) u_array (
     .clk    (clk),
     .clk2x  (clk2x),

@@ -3,11 +3,12 @@
 // Multipliers, adders and accumulators of kl_dense: sums of PE outputs for each pixel of a group.
 //
 // `accept` brings a word of weights and the word of every pixel on `group`; `first` and `last` mark
-// the ends of a sum. kl_pkg::dense_stages(SIMD, PUMPED) cycles after the last word `done`
+// the ends of a sum. kl_pkg::dense_stages(SIMD, KIND) cycles after the last word `done`
 // says that the sums are complete. Nothing stalls. A group is a pair of pixels, or two pairs with
-// PUMPED, whose products are made one after the other at twice the clock.
+// DENSE_PUMPED, whose products are made one after the other at twice the clock.
 //
-// One DSP48E2 multiplies a weight with a pair of inputs, a = x1 * 2**18 + x0:
+// With DENSE_TRIPLE see kl_dense_products_triple. Otherwise
+// one DSP48E2 multiplies a weight with a pair of inputs, a = x1 * 2**18 + x0:
 //   Up to four of them form a chain, p = sum of a * w = s1 * 2**18 + s0, where s0 and s1 are the
 //   sums of the chain's products for the two pixels. |x| <= 255 and |w| <= 128, so |s0| and |s1|
 //   are at most 130560 < 2**17. Hence s0 is p[17:0] read as signed. As p - s0 = s1 * 2**18, s1 is
@@ -20,17 +21,17 @@
 module kl_dense_array
   import kl_pkg::*;
 #(
-  parameter int unsigned SIMD         = 2,              // inputs in a word
-  parameter int unsigned PE           = 2,              // outputs in a word
+  parameter int unsigned SIMD         = 2,                            // inputs in a word
+  parameter int unsigned PE           = 2,                            // outputs in a word
   parameter int unsigned ACT_WIDTH    = 8,
   parameter bit          ACT_SIGNED   = 0,
   parameter int unsigned WEIGHT_WIDTH = 8,
   parameter int unsigned ACC_WIDTH    = 24,
-  parameter bit          PUMPED       = 0,
-  parameter int unsigned SHARE        = PUMPED ? 4 : 2  // pixels of a group
+  parameter dense_kind_e KIND         = DENSE_PAIR,
+  parameter int unsigned SHARE        = KIND == DENSE_PUMPED ? 4 : 2  // pixels of a group
 ) (
   input wire logic clk,
-  input wire logic clk2x,  // with PUMPED
+  input wire logic clk2x,  // with DENSE_PUMPED
   input wire logic rst_n,
 
   input wire logic                                         accept,
@@ -44,7 +45,7 @@ module kl_dense_array
 );
 
   localparam int unsigned CHAINS = dense_chains(SIMD);
-  localparam int unsigned STAGES = dense_stages(SIMD, PUMPED);
+  localparam int unsigned STAGES = dense_stages(SIMD, KIND);
   localparam int unsigned LEVELS = $clog2(CHAINS);
   localparam int unsigned LEAVES = 1 << LEVELS;
 
@@ -70,10 +71,10 @@ module kl_dense_array
 
   always_ff @(posedge clk) first_at <= {first_at[STAGES-2:1], first};
 
-  // Stages up to dense_product_stages(SIMD, PUMPED): sums of the chains, for each pair of pixels
+  // Stages up to dense_product_stages(SIMD, KIND): sums of the chains, for each pair of pixels
   logic [SHARE/2-1:0][PE-1:0][CHAINS-1:0][2*SPACING-1:0] chains;
 
-  if (PUMPED) begin : g_pumped
+  if (KIND == DENSE_PUMPED) begin : g_pumped
     kl_dense_products_2x #(
       .SIMD        (SIMD),
       .PE          (PE),
@@ -88,6 +89,22 @@ module kl_dense_array
       .pixels (group),
       .sums   (chains)
     );
+  end else if (KIND == DENSE_TRIPLE) begin : g_triple
+    kl_dense_products_triple #(
+      .SIMD        (SIMD),
+      .PE          (PE),
+      .ACT_WIDTH   (ACT_WIDTH),
+      .ACT_SIGNED  (ACT_SIGNED),
+      .WEIGHT_WIDTH(WEIGHT_WIDTH)
+    ) u_products (
+      .clk    (clk),
+      .weights(weights),
+      .pair   (group),
+      .sums   (chains)
+    );
+
+    logic unused;
+    assign unused = clk2x;
   end else begin : g_single
     kl_dense_products #(
       .SIMD        (SIMD),
@@ -122,8 +139,8 @@ module kl_dense_array
         end
         for (int unsigned i = 0; i < CHAINS; i++) begin
           automatic logic [1:0][SPACING-1:0] chain = chains[slot/2][pe][i];
-          node[slot][pe][LEAVES+i] =
-              NODE_WIDTH'($signed({chain[slot%2], slot % 2 == 1 && chain[0][SPACING-1]}));
+          automatic logic borrow = KIND != DENSE_TRIPLE && slot % 2 == 1 && chain[0][SPACING-1];
+          node[slot][pe][LEAVES+i] = NODE_WIDTH'($signed({chain[slot%2], borrow}));
         end
         node_next[slot][pe][0] = '0;
         for (int unsigned i = 1; i < LEAVES; i++) begin

@@ -4,7 +4,7 @@
 // pair 0 in the first half of a cycle of `clk`, the pair 1 in the second, both with one word of
 // weights.
 //
-// dense_product_stages(SIMD, 1) cycles of `clk` after the words of weights and pixels their sums of
+// dense_product_stages(SIMD, DENSE_PUMPED) cycles of `clk` after the words of weights and pixels their sums of
 // each chain are on `sums`, both pairs at once.
 //
 // Clocks: `clk2x` has twice the frequency of `clk`, and every edge of `clk` is one of `clk2x`: two

@@ -48,20 +48,38 @@ package kl_pkg;
     return (simd + dense_chains(simd) - 1) / dense_chains(simd);
   endfunction
 
-  // Cycles from the acceptance of a word to the ends of the chains; pumped: of DSPs at twice the
-  // clock, see kl_dense_products_2x
-  function automatic int unsigned dense_product_stages(int unsigned simd, bit pumped);
-    return pumped ? dense_length(simd) / 2 + 4 : dense_length(simd) + 3;
+  // How the DSPs of kl_dense_array are used: with two pixels beside one weight, the same at twice
+  // the clock, or with three narrow weights beside one pixel
+  typedef enum logic [1:0] {
+    DENSE_PAIR,
+    DENSE_PUMPED,
+    DENSE_TRIPLE
+  } dense_kind_e;
+
+  // Cycles from the acceptance of a word to the ends of the chains, see kl_dense_products and those
+  // of the other kinds
+  function automatic int unsigned dense_product_stages(int unsigned simd, dense_kind_e kind);
+    if (kind == DENSE_TRIPLE) return 6;
+    return kind == DENSE_PUMPED ? dense_length(simd) / 2 + 4 : dense_length(simd) + 3;
   endfunction
 
-  function automatic int unsigned dense_stages(int unsigned simd, bit pumped);
-    return dense_product_stages(simd, pumped) + $clog2(dense_chains(simd)) + 1;
+  function automatic int unsigned dense_stages(int unsigned simd, dense_kind_e kind);
+    return dense_product_stages(simd, kind) + $clog2(dense_chains(simd)) + 1;
   endfunction
 
   // Two pixels of one lane as an operand of a DSP, x1 * 2**18 + x0, see kl_dense_array
   function automatic logic signed [26:0] dense_operand(logic signed [8:0] x1,
                                                        logic signed [8:0] x0);
     return {x1 - 9'(x0[8]), 18'(x0)};
+  endfunction
+
+  // Three weights of one lane as an operand of a DSP, w2 * 2**22 + w1 * 2**11 + w0, see
+  // kl_dense_products_triple
+  function automatic logic signed [26:0] dense_triple(logic signed [3:0] w2, logic signed [3:0] w1,
+                                                      logic signed [3:0] w0);
+    automatic logic signed [4:0] v1 = 5'(w1) - 5'({1'b0, w0[3]});
+    automatic logic signed [4:0] v2 = 5'(w2) - 5'({1'b0, v1[4]});
+    return {v2, 11'(v1), 11'(w0)};
   endfunction
 
 endpackage

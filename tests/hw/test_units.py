@@ -62,7 +62,7 @@ def test_a_node_and_its_operator_have_one_unit():
 def test_finn_s_unit_takes_the_place_of_ours():
     set_layer(DENSE.onnx_node, "stages.3.expand")
     ours, finn = unit_of(DENSE), unit_of(in_place_of(DENSE))
-    assert ours.kernels == ("Dense", "MVAU", "DensePumped")
+    assert ours.kernels == ("Dense", "MVAU", "DensePumped", "DenseTriple")
     assert (finn.name, finn.layer) == (ours.name, "stages.3.expand")
     assert finn.described == f"{ours.name} (stages.3.expand)"
     assert [s.folded for s in finn.inputs] == [s.folded for s in ours.inputs]

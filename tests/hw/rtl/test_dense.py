@@ -25,8 +25,8 @@ def case(*args, seed: int = 1, **kwargs) -> Case:
     weights = random_integers(rng, op.get_input_datatype(1), op.get_normal_input_shape(1))
     act, acc = op.get_nodeattr("inputDataType"), op.get_nodeattr("accDataType")
     size = f"{op.channels}x{op.outputs_a_pixel}-simd{op.simd}-pe{op.pe}-pixels{op.pixels}"
-    pumped = "-pumped" * op.double_clock
-    return Case(f"{size}-{act}-{acc}{pumped}", op, (weights,), seed)
+    kind = "-pumped" * op.double_clock + "-triple" * op.triple
+    return Case(f"{size}-{act}-{acc}{kind}", op, (weights,), seed)
 
 
 EXTREMES = {"UINT8": (0, 1, 127, 128, 255), "INT8": (-128, -127, -1, 0, 1, 127)}
@@ -43,6 +43,20 @@ def extreme_case(act: str, simd: int, pumped: int = 0) -> Case:
     name = f"extremes-{act}-simd{simd}{'-pumped' * pumped}"
     return Case(name, op, (weights,), data=(data,))
 
+
+def extreme_triples(act: str, simd: int, bits: int = 4) -> Case:
+    """Every three extreme weights in a DSP meet every extreme input, alone and in a whole chain."""
+    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    threes = np.array(list(itertools.product((low, -1, high), repeat=3)))
+    pixels = len(EXTREMES[act])
+    op = make(simd, threes.size, simd, 3, pixels, inputDataType=act, weightDataType=f"INT{bits}",
+              accDataType="INT14", triple=1)  # fmt: skip
+    data = np.repeat(np.array(EXTREMES[act]).reshape(1, 1, -1, 1), simd, axis=-1)
+    weights = np.tile(threes.reshape(1, -1), (simd, 1))
+    return Case(f"extremes-{act}-INT{bits}-simd{simd}-triple", op, (weights,), data=(data,))
+
+
+W4 = {"weightDataType": "INT4", "triple": 1}
 
 CASES = [
     case(4, 4, 2, 2, pixels=4),
@@ -83,6 +97,16 @@ CASES = [
         accDataType="INT7",
         pumped=1,
     ),
+    # Triple: PE that three divides and does not, chains of 1 to 4 lanes, one to five of them
+    case(4, 3, 1, 3, pixels=4, **W4),
+    case(8, 8, 2, 4, pixels=5, inputDataType="INT8", accDataType="INT16", **W4),
+    case(6, 10, 3, 5, pixels=3, **W4),
+    case(8, 6, 4, 1, pixels=4, accDataType="INT17", **W4),
+    case(20, 6, 10, 6, pixels=2, inputDataType="UINT5", accDataType="INT16", **W4),
+    case(34, 2, 17, 2, pixels=3, inputDataType="INT8", **W4),
+    case(6, 4, 3, 2, pixels=4, inputDataType="UINT1", weightDataType="INT2", triple=1),
+    case(6, 3, 6, 3, pixels=1, inputDataType="INT3", weightDataType="INT3", triple=1),
+    *(extreme_triples(act, simd) for act in EXTREMES for simd in (1, 4)),
     extreme_case("INT8", 3, pumped=1),
     extreme_case("UINT8", 4, pumped=1),
 ]
@@ -107,6 +131,16 @@ def test_four_pixels_share_a_weight_at_twice_the_clock():
     assert op.cpp_sizes() == single.cpp_sizes()
 
 
+def test_three_outputs_share_a_dsp_with_narrow_weights():
+    op, pairs = (make(16, 12, 4, 6, pixels=8, weightDataType="INT4", triple=t) for t in (1, 0))
+    assert (op.resources().dsp, pairs.resources().dsp) == (4 * 2 * 2, 4 * 6)
+    assert op.get_exp_cycles() == pairs.get_exp_cycles()
+    assert op.cpp_sizes() == pairs.cpp_sizes()
+    assert op.can_be("DenseTriple")
+    assert not make().can_be("DenseTriple")
+    assert (op.products_beyond(27), op.products_beyond(25)) == (0, 16)
+
+
 def test_unfolded_sides_bind_the_rate():
     assert make(8, 4, 2, 4, pixels=6).get_exp_cycles() == 6 * 4  # words in
     assert make(4, 8, 4, 2, pixels=6).get_exp_cycles() == 6 * 4  # words out
@@ -126,6 +160,8 @@ def test_weights_go_as_in_the_dense_unit_of_finn():
         ({"simd": 0}, "SIMD=0 does not divide MW=4"),
         ({"weightDataType": "UINT8"}, "dut: weightDataType=UINT8 is unsigned; use INT2 to INT8"),
         ({"weightDataType": "INT9"}, "weightDataType=INT9 is too wide or narrow; .* INT2 to INT8"),
+        ({"triple": 1}, "weightDataType=INT8 is too wide or narrow; .* INT2 to INT4"),
+        ({"triple": 1, "pumped": 1, "weightDataType": "INT4"}, "dut has pumped and triple; set"),
         ({"inputDataType": "UINT9"}, "dut takes UINT9; .* up to 8 bits"),
         ({"accDataType": "INT49"}, "accDataType=INT49 of dut is too wide; use up to 48 bits"),
     ],

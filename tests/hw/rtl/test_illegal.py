@@ -28,6 +28,7 @@ ILLEGAL = [
     ("kl_dense", {"PE": 3}, "PE=3 does not divide MH=4"),
     ("kl_dense", {"ACT_WIDTH": 9}, "ACT_WIDTH=9 is not in 1..8"),
     ("kl_dense", {"WEIGHT_WIDTH": 1}, "WEIGHT_WIDTH=1 is not in 2..8"),
+    ("kl_dense", {"TRIPLE": 1}, "TRIPLE with PUMPED=0 and WEIGHT_WIDTH=8; it needs"),
     ("kl_dense", {"ACC_WIDTH": 49}, "ACC_WIDTH=49 is not in 1..48"),
     ("kl_depthwise", {"CHANNELS": 6, "PE": 4}, "PE=4 does not divide CHANNELS=6"),
     ("kl_depthwise", {"PE": 0}, "PE=0 does not divide CHANNELS=1"),
