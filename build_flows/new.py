@@ -24,7 +24,7 @@ from build_flows.graph.streamline import OUTPUT_AFFINE, metadata, streamline
 from build_flows.steps import cleaned
 from host.common.arrays import F64Array, IntArray
 from host.common.atomic import replacing, write_bytes, write_text
-from host.common.errors import UserError, VerifyError
+from host.common.errors import UserError, VerifyError, first_line
 from host.face.image import fitted, read_image
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
@@ -54,8 +54,8 @@ def write_network(
     """
     if not NAME.fullmatch(name):
         raise UserError(f"{name} is no name for a network; use letters, digits and _")
-    loaded = _loaded(model)
-    vectors = vectors_of(loaded, _images(loaded, images), input_scale, input_offset)
+    network = loaded(model)
+    vectors = vectors_of(network, _images(network, images), input_scale, input_offset)
     folder.mkdir(parents=True, exist_ok=True)
     files = {kind: folder / f"{name}{end}" for kind, end in
              (("model", ".onnx"), ("folding", "_folding.json"), ("config", ".toml"))}  # fmt: skip
@@ -85,12 +85,12 @@ def write_first_folding(cfg: BuildConfig, explorer: Explorer, fps: float | None)
 
 
 def vectors_of(
-    loaded: ModelWrapper, images: IntArray, input_scale: float = BYTE, input_offset: float = 0.0
+    model: ModelWrapper, images: IntArray, input_scale: float = BYTE, input_offset: float = 0.0
 ) -> Vectors:
     """Run the file on bytes (N, height, width, channels); VerifyError if an output has no steps."""
-    integers = streamline(ModelWrapper(loaded.model, make_deepcopy=True), input_scale, input_offset)
+    integers = streamline(ModelWrapper(model.model, make_deepcopy=True), input_scale, input_offset)
     affine = metadata(integers, OUTPUT_AFFINE)
-    file = File(loaded)
+    file = File(model)
     rows = []
     for image in images:
         frame = np.moveaxis(image, -1, 0).reshape(file.shape) * input_scale + input_offset
@@ -113,11 +113,12 @@ def channels_last(outputs: Sequence[F64Array]) -> F64Array:
     return joined
 
 
-def _loaded(path: Path) -> ModelWrapper:
+def loaded(path: Path) -> ModelWrapper:
+    """The cleaned model of a file; UserError if it is none."""
     try:
         model = ModelWrapper(str(path))
     except Exception as error:  # whatever protobuf finds wrong with a file
-        raise UserError(f"{path} is no ONNX file ({type(error).__name__}: {error})") from error
+        raise UserError(f"{path} is no ONNX file ({first_line(error)})") from error
     return cleaned(model, path)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from onnx.checker import check_model
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 
@@ -15,7 +16,7 @@ from build_flows.flow import Job, Step
 from build_flows.graph import folding, mapping, streamline
 from build_flows.graph.edit import nodes_of
 from host.board.settings import FILE as SETTINGS
-from host.common.errors import UserError
+from host.common.errors import UserError, first_line
 from host.common.json_file import write_json
 from hw.ops.constants import fold_constants
 from hw.ops.layers import tag_layers
@@ -27,15 +28,25 @@ def load(model: ModelWrapper, job: Job) -> ModelWrapper:
 
 
 def cleaned(model: ModelWrapper, path: Path | str) -> ModelWrapper:
-    """The model of the file ``path`` with constants folded, shapes and layers known."""
+    """The model of the file ``path`` with constants folded, shapes and layers known.
+
+    UserError for a graph that breaks the rules of ONNX, whatever library finds it out.
+    """
     if not nodes_of(model, "Quant", "IntQuant", "BipolarQuant"):
         raise UserError(
             f"{path} has no Quant node; export it with `python -m model export`, or with "
             "brevitas.export.export_qonnx"
         )
-    model = fold_constants(model)
-    tag_layers(model)  # the clean-up gives nodes other names
-    return cleanup_model(model)
+    try:
+        check_model(model.model)
+        model = fold_constants(model)
+        tag_layers(model)  # the clean-up gives nodes other names
+        return cleanup_model(model)
+    except UserError:
+        raise
+    except Exception as error:  # of onnx, onnxruntime and qonnx, each has its own
+        reason = first_line(error)
+        raise UserError(f"{path} is no sound ONNX graph: {reason}; export it again") from error
 
 
 def _streamline(model: ModelWrapper, job: Job) -> ModelWrapper:

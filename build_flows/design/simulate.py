@@ -38,6 +38,8 @@ TRACE = ("--trace",)  #: Verilator's switch for waveforms; the simulation is the
 STALLED_FRAMES = 3
 RUNS = (("stalled", 1, PRELOAD), ("full_rate", None, ()))  #: name, seed of stalls, options
 LOG = "simulation.log"
+SMALL = 64  #: streams of a design up to which one compilation is less work than one a file
+ONE_FILE = ("-MAKEFLAGS", "VM_PARALLEL_BUILDS=0")
 COMPILE = (
     "-CFLAGS", "-std=c++17 -O1",
     "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include VK_PCH_I_FAST= VK_PCH_I_SLOW=",
@@ -157,7 +159,9 @@ def provide_simulator(
     model: ModelWrapper, design: Path, out: Path, cache: Path, flags: Sequence[str] = ()
 ) -> Simulator:
     """``out``/simulator for the design, from ``cache`` or compiled into it first."""
-    header = _header(Design.read(design), os.path.relpath(design, out))
+    ports = Design.read(design)
+    header = _header(ports, os.path.relpath(design, out))
+    flags = (*flags, *(ONE_FILE if len(ports.streams) <= SMALL else ()))
     provide_program(TOP, MAIN, source_files(design), header, out, cache, flags)
     return Simulator(out / SIMULATOR, model, design)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,11 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
 from host.common.arrays import F64Array, IntArray
+from host.common.errors import UserError
 from hw.ops.layers import set_layer
 
 Curve = Callable[[F64Array], F64Array]  #: on arrays (..., channels)
+MOST_ELEMENTS = 1 << 28  #: of a tensor
 OPSET = 17  #: of ONNX, for the operators of the integer graph
 NO_PADS = (0, 0, 0, 0)  #: top, left, bottom, right
 
@@ -130,7 +133,15 @@ class Graph:
         self, op_type: str, inputs: Sequence[str], shape: Sequence[int], layer: str = "",
         datatype: BaseDataType | None = None, **attributes: Any,
     ) -> str:  # fmt: skip
-        """A node of one output of ``shape`` (C, H, W); the name of that tensor."""
+        """A node of one output of ``shape`` (C, H, W); the name of that tensor.
+
+        UserError if that has more than MOST_ELEMENTS.
+        """
+        if prod(shape) > MOST_ELEMENTS:
+            raise UserError(
+                f"{op_type} of the integer graph gives {list(shape)}, more than {MOST_ELEMENTS} "
+                "elements; look at pads, strides and scales"
+            )
         name: str = f"integers_{len(self.nodes)}"
         node = helper.make_node(op_type, list(inputs), [name], **attributes)
         set_layer(node, layer)

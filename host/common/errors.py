@@ -8,7 +8,13 @@ from pathlib import Path
 
 
 class UserError(Exception):
-    """The input is at fault. The text says what, which value, what is allowed, what to do."""
+    """The input is at fault. The text says what, which value, what is allowed, what to do.
+
+    It is one line whatever names and values of the input it repeats.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(" ".join(text.splitlines()))
 
 
 class ToolError(Exception):
@@ -35,6 +41,12 @@ class VerifyError(Exception):
 
 class DeviceError(Exception):
     """The accelerator or the way to it failed: an error it reports, a timeout, wrong contents."""
+
+
+def first_line(error: BaseException) -> str:
+    """Kind and first line of an error of a library, for a message of one line."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 FAILURES = (UserError, ToolError, VerifyError, DeviceError)

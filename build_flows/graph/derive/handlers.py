@@ -9,10 +9,13 @@ from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
 from build_flows.graph.derive import activation, affine, pool, product, quantise, shape
-from build_flows.graph.derive.walk import Walk
+from build_flows.graph.derive.walk import Walk, named
 from build_flows.graph.rounding import Rounding
 from build_flows.graph.value import Value
+from host.common.errors import UserError, first_line
 
+MALFORMED = (ArithmeticError, AttributeError, IndexError, TypeError, ValueError, LookupError)
+"""What a node raises that breaks the rules of its operator."""
 Handler = Callable[[Walk, NodeProto], Value | None]
 HANDLERS: dict[str, Handler] = {
     "Quant": quantise.quant,
@@ -55,7 +58,13 @@ def walked(
     """A walk over all nodes of a cleaned model."""
     walk = Walk(model, rounding, input_scale, input_offset)
     for node in model.graph.node:
-        found = HANDLERS[node.op_type](walk, node)
+        try:
+            found = HANDLERS[node.op_type](walk, node)
+        except MALFORMED as error:
+            raise UserError(
+                f"{named(node)}: its inputs or attributes are not those of a {node.op_type} "
+                f"({first_line(error)}); export the network again"
+            ) from error
         if isinstance(found, Value):
             walk.values[node.output[0]] = found
     return walk

@@ -70,12 +70,15 @@ def conv(walk: Walk, node: NodeProto) -> Value:
         )
     if group > 1 and not group == value.channels == len(kernel):
         kernel, group = without_groups(kernel, group), 1
-    kernel, stride = spread(kernel, pair(node, "dilations")), pair(node, "strides")
-    pads = padding(node, value.shape[1:], kernel.shape[2:], stride)
+    dilations, stride = pair(node, "dilations"), pair(node, "strides")
+    taps = [(n - 1) * d + 1 for n, d in zip(kernel.shape[2:], dilations, strict=True)]
+    pads = padding(node, value.shape[1:], taps, stride)
     pads = tuple(a + b for a, b in zip(pads, value.pads, strict=True))
-    weights = replace(weights, integers=kernel)
-    bias = _bias(walk, node, len(kernel))
-    return product(walk, node, value, weights, bias, Window(stride, pads, group))
+    window = Window(stride, pads, group)
+    if min(window.size(value.shape, taps)) < 1:
+        raise UserError(f"{named(node)}: its kernel is larger than the map before it")
+    weights = replace(weights, integers=spread(kernel, dilations))
+    return product(walk, node, value, weights, _bias(walk, node, len(kernel)), window)
 
 
 def gemm(walk: Walk, node: NodeProto) -> Value:
@@ -195,8 +198,6 @@ def _convolve(
         )
     taps = kernel.shape[2:]
     size = window.size(walk.graph.shapes[term.tensor][1:], taps)
-    if min(size) < 1:
-        raise UserError(f"{named(node)}: its kernel is larger than the map before it")
     name = walk.graph.constant(kernel.astype(np.float32), weights.datatype)
     tensor = walk.graph.add(
         "Conv", [term.tensor, name], (len(kernel), *size), layer_of(node), kernel_shape=taps,

@@ -131,7 +131,7 @@ def trunc(walk: Walk, node: NodeProto) -> Value:
 def _rounding(node: NodeProto, default: bytes = b"ROUND") -> Round:
     mode = attribute(node, "rounding_mode", default).decode().upper()
     if mode not in ROUNDINGS:
-        raise UserError(f"{named(node)}: rounding_mode={mode}; use {', '.join(ROUNDINGS)}")
+        raise UserError(f"{named(node)}: rounding_mode={mode!r}; use {', '.join(ROUNDINGS)}")
     return ROUNDINGS[mode]
 
 

@@ -39,7 +39,7 @@ def pad(walk: Walk, node: NodeProto) -> Value:
     numbers = [] if amounts is None else [int(n) for n in np.asarray(amounts).reshape(-1)]
     if mode != "constant" or fill or len(numbers) != 8 or min(numbers) < 0:
         raise UserError(
-            f"{named(node)}: mode={mode}, pads={numbers}, value={fill:g}; use constant zeros "
+            f"{named(node)}: mode={mode!r}, pads={numbers}, value={fill:g}; use constant zeros "
             "around height and width"
         )
     before, after = numbers[:4], numbers[4:]
@@ -61,7 +61,7 @@ def resize(walk: Walk, node: NodeProto) -> Value:
     fits = whole and [a * s for a, s in zip(before, scale, strict=True)] == list(after)
     if not fits or mode != "nearest" or scale[:2] != [1, 1] or not _repeats(node, scale[2:]):
         raise UserError(
-            f"{named(node)}: mode={mode}, {before} to {after}; use nearest upsampling of height "
+            f"{named(node)}: mode={mode!r}, {before} to {after}; use nearest upsampling of height "
             "and width by whole numbers"
         )
     if scale == [1, 1, 1, 1]:
