@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from onnx import ModelProto
 from onnx.checker import check_model
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
@@ -38,7 +39,7 @@ def cleaned(model: ModelWrapper, path: Path | str) -> ModelWrapper:
             "brevitas.export.export_qonnx"
         )
     try:
-        check_model(model.model)
+        _check(model)
         model = fold_constants(model)
         tag_layers(model)  # the clean-up gives nodes other names
         return cleanup_model(model)
@@ -47,6 +48,15 @@ def cleaned(model: ModelWrapper, path: Path | str) -> ModelWrapper:
     except Exception as error:  # of onnx, onnxruntime and qonnx, each has its own
         reason = first_line(error)
         raise UserError(f"{path} is no sound ONNX graph: {reason}; export it again") from error
+
+
+def _check(model: ModelWrapper) -> None:
+    """Raise what onnx finds wrong; shapes of outputs may be missing, they are inferred."""
+    copy = ModelProto()
+    copy.CopyFrom(model.model)
+    for end in copy.graph.output:
+        end.type.tensor_type.shape.SetInParent()
+    check_model(copy)
 
 
 def _streamline(model: ModelWrapper, job: Job) -> ModelWrapper:

@@ -11,7 +11,7 @@ tried, first with few bits of scale.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -126,9 +126,43 @@ def fit_sum(a: Staircase, b: Staircase) -> SumFit:
     """
     widths = [signed_bits(np.stack([s.least, s.most])) for s in (a, b)]
     narrow = (27,) if max(widths) <= 18 else ()
-    pairs, choices = _pairs(a, b), itertools.product((*narrow, WIDE_SCALE_BITS), (False, True))
-    found = [_rounded_sum(a, b, bits, even, pairs) for bits, even in choices]
-    return min(found, key=lambda fit: fit.wrong)  # the first of several: the narrowest
+    pairs, found = _pairs(a, b), list[SumFit]()
+    for bits in (*narrow, WIDE_SCALE_BITS):
+        found += [_rounded_sum(a, b, bits, even, pairs) for even in (False, True)]
+        best = min(found, key=lambda fit: fit.wrong)  # the first of several: the narrowest
+        plane = _plane(a, b, found[-2], pairs) if best.wrong else best
+        if plane is not None:
+            return plane
+    return best
+
+
+def _plane(
+    a: Staircase, b: Staircase, rounded: SumFit, pairs: tuple[IntArray, IntArray]
+) -> SumFit | None:
+    """Scales near the rounded ones and a bias with which no pair is wrong; None if there are none.
+
+    Each pair bounds the bias from both sides.
+    """
+    left, right = pairs
+    wanted = round_even(left * a.multiplier + right * b.multiplier + a.offset)
+    codes = wanted.clip(a.low, a.high).astype(np.int64)
+    free = np.int64(1) << 62
+    scales, bias = [s.copy() for s in rounded.scales], rounded.bias.copy()
+    missing = np.ones(len(bias), bool)
+    for moves in itertools.product((0, -1, 1), repeat=2):
+        tried = [s + move for s, move in zip(rounded.scales, moves, strict=True)]
+        products = left * tried[0] + right * tried[1]
+        lower = (codes << rounded.shift) - products
+        upper = lower + (1 << rounded.shift) - 1
+        least = np.where(codes > a.low, lower, -free).max(axis=0)
+        most = np.where(codes < a.high, upper, free).min(axis=0)
+        good = missing & (least <= most)
+        for kept, new in zip((*scales, bias), (*tried, least + (most - least) // 2), strict=True):
+            kept[good] = new[good]
+        missing &= ~good
+    if missing.any():
+        return None
+    return replace(rounded, scales=(scales[0], scales[1]), bias=bias, wrong=0)
 
 
 def _pairs(a: Staircase, b: Staircase) -> tuple[IntArray, IntArray]:

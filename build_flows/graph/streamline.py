@@ -9,10 +9,11 @@ is kept as metadata: scale and offset of every output, applied by the host.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from onnx import helper
+from onnx import NodeProto, helper
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
@@ -29,7 +30,7 @@ from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
 from build_flows.config import BYTE
 from build_flows.graph.accept import accept
 from build_flows.graph.derive.handlers import walked
-from build_flows.graph.derive.walk import Walk
+from build_flows.graph.derive.walk import Walk, attribute
 from build_flows.graph.edit import apply_all, bypass, is_a, nodes_of
 from build_flows.graph.layers import keep_layers
 from build_flows.graph.rounding import Fitted, OffGridError, Snapped
@@ -39,6 +40,7 @@ from host.common.errors import UserError
 from hw.ops.base import OUTPUT_BITS
 from hw.ops.grid_peak import PARTS
 
+WORD = DataType[f"INT{OUTPUT_BITS}"]  #: of an output
 WHOLE = 1e-6  #: most that a cell may differ from a whole number of steps
 OUTPUT_AFFINE = "landmark_affine"  #: metadata key: JSON {"scale": [...], "bias": [...]}
 OUTPUTS = "outputs"  #: metadata key: JSON [{"name", "shape": [channels, height, width]}, ...]
@@ -87,10 +89,13 @@ def _finish(walk: Walk, snapped: bool) -> ModelWrapper:
     """The integer graph of a walk, its outputs joined to one, with the metadata."""
     names = [end.name for end in walk.model.graph.output]
     values = [_output(walk, name) for name in names]
+    peak = snapped and values[0].shape[1:] != (1, 1)
+    if not peak:
+        values = [_widened(walk, value, len(values) == 1) for value in values]
     term, offset, shape = _joined(walk, values)
     scale = per_channel(term.scale, shape[0])
     offset = per_channel(offset, shape[0])
-    if snapped and shape[1:] != (1, 1):
+    if peak:
         term, scale, offset, shape = _peak(walk, term, scale, offset, shape)
     pixels = shape[1] * shape[2]
     affine = {"scale": np.tile(scale, pixels), "bias": np.tile(offset, pixels)}
@@ -115,24 +120,42 @@ def _output(walk: Walk, name: str) -> Value:
         raise UserError(f"the output {name} is the input; there is nothing to build")
     if value.vector and value.shape[1:] != (1, 1):
         raise UserError(f"the output {name} is a flattened map; leave the Flatten to the host")
-    _widen(walk, value.terms[0].tensor)
     return value
 
 
-def _widen(walk: Walk, tensor: str) -> None:
+def _widened(walk: Walk, value: Value, alone: bool) -> Value:
+    """An output in words of OUTPUT_BITS, by the unit that gives it or by one more.
+
+    A dense unit that is the end of the design takes them by itself.
+    """
+    term, nodes = value.terms[0], walk.graph.nodes
+    node = next(n for n in nodes if term.tensor in n.output)
+    if any(term.tensor in n.input for n in nodes):
+        pass
+    elif is_a(node, "Requant", "RequantAdd", "Lookup"):
+        _retype(walk, node, term.tensor)
+        return value
+    elif alone and is_a(node, "Conv") and not _is_depthwise(walk, node):
+        return value
+    return replace(value, terms=(walk.retyped(term, WORD),))
+
+
+def _is_depthwise(walk: Walk, node: NodeProto) -> bool:
+    """Whether a convolution becomes a depthwise unit: each output of one input."""
+    outputs, inputs = walk.graph.constants[node.input[1]].shape[:2]
+    return attribute(node, "group", 1) == outputs and inputs == 1
+
+
+def _retype(walk: Walk, node: NodeProto, tensor: str) -> None:
     """Let a requantisation that only the host reads give words as wide as accumulators."""
-    nodes = walk.graph.nodes
-    node = next(n for n in nodes if tensor in n.output)
-    if not is_a(node, "Requant", "RequantAdd", "Lookup") or any(tensor in n.input for n in nodes):
-        return
     kind = walk.graph.types[tensor]
     given = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     if not is_a(node, "Lookup"):
         given |= {"clip": given.get("clip", [int(kind.min()), int(kind.max())])}
-    given["outputDataType"] = f"INT{OUTPUT_BITS}"
+    given["outputDataType"] = WORD.name
     del node.attribute[:]
     node.attribute.extend(helper.make_attribute(name, value) for name, value in given.items())
-    walk.graph.types[tensor] = DataType[f"INT{OUTPUT_BITS}"]
+    walk.graph.types[tensor] = WORD
 
 
 def _joined(walk: Walk, values: list[Value]) -> tuple[Term, F64Array, tuple[int, int, int]]:

@@ -41,7 +41,6 @@ class Depthwise(KernelOp):
     rtl_module = cpp_kernel = "depthwise"
     stream_inputs = 2
     takes_weights = True
-    rigid = True
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         return super().get_nodeattr_types() | {
@@ -74,6 +73,10 @@ class Depthwise(KernelOp):
     def taps(self) -> int:
         """Products summed for one output."""
         return int(np.prod(self.get_nodeattr("Kernel")))
+
+    @property
+    def rigid(self) -> bool:
+        return self.taps > 1
 
     @property
     def channel_words(self) -> int:

@@ -30,7 +30,6 @@ class WindowPool(KernelOp):
 
     replaces = "WindowPool"  # of the integer graph, whose widths are not known yet
     rtl_module = cpp_kernel = "window_pool"
-    rigid = True
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         return super().get_nodeattr_types() | {
@@ -54,6 +53,10 @@ class WindowPool(KernelOp):
     def taps(self) -> int:
         """Elements of a window."""
         return int(np.prod(self.get_nodeattr("Kernel")))
+
+    @property
+    def rigid(self) -> bool:
+        return self.taps > 1
 
     @property
     def sums(self) -> bool:

@@ -13,6 +13,7 @@ from build_flows.graph.execute import File
 from build_flows.graph.mapping import map_to_kernels
 from build_flows.graph.streamline import OUTPUT_AFFINE, streamline
 from build_flows.steps import cleaned
+from hw.ops.base import OUTPUT_BITS
 
 QONNX = "qonnx.custom_op.general"
 PART = "xck26-sfvc784-2LV-c"
@@ -98,4 +99,5 @@ def equal_to_the_file(model, images, scale=1 / 255, lively=True):
         found = execute_onnx(mapped, {source: frame})[sink].ravel()
         np.testing.assert_array_equal(found, np.rint(steps))
         assert not lively or len(set(found)) > 1
+    assert mapped.get_tensor_datatype(sink).bitwidth() == OUTPUT_BITS
     return mapped

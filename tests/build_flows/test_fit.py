@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Integers of requantisations against the float64 they stand for, over all accumulators."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -108,3 +110,11 @@ def test_sums_of_accumulators_take_wide_scales():
     found = fit_sum(a, b)
     assert (found.wrong, found.scale_bits) == (0, 35)
     assert fit_sum(staircase([0.5], 0, 60), staircase([0.25], 0, 60)).ties_even
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sums_of_accumulators_are_fitted_to_every_pair(seed):
+    """Where rounded scales and bias are wrong on a few, others nearby are right."""
+    rng = np.random.default_rng(seed)
+    a, b = (staircase(rng.uniform(1e-4, 1e-3, 2), rng.uniform(-9, 9), 500_000) for _ in range(2))
+    assert fit_sum(a, replace(b, offset=a.offset)).wrong == 0

@@ -118,7 +118,7 @@ def test_a_mean_without_quantiser_before_a_matrix_product():
     ]  # fmt: skip
     model = graph(rows, constants, [1, 2, 6, 6])
     mapped = equal_to_the_file(model, rng.integers(0, 256, (3, 2, 6, 6)))
-    assert kernels(mapped)[-1] == "global_acc_pool"
+    assert kernels(mapped)[-2] == "global_acc_pool"
 
 
 @pytest.mark.parametrize(
@@ -199,5 +199,5 @@ def test_an_activation_without_a_quantiser_is_refused():
 
 def test_an_attribute_of_another_kind_is_refused():
     rows = [quant("image", "x", "byte"), node("AveragePool", "x", "out", kernel_shape="large")]
-    with pytest.raises(UserError, match="AveragePool_0: kernel_shape=b'large' is no list"):
+    with pytest.raises(UserError, match="no sound ONNX graph: .*AveragePool_0 : kernel_shape"):
         streamline(cleaned(graph(rows, CONSTANTS, [1, 2, 6, 6]), "a file"))

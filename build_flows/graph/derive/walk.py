@@ -154,11 +154,14 @@ class Walk:
             return term
         _, channels, height, width = self.graph.shapes[term.tensor]
         one, none = (self.graph.constant(np.array([value])) for value in (1, 0))
+        low, high = int(term.low.min()), int(term.high.max())
+        if high <= low:
+            low, high = int(kind.min()), int(kind.max())
         name = self.graph.add(
             "Requant", [term.tensor, one, none], (channels, height, width), datatype=kind,
             domain="hw.ops", backend="fpgadataflow", NumChannels=channels,
             numInputVectors=[1, height, width], inputDataType="INT32", outputDataType=kind.name,
-            shift=0, perChannel=0,
+            shift=0, perChannel=0, clip=[low, high],
         )  # fmt: skip
         return replace(term, tensor=name, datatype=kind)
 
