@@ -143,7 +143,7 @@ def _widened(walk: Walk, value: Value, alone: bool) -> Value:
 def _is_depthwise(walk: Walk, node: NodeProto) -> bool:
     """Whether a convolution becomes a depthwise unit: each output of one input."""
     outputs, inputs = walk.graph.constants[node.input[1]].shape[:2]
-    return attribute(node, "group", 1) == outputs and inputs == 1
+    return bool(attribute(node, "group", 1) == outputs and inputs == 1)
 
 
 def _retype(walk: Walk, node: NodeProto, tensor: str) -> None:
