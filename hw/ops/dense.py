@@ -52,7 +52,6 @@ class Dense(KernelOp):
     rtl_module = cpp_kernel = "dense"
     stream_inputs = 2
     takes_weights = True
-    kernels = ("Dense", "MVAU", PUMPED, TRIPLE)  # FINN's unit gives the same sums
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         types = super().get_nodeattr_types() | {
@@ -136,6 +135,15 @@ class Dense(KernelOp):
     def weight_passes(self) -> int:
         """How often the weight stream runs through its words in a frame: once a group of pixels."""
         return ceil(self.pixels / self.share)
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """FINN's unit gives the same sums; it takes none that are narrower than a product."""
+        names = ("inputDataType", "weightDataType")
+        activation, weight = (DataType[self.get_nodeattr(name)] for name in names)
+        product = activation.bitwidth() - activation.signed() + weight.bitwidth()
+        wide = self.get_output_datatype().bitwidth() >= product
+        return ("Dense", *(("MVAU",) if wide else ()), PUMPED, TRIPLE)
 
     # -- arithmetic ----------------------------------------------------------------------------
 

@@ -120,7 +120,6 @@ class Unit(ABC):
     arranges: ClassVar[bool] = False  #: whether it only brings words in the form for the next unit
     joins: ClassVar[bool] = False  #: whether it takes from all its inputs at once
     pauses: ClassVar[bool] = False  #: whether there are times in which it takes no word
-    kernels: ClassVar[tuple[str, ...]] = ()  #: that can do its work, where there is a choice
     cpp_kernel: ClassVar[str] = ""  #: header in hw/hls and namespace of its twin, "" for none
     cpp_outputs_first: ClassVar[bool] = False  #: whether the twin takes the outputs first
 
@@ -128,6 +127,11 @@ class Unit(ABC):
     def name(self) -> str:
         """Of the instance."""
         return str(self.onnx_node.name)
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """Kernels that can do its work, where there is a choice."""
+        return ()
 
     @property
     def rigid(self) -> bool:
