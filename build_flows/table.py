@@ -75,6 +75,7 @@ def _figures(
 
 def write_table(rows: Sequence[Row], folder: Path) -> Path:
     """``folder``/table.md and .json; the former."""
+    folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / f"{FILE}.md", to_markdown(HEADS, (row.cells for row in rows)))
     kept = [{"network": row.network, **row.figures, "reason": row.reason} for row in rows]
     write_json(folder / f"{FILE}.json", kept)
