@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from host import backends
-from host.backends import MONITOR_MODEL, Backend
+from host.backends import Backend
 from host.common.errors import UserError
 from host.face.detect.choice import open_detector
 from host.face.image import load_source
@@ -35,5 +35,5 @@ __all__ = [
 def open_backend(
     name: str = "cpu", model: Path | None = None, build: Path | None = None, threads: int = 0
 ) -> Backend:
-    """Open a backend as the commands do: with the full-width network unless ``model`` is given."""
-    return backends.open_backend(name, model, build, threads, MONITOR_MODEL)
+    """Open a backend as the commands do for a stream; see :func:`host.backends.open_monitor`."""
+    return backends.open_monitor(name, model, build, threads)

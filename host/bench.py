@@ -21,7 +21,7 @@ if not __package__:  # started as a script: what is imported is the package, not
 import numpy as np
 
 from host import power
-from host.backends import BACKENDS, MONITOR_MODEL, Backend, open_backend
+from host.backends import BACKENDS, Backend, open_monitor
 from host.common.arrays import Images
 from host.common.errors import FAILURES, UserError
 from host.common.json_file import write_json
@@ -249,9 +249,7 @@ def _digest(model: Path) -> str | None:
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Measure what the options name."""
-    backend = open_backend(
-        options.backend, options.model, options.build, options.threads, MONITOR_MODEL
-    )
+    backend = open_monitor(options.backend, options.model, options.build, options.threads)
     try:
         digest = _digest(Path(backend.model))
         result = {

@@ -22,6 +22,7 @@ from host.backends import (
     MONITOR_MODEL,
     Backend,
     open_backend,
+    open_monitor,
 )
 from host.backends.base import Accelerator
 from host.common.arrays import Image
@@ -186,9 +187,7 @@ def run(options: argparse.Namespace) -> None:
     if is_picture(options.source):
         still(options)
     else:
-        backend = open_backend(
-            options.backend, options.model, options.build, options.threads, MONITOR_MODEL
-        )
+        backend = open_monitor(options.backend, options.model, options.build, options.threads)
         try:
             monitor(options, backend)
         finally:

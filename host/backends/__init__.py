@@ -20,6 +20,12 @@ MONITOR_MODEL = ROOT / "model" / "zoo" / "pfld_eyes_fp32.onnx"
 """What ``cpu`` runs on moving pictures unless told otherwise: the quarter-width network does not
 follow the eyelids."""
 
+SMALL_MODEL = ROOT / "model" / "zoo" / "pfld_eyes_small_fp32.onnx"
+"""What ``cpu`` runs in its place on a processor that is slower than SLOW with it."""
+
+SLOW = 0.04
+"""Seconds per face; a blink is shorter than four pictures at that pace."""
+
 DEFAULT_BUILD = WORK / "build" / "demo"
 """The build that ``sim`` and ``csim`` run unless told otherwise."""
 
@@ -40,8 +46,10 @@ __all__ = [
     "DEFAULT_MODEL",
     "DEFAULT_OVERLAY",
     "MONITOR_MODEL",
+    "SMALL_MODEL",
     "Backend",
     "open_backend",
+    "open_monitor",
 ]
 
 
@@ -98,6 +106,26 @@ def open_backend(
     from host.backends.sim import SimBackend
 
     return SimBackend(build or DEFAULT_BUILD)
+
+
+def open_monitor(
+    name: str, model: Path | None = None, build: Path | None = None, threads: int = 0
+) -> Backend:
+    """Open a backend for faces that are watched: MONITOR_MODEL, or SMALL_MODEL on a slow processor.
+
+    Arguments and errors are those of :func:`open_backend`. Which network runs is in ``model``, and
+    a line of the log says why it is the small one.
+    """
+    backend = open_backend(name, model, build, threads, MONITOR_MODEL)
+    seconds = getattr(backend, "seconds", 0.0)  # only cpu measures itself
+    if model is not None or seconds <= SLOW:
+        return backend
+    backend.close()
+    logging.getLogger(__name__).warning(
+        "one face takes %.0f ms with %s on this processor; %s is taken, --model chooses",
+        1000 * seconds, MONITOR_MODEL.name, SMALL_MODEL.name,
+    )  # fmt: skip
+    return open_backend("cpu", SMALL_MODEL, threads=threads)
 
 
 def _first(model: Path | None, threads: int, default: Path) -> Backend:

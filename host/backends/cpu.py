@@ -52,6 +52,8 @@ class CpuBackend:
         self.model = str(model)
         self.session = open_session(model, PROVIDERS, threads or 1)
         self._input, self.input_size, self._one_by_one = check_shapes(self.session, model)
+        self.seconds = self._measure()
+        """Wall time of one inference, measured when it opens."""
         self.threads = threads or self._add_threads(model)
         self.details: Mapping[str, object] = {"threads": self.threads}
 
@@ -60,18 +62,18 @@ class CpuBackend:
 
         A small network is slower with a second thread, so the number is not known without trying.
         """
-        threads, seconds = 1, self._seconds()
+        threads = 1
         while 2 * threads <= min(os.cpu_count() or 1, MOST_THREADS):
             before = self.session
             self.session = open_session(model, PROVIDERS, 2 * threads)
-            needed = self._seconds()
-            if needed > WORTH * seconds:
+            needed = self._measure()
+            if needed > WORTH * self.seconds:
                 self.session = before
                 break
-            threads, seconds = 2 * threads, needed
+            threads, self.seconds = 2 * threads, needed
         return threads
 
-    def _seconds(self) -> float:
+    def _measure(self) -> float:
         """Median time of an inference; the first is not counted."""
         image = np.zeros((1, self.input_size, self.input_size), np.uint8)
         times = []

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from host.backends import DEFAULT_MODEL, MONITOR_MODEL, cpu, open_backend
+from host import backends
+from host.backends import DEFAULT_MODEL, MONITOR_MODEL, cpu, open_backend, open_monitor
 from host.common.errors import ToolError, UserError
 from host.face.landmarks import inter_ocular
 from model.faces.render import make_faces
@@ -227,12 +228,34 @@ def test_cpu_takes_the_threads_that_are_fastest(cores, seconds, chosen, monkeypa
 
     monkeypatch.setattr(cpu, "open_session", note)
     monkeypatch.setattr(cpu.os, "cpu_count", lambda: cores)
-    monkeypatch.setattr(cpu.CpuBackend, "_seconds", lambda self: seconds[opened[-1]])
+    monkeypatch.setattr(cpu.CpuBackend, "_measure", lambda self: seconds[opened[-1]])
     backend = open_backend("cpu", tiny_model)
     assert opened == list(seconds)
     assert backend.details == {"threads": chosen}
     used = backend.session.get_session_options().intra_op_num_threads
     assert used == chosen
+
+
+@pytest.mark.parametrize(
+    ("seconds", "given", "taken"),
+    [(0.03, False, "monitor"), (0.05, False, "small"), (0.05, True, "given")],
+)
+def test_a_slow_processor_watches_with_the_small_network(
+    seconds, given, taken, monkeypatch, caplog, tmp_path, tiny_model
+):
+    files = {name: tmp_path / f"{name}.onnx" for name in ("monitor", "small", "given")}
+    for file in files.values():
+        file.write_bytes(tiny_model.read_bytes())
+    monkeypatch.setattr(backends, "MONITOR_MODEL", files["monitor"])
+    monkeypatch.setattr(backends, "SMALL_MODEL", files["small"])
+    monkeypatch.setattr(cpu.CpuBackend, "_measure", lambda self: seconds)
+    backend = open_monitor("cpu", files["given"] if given else None)
+    assert backend.model == str(files[taken])
+    told = [record.getMessage() for record in caplog.records]
+    assert told == (
+        ["one face takes 50 ms with monitor.onnx on this processor; small.onnx is taken, --model "
+         "chooses"] if taken == "small" else []
+    )  # fmt: skip
 
 
 def test_cpu_takes_the_threads_that_it_is_given(tiny_model):
