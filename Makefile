@@ -38,11 +38,11 @@ explore: CONFIG := kv260_1x
 explore: $(STAMP) ## foldings from 60 FPS to the most that fits: build/kv260_1x/explore
 	$(RUN) -m build_flows explore --config $(CONFIG)
 
-bitstream: CONFIG := kv260_1x
+bitstream: CONFIG := kv260_eyes
 bitstream: $(STAMP) ## with Vivado: overlays/CONFIG for the KV260; CONFIG=name, CLK_MHZ=clock
 	$(RUN) -m build_flows bitstream --config $(CONFIG) $(if $(CLK_MHZ),--clk-mhz $(CLK_MHZ))
 
-overlay-package: CONFIG := kv260_1x
+overlay-package: CONFIG := kv260_eyes
 overlay-package: $(STAMP) ## tarball of an overlay with host/ for the board
 	$(RUN) -m build_flows overlay-package --config $(CONFIG)
 

@@ -141,6 +141,7 @@ def host_settings(model: ModelWrapper, cfg: BuildConfig) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "config": cfg.name,
+        "network": cfg.model.stem,
         "input": {
             "shape": model.get_tensor_shape(model.graph.input[0].name)[1:],
             "dtype": first.inputs[0].datatype.name,

@@ -29,7 +29,7 @@ SLOW = 0.04
 DEFAULT_BUILD = WORK / "build" / "demo"
 """The build that ``sim`` and ``csim`` run unless told otherwise."""
 
-DEFAULT_OVERLAY = WORK / "overlays" / "kv260_1x"
+DEFAULT_OVERLAY = WORK / "overlays" / "kv260_eyes"
 """The overlay that ``fpga`` loads unless told otherwise."""
 
 BACKENDS = ("auto", "gpu", "cpu", "sim", "csim", "fpga")

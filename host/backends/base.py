@@ -25,6 +25,10 @@ class Backend(Protocol):
         """Path of what it runs."""
 
     @property
+    def network(self) -> str:
+        """Name of the network: its file's, without the suffix."""
+
+    @property
     def input_size(self) -> int:
         """Side of the square input in pixels."""
 

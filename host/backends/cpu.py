@@ -49,7 +49,7 @@ class CpuBackend:
             UserError: onnxruntime is missing; the file is missing, no ONNX model, or has other
                 inputs and outputs.
         """
-        self.model = str(model)
+        self.model, self.network = str(model), model.stem
         self.session = open_session(model, PROVIDERS, threads or 1)
         self._input, self.input_size, self._one_by_one = check_shapes(self.session, model)
         self.seconds = self._measure()

@@ -46,7 +46,7 @@ class CsimBackend:
         """
         folder = build / "hls"
         self.settings = read_settings(folder)
-        self.model = str(folder / SOURCES[0])
+        self.model, self.network = str(folder / SOURCES[0]), self.settings.network
         self.details: Mapping[str, object] = {}
         begin = time.perf_counter()
         library = provide_library(folder, build / "cache")

@@ -63,6 +63,7 @@ class FpgaBackend:
         """
         self.overlay, self.device, self.timeout_s = overlay, device, timeout_s
         self.model = f"{overlay.config} on {device.where}"
+        self.network = overlay.network
         self.details: Mapping[str, object] = {}
         self._closed = self._opened = False
         self._lock = _lock(device)

@@ -32,7 +32,7 @@ class GpuBackend(CpuBackend):
         Raises:
             UserError: as ``cpu``, or onnxruntime finds no GPU.
         """
-        self.model, self.details = str(model), {}
+        self.model, self.network, self.details = str(model), model.stem, {}
         offered = [name for name in PROVIDERS if name in _offered()]
         if not offered:
             raise UserError(

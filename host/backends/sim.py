@@ -46,7 +46,7 @@ class SimBackend:
         program = self.settings.simulator
         if program is None or not os.access(program, os.X_OK) or not program.is_file():
             raise UserError(f"{program} is missing or not executable; build again")
-        self.model = str(program)
+        self.model, self.network = str(program), self.settings.network
         self.details: Mapping[str, object] = {}
 
     @property

@@ -30,6 +30,8 @@ class Settings:
     """An accelerator as its host sees it."""
 
     config: str
+    network: str
+    """Name of the network's file, without its suffix."""
     shape: tuple[int, ...]
     """Of a frame: height, width and channels, or the elements of a vector; a byte each, row by row,
     the channels of a pixel one after another."""
@@ -134,6 +136,7 @@ def parse(content: Mapping[str, Any]) -> dict[str, Any]:
     )
     return {
         "config": str(content["config"]),
+        "network": str(content["network"]),
         "shape": shape,
         "outputs": int(outputs),
         "scale": scale,

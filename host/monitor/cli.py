@@ -29,7 +29,7 @@ from host.monitor.sinks.mqtt import MqttSink, parse_broker
 from host.monitor.sinks.video import VideoSink
 from host.monitor.sinks.window import WindowSink
 from host.monitor.sources import VIDEO_SUFFIXES, Options, open_source
-from host.monitor.thresholds import Thresholds, read_thresholds
+from host.monitor.thresholds import Thresholds, doubt, read_thresholds
 from host.monitor.track import BackgroundSearch, DirectSearch, Tracker
 
 STDOUT = Path("-")
@@ -129,6 +129,8 @@ def monitor(options: argparse.Namespace, backend: Backend) -> None:
     check_outputs(options)
     notices = Notices()
     limits = read_thresholds(options.thresholds) if options.thresholds else Thresholds()
+    if doubted := doubt(backend.network, own=options.thresholds is not None):
+        notices.tell(doubted)
     seat = ANYWHERE if options.seat is None else parse_seat(options.seat)
     known = options.profile is not None and options.profile.exists()
     profile = read_profile(options.profile) if known else None

@@ -11,6 +11,23 @@ from host.common.errors import UserError
 from host.common.json_file import read_object
 from host.monitor.state import ALARMS, STATES
 
+MEASURED = "pfld_eyes"
+"""What the names of the networks begin with whose lids the defaults were measured with."""
+
+
+def doubt(network: str, own: bool) -> str | None:
+    """Why closed eyes may be missed with a network, in a line; None if there is no reason.
+
+    own: whether the thresholds are the user's own.
+    """
+    if own or network.startswith(MEASURED):
+        return None
+    return (
+        f"the limits for eyes were measured with {MEASURED}, not with {network}, which may "
+        "show closed eyes as open ones; use that network, or measure yours (python -m model "
+        "evaluate-driver) and give --thresholds"
+    )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholds:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from host.backends.base import Backend
 from host.common.arrays import Image
 from host.common.errors import UserError
@@ -12,7 +14,7 @@ from host.monitor.capture import Frame
 from host.monitor.judge import Judge, Observation
 from host.monitor.profile import Profile
 from host.monitor.seat import ANYWHERE, Seat
-from host.monitor.thresholds import Thresholds
+from host.monitor.thresholds import Thresholds, doubt
 from host.monitor.track import DirectSearch, Tracker
 
 
@@ -41,6 +43,8 @@ class Monitor:
         search = DirectSearch(detector)
         self._tracker = Tracker(backend, search, equalise, seat)
         limits = Thresholds() if thresholds is None else thresholds
+        if doubted := doubt(backend.network, own=thresholds is not None):
+            logging.getLogger(__name__).warning(doubted)
         self._judge = Judge(limits, profile, look_at_eyes)
         self._number = 0
         self._time_s = float("-inf")

@@ -103,6 +103,7 @@ def test_equality_is_counted_by_image():
 
 SETTINGS = {
     "config": "mine",
+    "network": "mine",
     "outputs": [{"name": "a", "shape": [2, 1, 2]}, {"name": "b", "shape": [1, 1, 2]}],
     "output": {"scale": [2.0] * 6, "bias": [1.0] * 6},
 }

@@ -101,6 +101,7 @@ def settings():
     return {
         "format": 1,
         "config": "tiny",
+        "network": "tiny",
         "task": "landmarks",
         "input": {"shape": [SIZE, SIZE, 1], "dtype": "UINT8"},
         "output": {"shape": [OUTPUTS], "dtype": "INT22", **values},

@@ -20,6 +20,7 @@ KERNELS = (weight_port.KERNEL, "weight_stream")
 SETTINGS = {
     "format": 1,
     "config": "tiny",
+    "network": "tiny",
     "task": "landmarks",
     "outputs": [{"name": "landmarks", "shape": [OUTPUTS, 1, 1]}],
     "input": {"shape": [SIDE, SIDE, 1], "dtype": "UINT8"},

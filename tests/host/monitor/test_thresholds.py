@@ -6,7 +6,7 @@ import json
 import pytest
 
 from host.common.errors import UserError
-from host.monitor.thresholds import Thresholds, read_thresholds
+from host.monitor.thresholds import Thresholds, doubt, read_thresholds
 
 
 def test_a_file_changes_what_it_names(tmp_path):
@@ -45,3 +45,19 @@ def test_damaged_files_are_refused(tmp_path, text, message):
         read_thresholds(path)
     with pytest.raises(UserError, match=r"cannot read .*no\.json"):
         read_thresholds(tmp_path / "no.json")
+
+
+@pytest.mark.parametrize(
+    ("network", "own", "told"),
+    [
+        ("pfld_eyes_fp32", False, False),
+        ("pfld_eyes_qat", False, False),
+        ("pfld_1x_qat", False, True),
+        ("pfld_1x_qat", True, False),
+    ],
+)
+def test_limits_of_another_network_are_doubted(network, own, told):
+    text = doubt(network, own)
+    assert (text is not None) == told
+    if told:
+        assert f"measured with pfld_eyes, not with {network}, which may show closed eyes" in text
