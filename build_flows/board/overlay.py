@@ -56,6 +56,7 @@ def settings(
         "kind": KIND,
         "format": FORMAT,
         "config": host["config"],
+        "network": host["network"],
         "magic": MAGIC,
         "version": VERSION,
         "config_hash": config_hash(design),

@@ -129,8 +129,6 @@ def monitor(options: argparse.Namespace, backend: Backend) -> None:
     check_outputs(options)
     notices = Notices()
     limits = read_thresholds(options.thresholds) if options.thresholds else Thresholds()
-    if doubted := doubt(backend.network, own=options.thresholds is not None):
-        notices.tell(doubted)
     seat = ANYWHERE if options.seat is None else parse_seat(options.seat)
     known = options.profile is not None and options.profile.exists()
     profile = read_profile(options.profile) if known else None
@@ -154,6 +152,8 @@ def monitor(options: argparse.Namespace, backend: Backend) -> None:
             if isinstance(sink, Dashboard):
                 sink.attach(pipeline)
                 print(f"dashboard: {sink.url}", file=sys.stderr, flush=True)
+        if doubted := doubt(backend.network, own=options.thresholds is not None):
+            notices.tell(doubted)
         try:
             outcome = pipeline.run()
         finally:

@@ -52,8 +52,8 @@ def shape():
 
 @pytest.fixture(scope="session")
 def tiny_model(shape, tmp_path_factory):
-    """landmarks = shape + mean of the input (0..1) / 10."""
-    path = tmp_path_factory.mktemp("models") / "tiny.onnx"
+    """landmarks = shape + mean of the input (0..1) / 10; named as a network that the limits fit."""
+    path = tmp_path_factory.mktemp("models") / "pfld_eyes_tiny.onnx"
     nodes = [
         helper.make_node("GlobalAveragePool", ["image"], ["mean"]),
         helper.make_node("Flatten", ["mean"], ["flat"]),

@@ -38,7 +38,7 @@ def test_the_row_has_all_figures(result, capsys):
     assert found["machine"]["versions"]["numpy"] == np.__version__
     assert len(found["model_sha256"]) == 64
     assert found["accuracy"] is None
-    assert bench.summary(found).startswith("box, cpu, tiny.onnx: landmarks ")
+    assert bench.summary(found).startswith("box, cpu, pfld_eyes_tiny.onnx: landmarks ")
 
 
 def test_percentiles_are_of_the_calls(monkeypatch):

@@ -37,7 +37,7 @@ def test_an_unknown_backend_is_refused():
 def test_auto_takes_the_first_that_works(monkeypatch, tiny_model):
     assert open_backend("auto", tiny_model).name == "cpu"  # this onnxruntime has no CUDA
     monkeypatch.setattr("host.backends.gpu.GpuBackend", lambda model: f"gpu {model.name}")
-    assert open_backend("auto", tiny_model) == "gpu tiny.onnx"
+    assert open_backend("auto", tiny_model) == "gpu pfld_eyes_tiny.onnx"
     monkeypatch.undo()
     with pytest.raises(UserError, match=r"cannot read the model no\.onnx"):
         open_backend("auto", Path("no.onnx"))

@@ -63,6 +63,15 @@ def test_json_alone_goes_to_stdout_and_the_summary_to_stderr(tiny_model, capsys)
     assert printed.err.startswith("3 frames in ")
 
 
+def test_a_network_with_other_lids_is_told(tmp_path, tiny_model, capsys):
+    other = tmp_path / "other.onnx"
+    other.write_bytes(tiny_model.read_bytes())
+    command = ["--source", "synthetic", "--seconds", "0.1", "--model", str(other)]
+    assert run.main(command) == 0
+    told = capsys.readouterr().err
+    assert told.startswith("note: the limits for eyes were measured with pfld_eyes, not with other")
+
+
 def test_wrong_options_end_in_one_line(capsys, tmp_path, tiny_model):
     base = ["--source", "synthetic", "--model", tiny_model]
     for options, message in (
