@@ -21,6 +21,7 @@ ONLY_IN_THE_CHECKOUT = (
     "model/zoo/pfld_1x_fp32.pt",
     "model/zoo/pfld_1x_ptq.onnx",
     "model/zoo/pfld_eyes_fp32.pt",
+    "model/zoo/pfld_eyes_small_fp32.pt",
     "model/zoo/pfld_eyes_ptq.onnx",
     "model/zoo/pfld_eyes_ptq_golden.npz",
     "model/zoo/pfld_1x_ptq_golden.npz",
