@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from build_flows.graph.edit import constants_of, streams_of
 from host.board.registers import WEIGHT_PORT
 from host.common.arrays import IntArray
+from host.common.errors import UserError
 from host.common.json_file import write_json
 from hw.axi_lite import signals
 from hw.generate import declaration, instance, module_instance
@@ -173,7 +175,9 @@ def inner_constants(model: ModelWrapper, unit: Unit) -> list[IntArray]:
 
 
 def _streams(model: ModelWrapper) -> list[Stream]:
-    streams = []
+    """All streams; UserError for a tensor that several units take, of which each would see only
+    some words."""
+    streams: list[Stream] = []
     for unit in units_of(model):
         for name in streams_of(model, unit.onnx_node):
             source = model.find_producer(name)
@@ -181,7 +185,12 @@ def _streams(model: ModelWrapper) -> list[Stream]:
         if unit.weights:
             streams.append(Stream(weights_net(unit), memory_name(unit), unit.name))
     last = model.graph.output[0].name
-    return [*streams, Stream(net_of(last), model.find_producer(last).name, "")]
+    streams.append(Stream(net_of(last), model.find_producer(last).name, ""))
+    for net, count in Counter(stream.net for stream in streams).items():
+        if count > 1:
+            sinks = ", ".join(s.sink or "the output" for s in streams if s.net == net)
+            raise UserError(f"{net} has {count} readers: {sinks}; put a StreamFork before them")
+    return streams
 
 
 def _ports(model: ModelWrapper, memories: list[Memory]) -> Design:

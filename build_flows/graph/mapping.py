@@ -83,11 +83,11 @@ class OurKernels(Transformation):
 
 
 class ForkStreams(Transformation):
-    """A tensor with several readers gets a fork with one output for each."""
+    """A tensor with several readers, be it the image, gets a fork with one output for each."""
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
-        for node in list(model.graph.node):
-            name = node.output[0]
+        names = [model.graph.input[0].name, *(node.output[0] for node in model.graph.node)]
+        for name in names:
             consumers = model.find_consumers(name)
             if len(consumers) < 2:
                 continue

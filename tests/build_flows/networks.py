@@ -9,6 +9,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.infer_shapes import InferShapes
 
+from build_flows.graph.edit import streams_of
 from build_flows.graph.execute import File
 from build_flows.graph.mapping import map_to_kernels
 from build_flows.graph.streamline import OUTPUT_AFFINE, streamline
@@ -89,6 +90,8 @@ def equal_to_the_file(model, images, scale=1 / 255, lively=True):
     file, integers = File(loaded), ModelWrapper(streamline(loaded).model)
     affine = json.loads(integers.get_metadata_prop(OUTPUT_AFFINE))
     mapped = map_to_kernels(integers, PART)
+    read = [name for node in mapped.graph.node for name in streams_of(mapped, node)]
+    assert len(read) == len(set(read))  # a stream has one reader
     source, sink = mapped.graph.input[0].name, mapped.graph.output[0].name
     for image in images:
         wanted = file.run(image[None] * scale).values()

@@ -59,8 +59,19 @@ def test_a_network_that_is_refused_has_a_row(tmp_path):
     assert "| soft |  |  |  | refused: " in text
 
 
+def test_an_image_that_two_layers_read(tmp_path):
+    """Each takes every word of it, at its own pace."""
+    rng = np.random.default_rng(22)
+    constants = {"byte": 1 / 255, "zero": 0.0, "bits": 8.0, "a": 0.0211}
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(rng, "x", "l", (2, 2, 3, 3), constants=constants)
+    rows += convolution(rng, "x", "r", (3, 2, 1, 1), constants=constants)
+    model = graph(rows, constants, [1, 2, 5, 4], ("l", "r"))
+    rows, _ = table(tmp_path, both=model)
+    assert (rows[0]["reason"], rows[0].get("equal")) == ("", 8)
+
+
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="wrong under stalls in Verilator, right without")
 def test_all_kernels_of_foreign_networks_in_one(tmp_path):
     """Window pools, unequal adds, a table and upsampling in Verilator."""
     rows, _ = table(tmp_path, everything=everything())

@@ -152,6 +152,10 @@ JOINED = {  # what becomes of two branches that are joined before any quantiser
         node("Concat", "l_n", "j", "r_n", axis=1), node("LeakyRelu", "j", "k", alpha=0.2),
         quant("k", "m", "a", signed=1),
     ],
+    "bytes of both kinds": [
+        quant("l_n", "v", "a", signed=1), quant("r_n", "u", "b"),
+        node("Concat", "v", "m", "u", axis=1),
+    ],
     "unlike types, pooled": [
         quant("l_n", "v", "a", signed=1), quant("r_n", "u", "b", bits="four"),
         node("Concat", "v", "j", "u", axis=1), node("MaxPool", "j", "m", kernel_shape=[2, 2]),

@@ -187,12 +187,13 @@ def _of_offset(node: NodeProto, part: Value, taps: IntArray, window: Window) -> 
 def _convolve(
     walk: Walk, node: NodeProto, term: Term, kernel: IntArray, weights: Weights, window: Window
 ) -> Term:
-    if term.datatype is None or term.datatype.bitwidth() > MOST_BITS:
+    dense = window.groups == 1  # a depthwise unit takes sums of branches, and mixed signs
+    if term.datatype is None or (dense and term.datatype.bitwidth() > MOST_BITS):
         raise UserError(
             f"{named(node)} takes sums without a quantiser before it; put a QuantIdentity or "
             "QuantReLU between them"
         )
-    if window.groups == 1 and np.ptp(term.scale) > 0:
+    if dense and np.ptp(term.scale) > 0:
         raise UserError(
             f"{named(node)} takes a tensor with a scale for each channel; use one a tensor"
         )
