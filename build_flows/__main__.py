@@ -166,7 +166,8 @@ def new(
 def table(files: tuple[Path, ...], fps: float | None, part: str | None, out: Path | None) -> None:
     """Build QONNX files, or all in a folder, to simulated RTL: a row each, or why there is none.
 
-    Each network has a folder with configuration and build; what is finished is kept.
+    Each network has a folder with configuration and build; what is finished is kept. The exit code
+    is 1 if a network failed or differs from its file; refused ones are no failure.
     """
     folder, rows = out or WORK / "build" / "table", []
     with listening() as listener:
@@ -175,6 +176,8 @@ def table(files: tuple[Path, ...], fps: float | None, part: str | None, out: Pat
             click.echo(" | ".join(map(str, row.cells)))
             path = write_table(rows, folder)
     click.echo(relative(path))
+    if bad := [row.network for row in rows if not row.sound]:
+        sys.exit(f"{len(bad)} of {len(rows)} failed or differ: {', '.join(bad)}")
 
 
 @cli.command()

@@ -31,16 +31,24 @@ class Row:
 
     network: str
     figures: dict[str, Any]
-    """Empty where it was refused."""
-    reason: str = ""
-    """Why, in one line."""
+    """Empty where there is no design."""
+    refused: str = ""
+    """Why the flow does not take it, in one line."""
+    failed: str = ""
+    """What broke in the flow or in a tool, in one line; that is our fault, not the network's."""
+
+    @property
+    def sound(self) -> bool:
+        """Whether it is equal to its file, or refused."""
+        return bool(self.refused) or self.figures.get("equal", 0) == self.figures.get("images")
 
     @property
     def cells(self) -> tuple[object, ...]:
         """The row below HEADS."""
         row = self.figures
         if not row:
-            return (self.network, "", "", "", f"refused: {self.reason}")
+            reason = f"failed: {self.failed}" if self.failed else f"refused: {self.refused}"
+            return (self.network, "", "", "", reason)
         equal = "yes" if row["equal"] == row["images"] else "no"
         said = f"{equal}, {row['equal']} of {row['images']} images"
         return (self.network, row["cycles"], row["dsp"], row["lut"], said)
@@ -53,8 +61,14 @@ def rows_of(
     for file in files:
         try:
             yield Row(file.stem, _figures(file, folder / file.stem, fps, part, listener))
+        except UserError as error:
+            yield Row(file.stem, {}, refused=_line(error))
         except FAILURES as error:
-            yield Row(file.stem, {}, str(error).splitlines()[0])
+            yield Row(file.stem, {}, failed=_line(error))
+
+
+def _line(error: Exception) -> str:
+    return str(error).splitlines()[0]
 
 
 def _figures(
@@ -77,7 +91,10 @@ def write_table(rows: Sequence[Row], folder: Path) -> Path:
     """``folder``/table.md and .json; the former."""
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / f"{FILE}.md", to_markdown(HEADS, (row.cells for row in rows)))
-    kept = [{"network": row.network, **row.figures, "reason": row.reason} for row in rows]
+    kept = [
+        {"network": row.network, **row.figures, "refused": row.refused, "failed": row.failed}
+        for row in rows
+    ]
     write_json(folder / f"{FILE}.json", kept)
     return folder / f"{FILE}.md"
 

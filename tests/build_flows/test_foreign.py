@@ -55,7 +55,7 @@ def test_a_network_that_is_refused_has_a_row(tmp_path):
     constants = {"s": 1 / 255, "zero": 0.0, "bits": 8.0}
     rows, text = table(tmp_path, soft=graph(soft, constants, [1, 1, 6, 6]))
     assert [row["network"] for row in rows] == ["soft"]
-    assert "there is no kernel for Softmax; use the network without it" in rows[0]["reason"]
+    assert "there is no kernel for Softmax; use the network without it" in rows[0]["refused"]
     assert "| soft |  |  |  | refused: " in text
 
 
@@ -75,7 +75,7 @@ def test_an_image_that_two_layers_read(tmp_path):
 def test_all_kernels_of_foreign_networks_in_one(tmp_path):
     """Window pools, unequal adds, a table and upsampling in Verilator."""
     rows, _ = table(tmp_path, everything=everything())
-    assert (rows[0]["reason"], rows[0].get("equal")) == ("", 8)
+    assert (rows[0]["failed"], rows[0].get("equal")) == ("", 8)
 
 
 @pytest.mark.slow
