@@ -16,8 +16,16 @@ from build_flows.new import smooth_images, vectors_of, write_network
 from build_flows.report import equality
 from build_flows.steps import cleaned
 from host.common.errors import UserError
+from host.common.paths import ROOT
 from host.common.tasks import TASKS, decode
+from model.export.snap import to_qonnx
+from model.network.checkpoint import load_network
+from model.training.ptq import post_train
 from tests.build_flows.networks import network_of_others
+from tests.model.samples import as_tensor, random_network
+from tests.model.samples import smooth_images as model_images
+
+ZOO = ROOT / "model" / "zoo"
 
 
 @pytest.fixture
@@ -137,3 +145,30 @@ def test_the_built_design_equals_the_file(file, tmp_path):
     report = Build(load_config(str(config)), tmp_path / "out").until().report()
     assert report["bit_exact"]
     assert (report["equal_to_file"], report["images_compared"]) == (8, 8)
+
+
+def unsnapped(network, folder):
+    """Configuration of a landmark network as Brevitas exports it, before our export snaps it."""
+    size = network.image_size
+    quantised = post_train(network, as_tensor(model_images(16, size, seed=0)))
+    path = folder / "unsnapped.onnx"
+    to_qonnx(quantised).save(str(path))
+    images = folder / "images.npz"
+    np.savez(images, images=model_images(4, size, seed=1))
+    return load_config(str(write_network("unsnapped", path, images, folder / "own")))
+
+
+@pytest.mark.parametrize("kinds", [{}, {"stem": "depthwise", "head": "grid"}])
+def test_landmarks_equal_their_file_without_our_export(kinds, tmp_path):
+    """The way of foreign networks finds integers for ours too, map of cells included."""
+    network = random_network(width=0.125, num_landmarks=5, s3="conv1x1", image_size=32, **kinds)
+    cfg = unsnapped(network, tmp_path)
+    assert Golden.load(cfg).file_outputs is not None
+    Build(cfg, tmp_path / "build").until("map")  # compared with the file after each step
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["pfld_1x_fp32.pt", "pfld_eyes_fp32.pt"])
+def test_shipped_landmarks_equal_their_file_without_our_export(name, tmp_path):
+    cfg = unsnapped(load_network(ZOO / name), tmp_path)
+    Build(cfg, tmp_path / "build").until("map")
