@@ -24,20 +24,18 @@ def _pages() -> list[Path]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Make what was asked for; 1 if a link of a page leads nowhere."""
+    """Make what was asked for; 1 if a link of a page leads nowhere or a line reads badly."""
     parser = argparse.ArgumentParser(prog="python -m docs_builder")
     commands = parser.add_subparsers(dest="what", required=True)
     commands.add_parser("diagrams", help="write docs/diagrams/*.svg")
     commands.add_parser("pages", help="put the pages of the site together in build/docs/pages")
-    commands.add_parser("check", help="look for dead links; notes on lines that read badly")
+    commands.add_parser("check", help="look for dead links and lines that read badly")
     tables = commands.add_parser("figures", help="write the tables of results in pages")
     tables.add_argument("reports", type=Path, nargs="*", help="report.json of builds, taken first")
     options = parser.parse_args(arguments)
     if options.what == "check":
-        for line in (note for path in tree_pages() for note in prose(path)):
-            print(f"note: {line}")
-        found = [line for path in tree_pages() for line in broken(path)]
-        print("\n".join(found) or "all links lead somewhere")
+        found = [line for path in tree_pages() for line in (*broken(path), *prose(path))]
+        print("\n".join(found) or "all links lead somewhere, no line reads badly")
         return int(bool(found))
     if options.what == "figures":
         written = update(options.reports)

@@ -77,7 +77,7 @@ def broken(path: str, root: Path = ROOT) -> list[str]:
     return found
 
 
-WIDE = 150  #: longest line of text; tables and code may be longer
+WIDE = 120  #: longest line of text; tables and code may be longer
 IDIOM = re.compile(
     r"\b((?:frames|images) a second|(?:cycles|iterations) a frame|words? a cycle"
     r"|(?:bits|multiplications) a cycle|pixels? a weight|byte a weight)\b"

@@ -307,7 +307,7 @@ def times(story: Story, rate: float) -> Iterator[float]:
 
 
 def tell(story: Story, rate: float, limits: Thresholds | None = None) -> Told:
-    """Let the monitor watch a story at ``rate`` frames a second."""
+    """Let the monitor watch a story at ``rate`` frames per second."""
     limits = limits or Thresholds()
     network, smooth = Network(story.seed), OneEuro(CUTOFF_HZ, BETA)
     measurer, machine = Measurer(limits, story.profile), StateMachine(limits)
@@ -366,7 +366,7 @@ def learnt(*scenes: Scene) -> Profile:
 
 # -- the table -------------------------------------------------------------------------------------
 
-HEADS = ("story", "frames a second", "wanted", "got", "seconds to it")
+HEADS = ("story", "frames per second", "wanted", "got", "seconds to it")
 
 
 def row(told: Told) -> tuple[str, ...]:
