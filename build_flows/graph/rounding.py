@@ -40,19 +40,15 @@ class Snapped:
 
     same = 1e-5
 
-    def __init__(self) -> None:
-        self.noise = False  #: whether any layer was off by a rounding of float32
-
     def integers(self, name: str, stairs: Sequence[Staircase]) -> Integers:
         if len(stairs) > 1:
             raise OffGridError
         try:
-            params, near, exact = on_grid(stairs[0].multiplier, stairs[0].offset)
+            params, near = on_grid(stairs[0].multiplier, stairs[0].offset)
         except UserError as error:
             raise OffGridError from error
         if not near:
             raise OffGridError
-        self.noise |= not exact
         return {"shift": params.shift}, (params.scale, params.bias)
 
 

@@ -29,9 +29,11 @@ from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
 
 from build_flows.config import BYTE
 from build_flows.graph.accept import accept
+from build_flows.graph.derive.affine import epsilon_of
 from build_flows.graph.derive.handlers import walked
 from build_flows.graph.derive.walk import Walk, attribute
 from build_flows.graph.edit import apply_all, bypass, is_a, nodes_of
+from build_flows.graph.fit import NOISE
 from build_flows.graph.layers import keep_layers
 from build_flows.graph.rounding import Fitted, OffGridError, Snapped
 from build_flows.graph.value import NO_PADS, Term, Value, per_channel
@@ -71,18 +73,29 @@ def streamline(
 
 def _derived(model: ModelWrapper, input_scale: float, input_offset: float) -> ModelWrapper:
     """With the integers that the file was snapped to; of another file those that fit it."""
-    snapped = Snapped()
-    try:
-        walk = walked(model, snapped, input_scale, input_offset)
-        if snapped.noise:
-            return _finish(walk, snapped=True)
-    except OffGridError:
-        pass
+    if _by_our_export(model):
+        try:
+            return _finish(walked(model, Snapped(), input_scale, input_offset), snapped=True)
+        except OffGridError:
+            pass
     fitted = Fitted()
     walk = walked(model, fitted, input_scale, input_offset)
     result = _finish(walk, snapped=False)
     result.set_metadata_prop(ROUNDING, json.dumps(fitted.layers))
     return result
+
+
+def _by_our_export(model: ModelWrapper) -> bool:
+    """Whether the normalisations are as snapping leaves them: no mean, a variance that divides by
+    one. That scales are on the grid is no sign: powers of two are, and some others by chance."""
+    norms = nodes_of(model, "BatchNormalization")
+    for node in norms:
+        mean, variance = (model.get_initializer(name) for name in node.input[3:5])
+        if mean is None or variance is None or mean.any():
+            return False
+        if np.abs(variance + epsilon_of(node) - 1).max(initial=0) > NOISE:
+            return False
+    return bool(norms)
 
 
 def _finish(walk: Walk, snapped: bool) -> ModelWrapper:

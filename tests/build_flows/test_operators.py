@@ -65,6 +65,54 @@ def test_rounding_modes_equal_the_file(mode):
     assert kernels(mapped).count("lookup") == 1
 
 
+@pytest.mark.parametrize("kernel", [1, 6])
+@pytest.mark.parametrize("scales", [(2**-4, 2**-6, 2**-4), (0.037, 0.0211, 0.0173)])
+def test_convolutions_without_normalisation(scales, kernel):
+    """Where scales are powers of two there are halves; the last gives a map or a vector."""
+    rng = np.random.default_rng(23)
+    constants = CONSTANTS | dict(zip(("s", "t0", "t1"), scales, strict=True))
+    rows, source = [quant("image", "x", "byte")], "x"
+    sizes, sinks = [(4, 1, 3), (4, 4, 3), (3, 4, kernel)], ("t0", "t1", "")
+    for i, ((outputs, inputs, taps), step) in enumerate(zip(sizes, sinks, strict=True)):
+        constants[f"w{i}"] = rng.normal(size=(outputs, inputs, taps, taps))
+        sums = f"y{i}" if step else "out"
+        rows += [
+            quant(f"w{i}", f"q{i}", "s", signed=1),
+            node("Conv", source, sums, f"q{i}", kernel_shape=[taps, taps],
+                 pads=[1 if taps == 3 else 0] * 4),
+        ]  # fmt: skip
+        source = f"h{i}"
+        rows += [quant(sums, source, step, signed=1)] if step else []
+    equal_to_the_file(graph(rows, constants, [1, 1, 6, 6]), rng.integers(0, 256, (4, 1, 6, 6)))
+
+
+@pytest.mark.parametrize("image", [(1, 6), (5, 1), (1, 1)])
+@pytest.mark.parametrize("pool", ["MaxPool", "AveragePool"])
+def test_kernels_on_one_row_or_column(pool, image):
+    """Of 3 x 3 with padding, one row or column of which meets the map."""
+    rng = np.random.default_rng(24)
+    counted = {"count_include_pad": 1} if pool == "AveragePool" else {}
+    constants = dict(CONSTANTS)
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(rng, "x", "l", (4, 2, 3, 3), constants=constants)
+    rows += convolution(rng, "l", "r", (4, 1, 3, 3), constants=constants, group=4)
+    rows += [
+        node(pool, "r", "p", kernel_shape=[3, 3], pads=[1] * 4, **counted), quant("p", "m", "b"),
+    ]  # fmt: skip
+    rows += convolution(rng, "m", "out", (5, 4, 1, 1), signed=1, constants=constants)
+    equal_to_the_file(graph(rows, constants, [1, 2, *image]), rng.integers(0, 256, (3, 2, *image)))
+
+
+def test_a_row_that_is_padded_to_several_is_refused():
+    rng, constants = np.random.default_rng(24), dict(CONSTANTS)
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(
+        rng, "x", "out", (4, 2, 1, 3), constants=constants, kernel_shape=[1, 3], pads=[1] * 4
+    )
+    with pytest.raises(UserError, match="pads a side of one pixel by 1 and 1, its kernel has 1"):
+        streamline(cleaned(graph(rows, constants, [1, 2, 1, 6]), "a file"))
+
+
 def test_weights_and_activations_of_one_bit():
     """As in binary networks: signs of a normalised convolution, and signs as weights."""
     rng = np.random.default_rng(17)

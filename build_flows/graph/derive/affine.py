@@ -27,11 +27,12 @@ def batch_norm(walk: Walk, node: NodeProto) -> Value:
     sizes = {array.size for array in (gamma, beta, mean, variance)}
     if sizes != {value.channels}:
         raise UserError(f"{named(node)}: {sorted(sizes)} parameters for {value.channels} channels")
-    factor = gamma / np.sqrt(variance + _epsilon(node))
+    factor = gamma / np.sqrt(variance + epsilon_of(node))
     return _affine(walk, node, value, factor, beta - mean * factor)
 
 
-def _epsilon(node: NodeProto) -> float:
+def epsilon_of(node: NodeProto) -> float:
+    """What a batch normalisation adds to the variance."""
     return next((float(a.f) for a in node.attribute if a.name == "epsilon"), 1e-5)
 
 

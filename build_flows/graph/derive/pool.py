@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from onnx import NodeProto
 
-from build_flows.graph.derive.product import Window, padding, pair
+from build_flows.graph.derive.product import Window, on_map, padding, pair
 from build_flows.graph.derive.walk import Walk, attribute, named
 from build_flows.graph.edit import is_a
 from build_flows.graph.value import NO_PADS, Term, Value
@@ -117,6 +117,8 @@ def _pooled(
     size = window.size(value.shape, taps)
     if min(size) < 1:
         raise UserError(f"{named(node)}: its window is larger than the map before it")
+    (rows, columns), window = on_map(node, value.shape, taps, window)
+    taps = (rows.stop - rows.start, columns.stop - columns.start)
     terms = tuple(_pool(walk, t, value.shape, taps, window, mode) for t in value.terms)
     return replace(value, terms=terms, shape=(value.channels, *size))
 

@@ -34,6 +34,32 @@ class Window:
         return rows, columns
 
 
+def on_map(
+    node: NodeProto, shape: Sequence[int], taps: Sequence[int], window: Window
+) -> tuple[list[slice], Window]:
+    """Rows and columns of a kernel that meet a map of ``shape`` (C, H, W), and its window then.
+
+    On a side of one pixel all taps but one see padding alone; the window module has no place for
+    those. UserError where the padding makes several places of the pixel.
+    """
+    pads, kept = list(window.pads), []
+    for side, (length, count, places) in enumerate(
+        zip(shape[1:], taps, window.size(shape, taps), strict=True)
+    ):
+        first, last = pads[side], pads[side + 2]
+        if length > 1 or (count == 1 and first == last == 0):
+            kept.append(slice(0, count))
+            continue
+        if places > 1 or first >= count:
+            raise UserError(
+                f"{named(node)} pads a side of one pixel by {first} and {last}, its kernel has "
+                f"{count} there; use a padding that leaves one place for the kernel"
+            )
+        kept.append(slice(first, first + 1))
+        pads[side] = pads[side + 2] = 0
+    return kept, replace(window, pads=tuple(pads))
+
+
 def pair(node: NodeProto, name: str) -> tuple[int, int]:
     """An attribute of two numbers of at least 1, for height and width; 1 and 1 by default."""
     numbers = [int(n) for n in attribute(node, name, [1, 1])]
@@ -77,7 +103,8 @@ def conv(walk: Walk, node: NodeProto) -> Value:
     window = Window(stride, pads, group)
     if min(window.size(value.shape, taps)) < 1:
         raise UserError(f"{named(node)}: its kernel is larger than the map before it")
-    weights = replace(weights, integers=spread(kernel, dilations))
+    (rows, columns), window = on_map(node, value.shape, taps, window)
+    weights = replace(weights, integers=spread(kernel, dilations)[:, :, rows, columns])
     return product(walk, node, value, weights, _bias(walk, node, len(kernel)), window)
 
 
