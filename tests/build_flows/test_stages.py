@@ -101,7 +101,7 @@ def test_every_unit_has_a_layer(mapped, small_build):
 
 def test_the_report_names_layers(mapped):
     """Every unit stands in one layer, and the layers cost what the kernels cost."""
-    table, kernels = layers(mapped), resources(mapped)
+    table, kernels = layers(mapped, PART), resources(mapped, PART)
     assert list(table)[:2] == ["stem.0", "stem.1"]
     named = [name for row in table.values() for name in row["units"]]
     assert sorted(named) == sorted(unit.name for unit in units_of(mapped))
