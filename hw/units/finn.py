@@ -15,6 +15,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.base import CustomOp
 
 from host.common.arrays import IntArray
+from host.common.errors import UserError
 from hw.finn.environment import prepare_finn
 from hw.ops.unit import Stream, Unit
 
@@ -119,7 +120,13 @@ class FinnUnit(Unit):
     ) -> list[Path]:
         prepare_finn()
         self.op.set_nodeattr(SCRATCH[0], str(scratch))
-        self.op.code_generation_ipgen(model, part, clk_ns)
+        try:
+            self.op.code_generation_ipgen(model, part, clk_ns)
+        except AssertionError as error:
+            raise UserError(
+                f"layer {self.layer}, {self.name}: FINN has no RTL for it ({error}); use another "
+                "kernel or stride"
+            ) from error
         files = [Path(file) for file in self.op.get_rtl_file_list(abspath=True)]
         for attribute in SCRATCH:
             self.op.set_nodeattr(attribute, "")

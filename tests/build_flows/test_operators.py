@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 from onnx import helper
 
+from build_flows.graph.mapping import map_to_kernels
 from build_flows.graph.streamline import streamline
 from build_flows.steps import cleaned
 from host.common.errors import UserError
 from hw.units import units_of
-from tests.build_flows.networks import QONNX, convolution, equal_to_the_file, graph, quant
+from tests.build_flows.networks import PART, QONNX, convolution, equal_to_the_file, graph, quant
 
 CONSTANTS = {"byte": 1 / 255, "zero": 0.0, "bits": 8.0, "a": 0.0211, "b": 0.0173, "four": 4.0}
 
@@ -101,6 +102,19 @@ def test_kernels_on_one_row_or_column(pool, image):
     ]  # fmt: skip
     rows += convolution(rng, "m", "out", (5, 4, 1, 1), signed=1, constants=constants)
     equal_to_the_file(graph(rows, constants, [1, 2, *image]), rng.integers(0, 256, (3, 2, *image)))
+
+
+def test_a_window_that_finn_has_not_is_refused(tmp_path):
+    """It leaves out more rows than its buffer holds."""
+    rng, constants = np.random.default_rng(25), dict(CONSTANTS)
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(
+        rng, "x", "out", (4, 2, 1, 3), constants=constants, kernel_shape=[1, 3], strides=[2, 1]
+    )
+    mapped = map_to_kernels(streamline(cleaned(graph(rows, constants, [1, 2, 6, 8]), "")), PART)
+    (window,) = [u for u in units_of(mapped) if u.kernel == "ConvolutionInputGenerator"]
+    with pytest.raises(UserError, match="layer .*: FINN has no RTL for it .*; use another kernel"):
+        window.generated_rtl(tmp_path, mapped, PART, 4.0)
 
 
 def test_a_row_that_is_padded_to_several_is_refused():
