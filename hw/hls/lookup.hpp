@@ -28,9 +28,9 @@ void run(hls::stream<lanes::word<PE, ACC_WIDTH>> &source,
       const Step(&row)[COLUMNS] = steps[PER_CHANNEL ? fold * PE + lane : 0];
       const auto acc = lanes::get<ACC_WIDTH, ACC_SIGNED>(word, lane);
       int index = 0; // 0..2**LEVELS-1
-      for (int left = LEVELS - 1; left >= 0; left--) {
+      for (int level = 0; level < LEVELS; level++) {
 #pragma HLS unroll
-        const int middle = ((2 * index + 1) << left) - 1;
+        const int middle = ((2 * index + 1) << (LEVELS - 1 - level)) - 1;
         index = 2 * index + (acc >= row[middle] ? 1 : 0);
       }
       lanes::set<OUT_WIDTH>(result, lane, row[(1 << LEVELS) - 1 + index]);

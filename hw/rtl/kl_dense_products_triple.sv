@@ -81,13 +81,12 @@ module kl_dense_products_triple
   always_comb begin
     for (int unsigned pe = 0; pe < PE; pe++) begin
       for (int unsigned i = 0; i < CHAINS; i++) begin
-        automatic int unsigned used = SIMD - 4 * i < 4 ? SIMD - 4 * i : 4;
         w_sum_next[pe][i] = '0;
         for (int unsigned lane = 4 * i; lane < 4 * i + 4; lane++) begin
           if (lane < SIMD) w_sum_next[pe][i] += 6'($signed(w[pe][lane]));
         end
         lack_next[pe][i] = SUM_WIDTH'(w_sum[4][pe][i]) * SUM_WIDTH'(TURN)
-            - SUM_WIDTH'(used) * SUM_WIDTH'(MIDDLE);
+            - SUM_WIDTH'((SIMD - 4 * i < 4 ? SIMD - 4 * i : 4) * MIDDLE);
         for (int unsigned slot = 0; slot < 2; slot++) begin
           for (int unsigned side = 0; side < 2; side++) begin
             half_next[slot][pe][i][side] = '0;
