@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from host.backends.base import Backend
 from host.common.errors import UserError
 from host.common.paths import ROOT, WORK
+
+if TYPE_CHECKING:
+    from host.backends.cpu import CpuBackend
 
 DEFAULT_MODEL = ROOT / "model" / "zoo" / "pfld_025x_exact.onnx"
 """What ``cpu`` runs unless told otherwise: equal to the integer reference to the bit."""
@@ -117,8 +121,10 @@ def open_monitor(
     a line of the log says why it is the small one.
     """
     backend = open_backend(name, model, build, threads, MONITOR_MODEL)
-    seconds = getattr(backend, "seconds", 0.0)  # only cpu measures itself
-    if model is not None or seconds <= SLOW:
+    if model is not None or backend.name != "cpu":
+        return backend
+    seconds = cast("CpuBackend", backend).seconds
+    if seconds <= SLOW:
         return backend
     backend.close()
     logging.getLogger(__name__).warning(

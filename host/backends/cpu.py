@@ -12,6 +12,7 @@ import os
 import statistics
 import time
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,17 +53,20 @@ class CpuBackend:
         self.model, self.network = str(model), model.stem
         self.session = open_session(model, PROVIDERS, threads or 1)
         self._input, self.input_size, self._one_by_one = check_shapes(self.session, model)
-        self.seconds = self._measure()
-        """Wall time of one inference, measured when it opens."""
         self.threads = threads or self._add_threads(model)
         self.details: Mapping[str, object] = {"threads": self.threads}
+
+    @cached_property
+    def seconds(self) -> float:
+        """Wall time of one inference, measured when it is first asked for."""
+        return self._measure()
 
     def _add_threads(self, model: Path) -> int:
         """Open the session with twice the threads while that is worth it; how many it has then.
 
         A small network is slower with a second thread, so the number is not known without trying.
         """
-        threads = 1
+        threads, self.seconds = 1, self._measure()
         while 2 * threads <= min(os.cpu_count() or 1, MOST_THREADS):
             before = self.session
             self.session = open_session(model, PROVIDERS, 2 * threads)
