@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy as np
 
@@ -47,26 +48,35 @@ class Backend(Protocol):
         """Give back what the backend holds; it cannot infer afterwards."""
 
 
-@runtime_checkable
-class Accelerator(Protocol):
+class Accelerator(ABC):
     """A backend that runs a build, whatever its task."""
 
-    @property
-    def name(self) -> str:
-        """As of any backend."""
+    settings: Settings
+    """What the build says of itself."""
+    name: str
+    model: str
+    details: Mapping[str, object]
+    """As of any backend, of the last ``accumulate``."""
 
     @property
-    def model(self) -> str:
-        """As of any backend."""
+    def network(self) -> str:
+        """Name of the network: its file's, without the suffix."""
+        return self.settings.network
 
     @property
-    def settings(self) -> Settings:
-        """What the build says of itself."""
+    def input_size(self) -> int:
+        """Side of the crops of ``infer``; UserError for a network that is not about landmarks."""
+        return self.settings.input_size
 
-    @property
-    def details(self) -> Mapping[str, object]:
-        """As of any backend, of the last ``accumulate``."""
+    def infer(self, images: Images) -> Points:
+        """Return landmarks (N, points, 2), fractions 0..1 of the crop; images (N, S, S) uint8.
 
+        As :meth:`accumulate`.
+        """
+        check_images(images, self.input_size)
+        return self.settings.landmarks(self.accumulate(images))
+
+    @abstractmethod
     def accumulate(self, images: Images) -> Accumulators:
         """Integers (N, outputs) of frames uint8 (N, *settings.shape)."""
 

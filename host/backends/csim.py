@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from host.backends.base import check_images
+from host.backends.base import Accelerator
 from host.board.settings import read_settings
-from host.common.arrays import Accumulators, Images, Points
+from host.common.arrays import Accumulators, Images
 from host.common.atomic import replacing, write_text
 from host.common.errors import ToolError, UserError
 
@@ -32,7 +32,7 @@ TEXT = (".cpp", ".hpp", ".inc")
 HEADERS = ("templates", "vivado", "ap_types")  #: of the vendor, in the package hls4ml
 
 
-class CsimBackend:
+class CsimBackend(Accelerator):
     """Runs frames through the C++ that ``build_flows build --until hls`` leaves."""
 
     name = "csim"
@@ -46,25 +46,12 @@ class CsimBackend:
         """
         folder = build / "hls"
         self.settings = read_settings(folder)
-        self.model, self.network = str(folder / SOURCES[0]), self.settings.network
+        self.model = str(folder / SOURCES[0])
         self.details: Mapping[str, object] = {}
         begin = time.perf_counter()
         library = provide_library(folder, build / "cache")
         self.load_seconds = time.perf_counter() - begin
         self._frames = _function(library)
-
-    @property
-    def input_size(self) -> int:
-        """Side of the crops of ``infer``; UserError for a network that is not about landmarks."""
-        return self.settings.input_size
-
-    def infer(self, images: Images) -> Points:
-        """Return landmarks (N, points, 2), fractions 0..1 of the crop; images (N, S, S) uint8.
-
-        As :meth:`accumulate`.
-        """
-        check_images(images, self.input_size)
-        return self.settings.landmarks(self.accumulate(images))
 
     def accumulate(self, images: Images) -> Accumulators:
         """Integers of the hardware, (N, outputs), for frames uint8 (N, *settings.shape).

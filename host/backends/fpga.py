@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from host.backends.base import check_images
+from host.backends.base import Accelerator
 from host.board.device import Device
 from host.board.overlay import Memory, Overlay, read_overlay
 from host.board.registers import (
@@ -29,7 +29,7 @@ from host.board.registers import (
     WEIGHTS_RUNNING,
 )  # fmt: skip
 from host.board.weights import address, slices_per_word
-from host.common.arrays import Accumulators, Image, Images, Points, U32Array
+from host.common.arrays import Accumulators, Image, Images, U32Array
 from host.common.errors import DeviceError, UserError
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ TOTALS = ("CYCLES", "BUSY_CYCLES", "FULL_CYCLES", "EMPTY_CYCLES", "BLOCKED_CYCLE
 COUNTERS = ("FRAMES_IN", "FRAMES_OUT", "FRAMES_DROPPED", "FRAME_CYCLES")
 
 
-class FpgaBackend:
+class FpgaBackend(Accelerator):
     """Runs frames on an accelerator; a context manager."""
 
     name = "fpga"
@@ -61,9 +61,9 @@ class FpgaBackend:
             UserError: another driver uses the device.
             DeviceError: it is not the accelerator of the overlay, or does not work.
         """
-        self.overlay, self.device, self.timeout_s = overlay, device, timeout_s
+        self.overlay = self.settings = overlay
+        self.device, self.timeout_s = device, timeout_s
         self.model = f"{overlay.config} on {device.where}"
-        self.network = overlay.network
         self.details: Mapping[str, object] = {}
         self._closed = self._opened = False
         self._lock = _lock(device)
@@ -90,25 +90,7 @@ class FpgaBackend:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @property
-    def settings(self) -> Overlay:
-        """What the overlay says of itself."""
-        return self.overlay
-
-    @property
-    def input_size(self) -> int:
-        """Side of the crops of ``infer``; UserError for a network that is not about landmarks."""
-        return self.overlay.input_size
-
     # -- frames --------------------------------------------------------------------------------
-
-    def infer(self, images: Images) -> Points:
-        """Return landmarks (N, points, 2), fractions 0..1 of the crop; images (N, S, S) uint8.
-
-        As :meth:`accumulate`.
-        """
-        check_images(images, self.input_size)
-        return self.overlay.landmarks(self.accumulate(images))
 
     def accumulate(self, images: Images) -> Accumulators:
         """Integers (N, outputs) for frames uint8 (N, *settings.shape).

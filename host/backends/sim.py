@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from host.backends.base import check_images
+from host.backends.base import Accelerator
 from host.board.settings import read_settings
 from host.board.simulation import PRELOAD, SimulationFiles
-from host.common.arrays import Accumulators, Images, Points
+from host.common.arrays import Accumulators, Images
 from host.common.errors import ToolError, UserError
 
 
@@ -31,7 +31,7 @@ class Simulation:
     """The simulator's statistics: frames, cycles, first_output, frame_ends in cycles."""
 
 
-class SimBackend:
+class SimBackend(Accelerator):
     """Runs frames through the simulator of a build."""
 
     name = "sim"
@@ -46,21 +46,8 @@ class SimBackend:
         program = self.settings.simulator
         if program is None or not os.access(program, os.X_OK) or not program.is_file():
             raise UserError(f"{program} is missing or not executable; build again")
-        self.model, self.network = str(program), self.settings.network
+        self.model = str(program)
         self.details: Mapping[str, object] = {}
-
-    @property
-    def input_size(self) -> int:
-        """Side of the crops of ``infer``; UserError for a network that is not about landmarks."""
-        return self.settings.input_size
-
-    def infer(self, images: Images) -> Points:
-        """Return landmarks (N, points, 2), fractions 0..1 of the crop; images (N, S, S) uint8.
-
-        As :meth:`accumulate`.
-        """
-        check_images(images, self.input_size)
-        return self.settings.landmarks(self.accumulate(images))
 
     def accumulate(self, images: Images) -> Accumulators:
         """Integers of the hardware, (N, outputs), for frames uint8 (N, *settings.shape).
