@@ -87,9 +87,10 @@ def square_around_landmarks(points: npt.ArrayLike) -> Transform:
     It is centred on the landmarks' bounding box, LANDMARK_MARGIN times its longer side wide.
     """
     array = np.asarray(points, np.float64)
-    low, high = array.min(axis=0), array.max(axis=0)
-    centre = (low + high) / 2
-    return square_at(centre[0], centre[1], LANDMARK_MARGIN * float((high - low).max()))
+    left, top = array.min(axis=0).tolist()
+    right, bottom = array.max(axis=0).tolist()
+    longer = max(right - left, bottom - top)
+    return square_at((left + right) / 2, (top + bottom) / 2, LANDMARK_MARGIN * longer)
 
 
 def cut_square(image: Image, square: Transform) -> Image:
@@ -136,6 +137,8 @@ def crop_square(
 
 def turned_square(points: npt.ArrayLike, roll: float) -> Transform:
     """The square for a crop of landmarks (N, 2) that is turned by ``roll``, see ``crop_turned``."""
+    if roll == 0:
+        return square_around_landmarks(points)
     back = _rotation(roll)
     square = square_around_landmarks(np.asarray(points, np.float64) @ back)
     middle = back @ (square.left + square.side / 2, square.top + square.side / 2)
@@ -156,10 +159,12 @@ def crop_turned(
     Raises:
         UserError: as ``crop_square``.
     """
+    if roll == 0:
+        return crop_square(image, square, size, equalise), square.to_image
     half = square.side / 2
     middle = np.array([square.left, square.top]) + half
     beside = (middle <= -half) | (middle >= np.array(image.shape[1::-1]) + half)
-    if roll == 0 or beside.any():
+    if beside.any():
         return crop_square(image, square, size, equalise), square.to_image
     rotation = _rotation(roll)
     corner = middle - rotation @ (half, half)

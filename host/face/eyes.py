@@ -9,20 +9,21 @@ how well it does.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from host.common.arrays import F32Array, F64Array, Image, Points
 from host.common.errors import UserError
 
 WEIGHTS = Path(__file__).parent / "weights" / "eyes.npz"
 
-CORNERS = ((60, 64), (68, 72))
+EYES = np.array([60, 64, 68, 72])
 """Landmarks at the corners of the eye on the picture's left and right, left corner first."""
 
 PATCH = (32, 24)
@@ -106,7 +107,8 @@ def probabilities(features: F32Array, network: Network) -> F64Array:
     """What a network says to features (N, FEATURES): visible and open (N, 2), each 0..1."""
     columns, rows = PATCH
     level = features[:, :-SUMMARY].reshape(-1, rows, columns)
-    maps = np.stack([level, stretched(level)], axis=-1)
+    maps = np.empty((*level.shape, 2), np.float32)
+    maps[..., 0], maps[..., 1] = level, stretched(level)
     for weights, bias in (
         (network.conv1, network.bias1), (network.conv2, network.bias2),
         (network.conv3, network.bias3),
@@ -120,9 +122,16 @@ def probabilities(features: F32Array, network: Network) -> F64Array:
 
 def stretched(level: F32Array) -> F32Array:
     """Patches (N, rows, columns) with mean 0 and, unless they are flat, standard deviation 1."""
-    mean = level.mean(axis=(1, 2), keepdims=True)
-    spread = level.std(axis=(1, 2), keepdims=True)
-    return np.asarray((level - mean) / np.maximum(spread, FLAT), np.float32)
+    flat = level.reshape(len(level), -1)
+    off, spread = _spread(flat)
+    return np.asarray((off / np.maximum(spread, FLAT)[:, None]).reshape(level.shape), np.float32)
+
+
+def _spread(rows: F32Array) -> tuple[F32Array, F32Array]:
+    """Differences (N, K) from each row's mean, and their standard deviations (N,)."""
+    count = np.float32(rows.shape[1])
+    off = np.asarray(rows - rows.sum(axis=1, keepdims=True) / count, np.float32)
+    return off, np.asarray(np.sqrt(np.einsum("ij,ij->i", off, off) / count), np.float32)
 
 
 def _convolved(maps: F32Array, weights: F32Array, bias: F32Array) -> F32Array:
@@ -130,9 +139,14 @@ def _convolved(maps: F32Array, weights: F32Array, bias: F32Array) -> F32Array:
     count, height, width, channels = maps.shape
     padded = np.zeros((count, height + 2, width + 2, channels), np.float32)
     padded[:, 1:-1, 1:-1] = maps
-    windows = sliding_window_view(padded, (3, 3), axis=(1, 2))[:, ::2, ::2]  # N h w C 3 3
-    flat = windows.reshape(*windows.shape[:3], -1)
-    return np.asarray(np.maximum(flat @ weights + bias, 0), np.float32)
+    one, down, right, deep = padded.strides
+    windows: F32Array = np.ndarray(  # N h w C 3 3: what each output sees, without a copy
+        (count, height // 2, width // 2, channels, 3, 3), np.float32, padded,
+        strides=(one, 2 * down, 2 * right, deep, down, right),
+    )  # fmt: skip
+    flat = windows.reshape(count * (height // 2) * (width // 2), -1)
+    found = np.maximum(flat @ weights + bias, 0)
+    return np.asarray(found.reshape(count, height // 2, width // 2, -1), np.float32)
 
 
 @cache
@@ -157,55 +171,83 @@ def load_network(path: Path) -> Network:
 
 def eye_features(image: Image, landmarks: Points) -> F32Array | None:
     """What the network gets of both eyes, (2, FEATURES); None if the landmarks are no face."""
-    corners = np.asarray(landmarks, np.float64)[np.array(CORNERS)]
+    corners = np.asarray(landmarks, np.float64)[EYES]
     if not np.isfinite(corners).all():
         return None
-    centres = corners.mean(axis=1)
-    apart = float(np.linalg.norm(centres[1] - centres[0]))
+    centres = (corners[0::2] + corners[1::2]) / 2
+    (x, y), (other_x, other_y) = centres.tolist()
+    apart = math.hypot(other_x - x, other_y - y)
     if not 2 <= apart <= 4 * max(image.shape[:2]):
         return None
-    low, spread = _light(image, landmarks)
-    along = (centres[1] - centres[0]) / apart
-    rows = []
-    for side, (centre, pair) in enumerate(zip(centres, corners, strict=True)):
-        width = max(float(np.linalg.norm(pair[1] - pair[0])), EYE * apart)
-        patch = (_patch(image, centre, along, width) - low) / max(spread, DARK)
-        patch = patch[:, ::-1] if side else patch  # the nose is always on the right
-        rows.append(np.concatenate([patch.ravel(), _summary(patch, spread, low)]))
-    return np.stack(rows).astype(np.float32)
+    along = (other_x - x) / apart, (other_y - y) / apart
+    columns, rows = PATCH
+    levels = np.empty((2, rows, columns), np.float32)
+    widths = np.hypot(*(corners[1::2] - corners[0::2]).T).tolist()
+    for side, (centre, width) in enumerate(zip(centres.tolist(), widths, strict=True)):
+        patch = _patch(image, centre, along, max(width, EYE * apart))
+        levels[side] = patch[:, ::-1] if side else patch  # the nose is always on the right
+    median, spread = _light(image, landmarks)
+    levels -= np.float32(median)
+    levels /= np.float32(max(spread, DARK))
+    features = np.empty((2, FEATURES), np.float32)
+    features[:, :-SUMMARY] = levels.reshape(2, -1)
+    features[:, -SUMMARY:-2] = math.log(max(spread, 1.0)) - 4, median / 128 - 1
+    features[:, -2:] = _contrast(levels)
+    return features
 
 
 def _light(image: Image, landmarks: Points) -> tuple[float, float]:
     """Median grey level of the face, and the range from its 10th to its 90th percentile."""
-    known = landmarks[np.isfinite(landmarks).all(axis=1)]
-    limits = np.array(image.shape[1::-1])
-    left, top = np.clip(np.floor(known.min(axis=0)), 0, limits - 1).astype(int).tolist()
-    right, bottom = np.clip(np.ceil(known.max(axis=0)), 1, limits).astype(int).tolist()
-    face = image[top : max(bottom, top + 1), left : max(right, left + 1)]
-    small = _grey(cv2.resize(face, (FACE, FACE), interpolation=cv2.INTER_AREA))
+    finite = np.isfinite(landmarks)
+    known = landmarks if finite.all() else landmarks[finite.all(axis=1)]
+    height, width = image.shape[:2]
+    left, top = (math.floor(side) for side in known.min(axis=0).tolist())
+    right, bottom = (math.ceil(side) for side in known.max(axis=0).tolist())
+    left, top = min(max(left, 0), width - 1), min(max(top, 0), height - 1)
+    face = image[top : max(min(bottom, height), top + 1), left : max(min(right, width), left + 1)]
+    small = cv2.resize(_shrunk(_grey(face)), (FACE, FACE), interpolation=cv2.INTER_AREA)
     levels = np.sort(small, axis=None)
     low, median, high = (float(levels[int(part * (FACE * FACE - 1))]) for part in (0.1, 0.5, 0.9))
     return median, high - low
 
 
-def _patch(image: Image, centre: F64Array, along: F64Array, width: float) -> F32Array:
+def _shrunk(grey: Image) -> Image:
+    """A large picture divided by a whole number, which is quick, to at least twice FACE."""
+    height, width = grey.shape
+    times = min(height, width) // (2 * FACE)
+    if times < 2:
+        return grey
+    rows, columns = height // times, width // times
+    whole = grey[: rows * times, : columns * times]
+    return np.asarray(cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _patch(
+    image: Image, centre: Sequence[float], along: tuple[float, float], width: float
+) -> Image:
     """Grey levels (rows, columns) around an eye, its line level."""
-    columns, rows = (FINER * side for side in PATCH)
+    columns, rows = FINER * PATCH[0], FINER * PATCH[1]
     step = REACH * width / columns
-    down = np.array([-along[1], along[0]])
-    corner = centre - step * ((columns - 1) / 2 * along + (rows - 1) / 2 * down) - 0.5
-    matrix = np.column_stack([step * along, step * down, corner])
+    right, down = step * along[0], step * along[1]
+    half, half_down = (columns - 1) / 2, (rows - 1) / 2
+    matrix = np.array([
+        [right, -down, centre[0] - half * right + half_down * down - 0.5],
+        [down, right, centre[1] - half * down - half_down * right - 0.5],
+    ])  # fmt: skip
     fine = cv2.warpAffine(
         image, matrix, (columns, rows), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )  # fmt: skip
-    return _grey(cv2.resize(fine, PATCH, interpolation=cv2.INTER_AREA)).astype(np.float32)
+    return _grey(cv2.resize(fine, PATCH, interpolation=cv2.INTER_AREA))
 
 
-def _summary(patch: F32Array, spread: float, median: float) -> F64Array:
-    """Light, range, contrast and sharpness: (4,)."""
-    steps = np.abs(np.diff(patch, axis=0)).mean() + np.abs(np.diff(patch, axis=1)).mean()
-    return np.array([np.log(max(spread, 1.0)) - 4, median / 128 - 1, patch.std(), 4 * steps])
+def _contrast(levels: F32Array) -> F32Array:
+    """Standard deviation and sharpness (2, 2) of the patches of two eyes."""
+    down = np.abs(levels[:, 1:] - levels[:, :-1]).reshape(2, -1)
+    right = np.abs(levels[:, :, 1:] - levels[:, :, :-1]).reshape(2, -1)
+    steps = down.sum(axis=1) / np.float32(down.shape[1])
+    steps += right.sum(axis=1) / np.float32(right.shape[1])
+    return np.stack([_spread(levels.reshape(2, -1))[1], 4 * steps], axis=1)
 
 
 def _grey(image: Image) -> Image:

@@ -11,6 +11,8 @@ from host.common.arrays import Points
 TEMPLATE_POINTS = (60, 64, 68, 72, 51, 54, 55, 59, 76, 82, 16)
 """Eye corners, nose ridge's ends, nostrils, corners of the mouth, chin."""
 
+PICKED = np.array(TEMPLATE_POINTS)
+
 TEMPLATE = np.array(
     [
         (-0.500, 0.000, 0.000),
@@ -30,6 +32,9 @@ TEMPLATE = np.array(
 camera. The median of 600 procedural faces (model/faces/shape.py) with closed jaws."""
 
 DISTANCE = 12.0  #: assumed distance of the camera from the face over the side of the crop
+TOWARDS_LENS = TEMPLATE * (1, 1, -1)  #: OpenCV's z runs away from the camera
+CAMERA = np.array([[DISTANCE, 0, 0.5], [0, DISTANCE, 0.5], [0, 0, 1.0]])
+FLIP = np.array([[1, 1, -1], [1, 1, -1], [-1, -1, 1.0]])  #: of a matrix, when z runs the other way
 LIMIT = np.pi / 2  #: yaw and pitch of a plausible fit stay below
 
 
@@ -39,21 +44,18 @@ def head_pose(landmarks: Points) -> Points:
     Signs are those of the procedural faces. nan where points of the template are unknown or no
     plausible pose fits.
     """
-    found = np.asarray(landmarks, np.float64)[list(TEMPLATE_POINTS)]
+    found = np.asarray(landmarks, np.float64)[PICKED]
     if not np.isfinite(found).all():
         return np.full(3, np.nan)
-    camera = np.array([[DISTANCE, 0, 0.5], [0, DISTANCE, 0.5], [0, 0, 1.0]])
-    towards_lens = TEMPLATE * (1, 1, -1)  # OpenCV's z runs away from the camera
     try:
         worked, vector, _ = cv2.solvePnP(
-            towards_lens, found, camera, None, flags=cv2.SOLVEPNP_SQPNP
+            TOWARDS_LENS, found, CAMERA, None, flags=cv2.SOLVEPNP_SQPNP
         )
     except cv2.error:  # points that all but coincide
         worked = False
     if not worked:
         return np.full(3, np.nan)
-    flip = np.diag([1.0, 1.0, -1.0])
-    angles = euler_angles(flip @ cv2.Rodrigues(vector)[0] @ flip)
+    angles = euler_angles(FLIP * cv2.Rodrigues(vector)[0])
     return angles if (np.abs(angles[:2]) < LIMIT).all() else np.full(3, np.nan)
 
 

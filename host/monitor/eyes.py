@@ -11,8 +11,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from host.common.arrays import Points
 from host.face.eyes import Look
 from host.face.landmarks import LEFT_EYE, RIGHT_EYE
@@ -94,9 +92,9 @@ def aspect_ratio(outline: Points) -> float:
     Args:
         outline: (8, 2), from one corner over the upper edge to the other corner and back.
     """
-    p = np.asarray(outline, np.float64)
-    heights = np.hypot(*(p[1:4] - p[7:4:-1]).T)
-    return float(heights.mean() / max(float(np.hypot(*(p[4] - p[0]))), 1e-9))
+    p = outline.tolist()
+    heights = [math.dist(p[upper], p[8 - upper]) for upper in (1, 2, 3)]
+    return math.fsum(heights) / 3 / max(math.dist(p[0], p[4]), 1e-9)
 
 
 def eye_ratios(landmarks: Points) -> tuple[float, float]:
@@ -108,8 +106,9 @@ def straightened(
     ratios: tuple[float, float], yaw_deg: float, pitch_deg: float
 ) -> tuple[float, float]:
     """The aspect ratios that the same open eyes would have on a frontal face."""
-    yaw = float(np.clip(yaw_deg, -STEEPEST_DEG, STEEPEST_DEG)) / 30
-    pitch = float(np.clip(pitch_deg, -STEEPEST_DEG, STEEPEST_DEG)) / 30
+    yaw, pitch = (
+        min(max(angle, -STEEPEST_DEG), STEEPEST_DEG) / 30 for angle in (yaw_deg, pitch_deg)
+    )
     fall = (DOWN if pitch > 0 else UP) * pitch**2 - TURNED * yaw**2
     left, right = ratios
     return left * math.exp(fall + SIDE * yaw), right * math.exp(fall - SIDE * yaw)

@@ -50,6 +50,9 @@ DOUBT_S = 6.0
 BEFORE_S = 2.0
 """Time constant of the opening before a closure."""
 
+BRIDGE_S = 0.3
+"""What lasts goes on after a break that is shorter, as a face that is found for a moment only."""
+
 REOPEN_S = 0.1
 """Eyes that seem open for less than this stay closed: noise."""
 
@@ -111,21 +114,35 @@ class Measures:
 
 
 class Since:
-    """How long something has been true without a break."""
+    """How long something has been true, but for breaks of less than ``BRIDGE_S``."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """It is not true."""
         self._begin_s: float | None = None
+        self._last_s = -math.inf
+        self._true = False
 
     def update(self, time_s: float, true: bool) -> None:
         """It is true now, or it is not."""
-        if not true:
+        self._true = true
+        if true:
+            self._begin_s = time_s if self._begin_s is None else self._begin_s
+            self._last_s = time_s
+        elif time_s - self._last_s >= BRIDGE_S:
             self._begin_s = None
-        elif self._begin_s is None:
-            self._begin_s = time_s
 
-    def lasted_s(self, time_s: float) -> float:
+    @property
+    def begun(self) -> bool:
+        """Whether it is true, or has been so a moment ago."""
+        return self._begin_s is not None
+
+    @property
+    def lasted_s(self) -> float:
         """Seconds; 0 when it is not true."""
-        return 0.0 if self._begin_s is None else time_s - self._begin_s
+        return self._last_s - self._begin_s if self._true and self._begin_s is not None else 0.0
 
 
 class Measurer:
@@ -143,6 +160,7 @@ class Measurer:
         self._no_face, self._away, self._no_picture_s = Since(), Since(), 0.0
         self._last_s: float | None = None
         self._last_face_s: float | None = None
+        self._judged_s = -math.inf
         self._compared = True
         self._last_closure_s = math.inf
         self._forget()
@@ -177,7 +195,7 @@ class Measurer:
         self._compared = False
 
     def _forget(self) -> None:
-        """A face was lost: nothing that lasts goes on."""
+        """A face was gone for long: nothing that lasts goes on."""
         self._closed_since: float | None = None
         self._open_since: float | None = None
         self._shut_s = -math.inf
@@ -185,7 +203,7 @@ class Measurer:
         self._slept = False
         self._down_since: float | None = None
         for lasting in (self._away, self._hidden, self._uncalibrated):
-            lasting.update(0.0, False)
+            lasting.forget()
         self._mouth.renew()
 
     def update(
@@ -207,15 +225,26 @@ class Measurer:
         """
         step = 0.0 if self._last_s is None else max(0.0, time_s - self._last_s)
         self._last_s = time_s
-        self._no_picture_s = no_picture_s
-        self._no_face.update(time_s, no_picture_s == 0 and landmarks is None and not wrong_way)
-        if step > PAUSE_S or landmarks is None or no_picture_s > 0:
+        self._no_picture_s = no_picture_s or (step if step > PAUSE_S else 0.0)
+        if self._no_picture_s >= PAUSE_S:
+            self._no_face.forget()
+        elif no_picture_s == 0:
+            self._no_face.update(time_s, landmarks is None and not wrong_way)
+        if step > PAUSE_S or self._is_gone(time_s, landmarks):
             self._forget()
         if landmarks is None or no_picture_s > 0:
             self._tilted.update(time_s, wrong_way)
             return self._sum_up(time_s)
         self._meet(time_s, step)
         return self._face(time_s, min(step, LONGEST_STEP_S), landmarks, look)
+
+    def _is_gone(self, time_s: float, landmarks: Points | None) -> bool:
+        """Whether the face has been away too long for anything to go on; it may be lost for a
+        moment again and again, in flickering light or a stream that stutters."""
+        if self._no_picture_s > 0:
+            return self._no_picture_s >= PAUSE_S
+        last = -math.inf if self._last_face_s is None else self._last_face_s
+        return landmarks is None and time_s - last > self.thresholds.person_gap_s
 
     def _meet(self, time_s: float, step: float) -> None:
         """A face is there: the last one, or one that must be compared first."""
@@ -251,8 +280,8 @@ class Measurer:
         if (near or self._waited(limits.uncalibrated_s, time_s, yaw, pitch)) and not tilted:
             self._eyes.learn(level, visible, step, limits)
         opening = self._eyes.judge(level, visible, limits)
-        self._hidden.update(time_s, opening.judged is None and not hanging)
         self._watch_eyes(time_s, step, opening)
+        self._watch_for_eyes(time_s, opening, hanging)
         self._mouth.update(time_s, mar, limits)
         self._watch_head(time_s, step, yaw, pitch)
         calibrated = self._is_calibrated(time_s)
@@ -281,7 +310,7 @@ class Measurer:
         self, seconds: float, time_s: float, yaw: float | None, pitch: float | None
     ) -> bool:
         """Whether any pose that shows the eyes will do: after so long without calibration."""
-        waits = self._uncalibrated.lasted_s(time_s) >= seconds
+        waits = self._uncalibrated.lasted_s >= seconds
         if yaw is None or pitch is None or not waits:
             return False
         return max(abs(yaw), abs(pitch)) < FAR_EYE_DEG
@@ -310,8 +339,10 @@ class Measurer:
     def _watch_eyes(self, time_s: float, step: float, opening: Opening) -> None:
         """Count blinks when the eyes open again, microsleeps while they are closed."""
         if opening.judged is None:
-            self._open_since = self._closed_since = None
+            if time_s - self._judged_s > self.thresholds.person_gap_s:
+                self._open_since = self._closed_since = None
             return
+        self._judged_s = time_s
         limits = self.thresholds
         self._track_closure(time_s, step, opening.judged)
         closed = self._closed_since is not None
@@ -320,7 +351,7 @@ class Measurer:
         if opening.both is not None:
             shut = closed and self._open_since is None
             self._closed_share.add(time_s, step, shut, limits.perclos_window_s)
-        if closed and not self._slept and self._closed_for(time_s) > limits.blink_max_s:
+        if closed and not self._slept and self._closed_s > limits.blink_max_s:
             self._slept = True
             self.microsleeps.add(time_s)
 
@@ -343,11 +374,18 @@ class Measurer:
             self._before += min(1.0, step / BEFORE_S) * (opening - self._before)
             self._lowest = opening
 
-    def _closed_for(self, time_s: float) -> float:
+    @property
+    def _closed_s(self) -> float:
         """Seconds of the present closure, up to the last frame that showed the eyes closed."""
-        if self._closed_since is None:
-            return 0.0
-        return (time_s if self._open_since is None else self._shut_s) - self._closed_since
+        return 0.0 if self._closed_since is None else self._shut_s - self._closed_since
+
+    def _watch_for_eyes(self, time_s: float, opening: Opening, hanging: bool) -> None:
+        """Follow how long no eye could be judged; one that is shut when it is seen does not end it.
+
+        Of a hanging head nobody expects the eyes.
+        """
+        shut = self._closed_since is not None and self._hidden.begun
+        self._hidden.update(time_s, not hanging and (opening.judged is None or shut))
 
     def _watch_head(
         self, time_s: float, step: float, yaw: float | None, pitch: float | None
@@ -375,13 +413,13 @@ class Measurer:
         return Measures(
             time_s=time_s,
             calibrated=self._is_calibrated(time_s),
-            uncalibrated_s=self._uncalibrated.lasted_s(time_s),
-            eyes_hidden_s=self._hidden.lasted_s(time_s),
-            wrong_way_s=self._tilted.lasted_s(time_s),
+            uncalibrated_s=self._uncalibrated.lasted_s,
+            eyes_hidden_s=self._hidden.lasted_s,
+            wrong_way_s=self._tilted.lasted_s,
             no_picture_s=self._no_picture_s,
-            closed_s=self._closed_for(time_s),
-            away_s=self._away.lasted_s(time_s),
-            no_face_s=self._no_face.lasted_s(time_s),
+            closed_s=self._closed_s,
+            away_s=self._away.lasted_s,
+            no_face_s=self._no_face.lasted_s,
             perclos=share.true_s / share.total_s if judged else None,
             blinks=self.blinks.count,
             microsleeps=self.microsleeps.count,

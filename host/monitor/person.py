@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from host.common.arrays import F64Array, Points
@@ -25,14 +27,14 @@ def proportions(landmarks: Points) -> F64Array:
     brows; heights of nose, chin, and of the brows' middle and ends over the eyes.
     """
     p = np.asarray(landmarks, np.float64)
-    across = p[72] - p[60]
-    unit = max(float(np.hypot(*across)), 1e-9)
-    turned = np.array([[across[0], across[1]], [-across[1], across[0]]]) / unit**2
-    x, y = turned @ (p - (p[60] + p[72]) / 2).T
+    right, down = (p[72] - p[60]).tolist()
+    unit = max(math.hypot(right, down), 1e-9)
+    turned = np.array([[right, down], [-down, right]]) / unit**2
+    x, y = (turned @ (p - (p[60] + p[72]) / 2).T).tolist()
     lengths = [x[59] - x[55], x[28] - x[4], x[32] - x[0], x[22] - x[10], x[46] - x[33],
                x[42] - x[37], y[57], y[16] - y[57], (y[35] + y[44]) / 2,
                (y[33] + y[46]) / 2]  # fmt: skip
-    return np.asarray(np.log(np.abs(lengths) + 1e-3), np.float64)
+    return np.array([math.log(abs(length) + 1e-3) for length in lengths])
 
 
 class Person:
@@ -83,4 +85,5 @@ class Person:
         """Between the face seen lately and the known one, in scatters; None without both."""
         if self.known is None or self._lately is None:
             return None
-        return float(np.sqrt(np.mean(((self._lately - self.known) / SPREAD) ** 2)))
+        off = (self._lately - self.known) / SPREAD
+        return math.sqrt(float(off @ off) / len(SPREAD))

@@ -12,12 +12,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 
 from host.common.errors import FAILURES
@@ -172,6 +173,8 @@ class Pipeline:
             KeyboardInterrupt: Ctrl-C; sinks are closed first.
         """
         begin = time.monotonic()
+        own_threads = cv2.getNumThreads()
+        cv2.setNumThreads(1)  # its threads for one call would take the cores from the other stages
         stages = [("capture", self._capture), ("follow", self._follow), ("judge", self._judge)]
         stages += [
             (f"sink {sink.name}", partial(self._write, sink, items))
@@ -186,6 +189,7 @@ class Pipeline:
                 pass
         finally:
             self._finish(threads)
+            cv2.setNumThreads(own_threads)
         if self._error is not None:
             raise self._error
         return Outcome(
@@ -262,11 +266,32 @@ class Pipeline:
         return frame.fault
 
     def _follow(self) -> None:
+        """Follow the face. While frames wait, each is handed on when the network has the next one.
+
+        So the judge works beside the network, which does not hold Python's lock, and not beside
+        the cropping, which does: they would wait for one another.
+        """
+        done: list[tuple[Frame, Track]] = []
+
+        def hand_on() -> None:
+            while done:
+                self._tracks.put(done.pop())
+
         with self._stage(self._frames, self._tracks):
             while True:
+                if self._frames.empty():
+                    hand_on()
                 frame = self._frames.get()
-                track = Track(landmarks=None) if frame.fault else self._tracker.update(frame)
-                self._tracks.put((frame, track))
+                try:
+                    track = self._track(frame, hand_on)
+                finally:
+                    hand_on()
+                done.append((frame, track))
+
+    def _track(self, frame: Frame, meanwhile: Callable[[], None]) -> Track:
+        if frame.fault:
+            return Track(landmarks=None)
+        return self._tracker.update(frame, meanwhile)
 
     def _judge(self) -> None:
         with self._stage(self._tracks, *self._inputs):

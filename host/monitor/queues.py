@@ -52,6 +52,11 @@ class StageQueue(Generic[Item]):
             self._changed.notify_all()
             return item
 
+    def empty(self) -> bool:
+        """True if ``get`` would wait now."""
+        with self._changed:
+            return not self._items
+
     def end(self) -> None:
         """No more items will come; those inside can still be taken."""
         with self._changed:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -58,6 +58,10 @@ landmarks that do more have slid onto something else."""
 
 WRONG_WAY = math.radians(60)
 """The network is for faces that are turned by less than this in the picture."""
+
+WRONG_WAY_S = 1.5
+"""A face that was found the wrong way up is there for so long: a quick detector does not try every
+turn of the picture at once."""
 
 MIN_EYES = 8.0
 """Least distance of the outer eye corners, in pixels of the picture."""
@@ -185,7 +189,8 @@ class Tracker:
         """
         self._backend, self._search, self._equalise = backend, search, equalise
         self._place = DriverPlace(seat)
-        self._wrong_way = self._steady = False
+        self._steady = False
+        self._wrong_way_s = -math.inf
         self._filter = OneEuro(CUTOFF_HZ, BETA)
         self._square: Transform | None = None
         self._roll = 0.0
@@ -193,8 +198,13 @@ class Tracker:
         self._asked_s = -np.inf
         self._misses = 0
 
-    def update(self, frame: Frame) -> Track:
+    def update(self, frame: Frame, meanwhile: Callable[[], None] | None = None) -> Track:
         """Find the face in the next frame.
+
+        Args:
+            frame: the next one.
+            meanwhile: called just before the network runs, if it does; starts what others are to
+                do beside it.
 
         Raises:
             UserError, ToolError: the backend or the detector fails.
@@ -204,7 +214,8 @@ class Tracker:
             self._listen(frame)
         new = self._likeness is None
         if self._square is None:
-            return Track(landmarks=None, wrong_way=self._wrong_way, times_ms=times)
+            wrong_way = frame.time_s - self._wrong_way_s < WRONG_WAY_S
+            return Track(landmarks=None, wrong_way=wrong_way, times_ms=times)
         square = self._square
         try:
             with timed(times, "crop"):
@@ -217,6 +228,8 @@ class Tracker:
         if not self._looks_alike(crop):
             self._lose()
             return Track(landmarks=None, times_ms=times)
+        if meanwhile is not None:
+            meanwhile()
         with timed(times, "landmarks"):
             fractions = self._backend.infer(crop[np.newaxis])[0]
         with timed(times, "track"):
@@ -245,8 +258,11 @@ class Tracker:
         """Begin to follow the driver's face if it is among these."""
         height, width = frame.image.shape[:2]
         found = self._place.choose(faces, (width, height), frame.time_s)
-        self._wrong_way = found is not None and abs(found.roll or 0.0) > WRONG_WAY
-        if found is not None and not self._wrong_way:
+        if found is None:
+            return
+        if abs(found.roll or 0.0) > WRONG_WAY:
+            self._wrong_way_s = frame.time_s
+        else:
             self._square, self._misses = square_around_box(found.box), 0
             self._roll = _turn(found.roll or 0.0)
 
@@ -257,8 +273,9 @@ class Tracker:
         if self._likeness is None:
             self._likeness = small
             return True
-        norm = float(np.linalg.norm(small) * np.linalg.norm(self._likeness))
-        alike = float((small * self._likeness).sum()) > LOST_LIKENESS * max(norm, 1e-6)
+        like = self._likeness
+        norm = math.sqrt(float(np.vdot(small, small)) * float(np.vdot(like, like)))
+        alike = float(np.vdot(small, like)) > LOST_LIKENESS * max(norm, 1e-6)
         self._likeness += np.float32(MEMORY) * (small - self._likeness)
         return alike
 
@@ -291,7 +308,7 @@ class Tracker:
 def tilt(landmarks: Points) -> float:
     """How far the line of the eyes of landmarks (98, 2) is turned clockwise, in radians."""
     first, second = OUTER_CORNERS
-    right, down = landmarks[second] - landmarks[first]
+    right, down = (landmarks[second] - landmarks[first]).tolist()
     return math.atan2(down, right)
 
 

@@ -194,6 +194,45 @@ def _unjudged() -> list[Story]:
     ]  # fmt: skip
 
 
+def _flicker() -> list[Story]:
+    """Faces, eyes and pictures that are lost for a moment again and again hide nothing."""
+    shut, glimpse = scene(1.0, eyes=0.0), scene(0.15, face=None)
+    seen, unseen = (scene(0.3, eyes=0.0, visible=(v, v)) for v in (0.9, 0.2))
+    dark = scene(0.15, visible=(0.2, 0.2), face=None)
+    asleep, awake = (scene(1.2, picture=False, eyes=eyes) for eyes in (0.0, 1.0))
+    return [
+        story("sleeps while flickering light loses the face every second", CALM,
+              *(shut, glimpse) * 7, scene(4), wanted=sleeps(10, 8.1), also=(TIRED,)),
+        story("awake while flickering light loses the face every second",
+              *(scene(1.0), glimpse) * 20),
+        story("sunglasses, and the face is lost every second", CALM,
+              *(scene(1.0, visible=(0.1, 0.2)), dark) * 7, scene(4),
+              wanted=[wanted(EYES_HIDDEN, 10, 2.3, 19.5)]),
+        story("never calibrated, and the face is lost every two seconds",
+              *(scene(2.0, blinks=False, face=TINY), glimpse) * 7,
+              wanted=[wanted(NOT_CALIBRATED, 0, 5.3)]),
+        story("sleeps while the eyes are seen and not seen in turns", CALM,
+              *(seen, unseen) * 10, scene(4), wanted=sleeps(10, 6), also=(TIRED, EYES_HIDDEN)),
+        story("sleeps in a shaking picture that shows the eyes now and then", CALM,
+              *(scene(0.2, eyes=0.0, visible=(0.9, 0.9)), scene(1.2, eyes=0.0,
+              visible=(0.2, 0.2))) * 6, scene(4),
+              wanted=[wanted(EYES_HIDDEN, 10.2, 2.3, 20)], also=(TIRED, ASLEEP)),
+        story("awake while the eyes are seen and not seen in turns", CALM,
+              *(scene(0.4), scene(0.4, visible=(0.2, 0.2))) * 20, scene(4)),
+        story("a face that is found for a moment every second and a half", CALM,
+              *(scene(1.3, face=None), scene(0.2, eyes=0.0)) * 7, scene(4),
+              wanted=[wanted(NO_FACE, 10, 3.6, 22)], also=(TIRED, ASLEEP)),
+        story("sleeps while the stream stutters", CALM,
+              *(asleep, scene(0.2, eyes=0.0)) * 8, scene(4),
+              wanted=[wanted(ASLEEP, 11.2, 2.9, 23)], also=(TIRED,)),
+        story("awake while the stream stutters", CALM, *(awake, scene(0.4)) * 10,
+              also=(NOT_CALIBRATED,)),
+        story("a picture every three seconds", CALM,
+              *(scene(2.9, frames=False), scene(0.1)) * 5,
+              wanted=[wanted(NO_PICTURE, 10, 3.1, 26)], also=(TIRED,)),
+    ]  # fmt: skip
+
+
 def _people() -> list[Story]:
     gone = scene(6, face=None)
     return [
@@ -222,5 +261,7 @@ def _people() -> list[Story]:
     ]  # fmt: skip
 
 
-STORIES: tuple[Story, ...] = tuple([*_awake(), *_asleep(), *_tired(), *_unjudged(), *_people()])
+STORIES: tuple[Story, ...] = tuple(
+    [*_awake(), *_asleep(), *_tired(), *_unjudged(), *_flicker(), *_people()]
+)
 """All of them; names are unique."""

@@ -5,6 +5,7 @@ import errno
 import threading
 import time
 
+import cv2
 import pytest
 
 from host.common.errors import ToolError, UserError
@@ -49,6 +50,43 @@ def test_eyes_are_looked_at_beside_the_network_where_there_is_a_face():
     assert [seen.look for seen in sink.seen] == [told] * 5 + [None] * 3
     assert "eyes" in outcome.medians_ms
     assert threads == {"judge"}
+
+
+def test_a_frame_is_handed_on_as_soon_as_the_network_has_the_next_one_or_none_waits():
+    """The network of frame n + 1 runs until frame n is judged; a live frame is not held back."""
+    judged = [threading.Event() for _ in range(6)]
+
+    class Waits(Backend):
+        def infer(self, images):
+            found = super().infer(images)
+            assert self.calls < 2 or judged[self.calls - 2].wait(5)
+            return found
+
+    class Tells(Sink):
+        def write(self, seen):
+            judged[seen.frame.number].set()
+
+    build(Source(lambda _: STILL, 6), [Tells()], Waits()).run()
+    assert all(one.is_set() for one in judged)
+
+    def draw(number):  # the next frame comes only after the last one was judged
+        assert number == 0 or judged[number - 1].wait(5)
+        return STILL
+
+    for one in judged:
+        one.clear()
+    build(Source(draw, 6, live=True), [Tells()]).run()
+    assert all(one.is_set() for one in judged)
+
+
+def test_opencvs_threads_are_as_before_after_a_run():
+    before, seen = cv2.getNumThreads(), []
+    cv2.setNumThreads(2)
+    try:
+        build(Source(lambda _: (seen.append(cv2.getNumThreads()), STILL)[1], 2), [Sink()]).run()
+        assert (seen, cv2.getNumThreads()) == ([1, 1], 2)
+    finally:
+        cv2.setNumThreads(before)
 
 
 def test_seconds_end_a_run():

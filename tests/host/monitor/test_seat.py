@@ -81,3 +81,16 @@ def test_a_face_the_wrong_way_up_is_told_and_not_followed():
     track = tracker.update(Frame(0, 0.0, picture()))
     assert track.landmarks is None
     assert track.wrong_way
+
+
+def test_a_face_the_wrong_way_up_is_remembered_while_other_turns_are_tried():
+    """A quick detector finds it in one search of three."""
+    upside_down = Face(box=Box(200, 100, 160, 160), score=0.9, roll=3.1)
+    detector = Scripted([upside_down])
+    tracker = Tracker(Backend(), DirectSearch(detector))
+    told = []
+    for number in range(150):
+        detector.faces = [upside_down] if number % 18 < 6 and number < 90 else []
+        told.append(tracker.update(Frame(number, number / 25, picture())).wrong_way)
+    assert all(told[:90])
+    assert not any(told[-20:])

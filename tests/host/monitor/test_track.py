@@ -14,7 +14,9 @@ from host.face.detect.choice import open_detector
 from host.face.landmarks import inter_ocular
 from host.monitor.capture import Frame
 from host.monitor.smooth import OneEuro
+from host.monitor.state import WRONG_WAY
 from host.monitor.track import MISSES, RECHECK_S, BackgroundSearch, DirectSearch, Tracker, tilt
+from host.monitor.watch import Monitor
 from tests.host.drivers import FPS, Backend, Finder, picture
 
 
@@ -153,6 +155,13 @@ def test_a_tilted_face_is_followed_by_upright_crops(portrait, degrees):
     assert error / float(inter_ocular(upright)) < 0.04
     assert math.degrees(tilt(track.landmarks) - tilt(upright)) == pytest.approx(degrees, abs=3)
     backend.close()
+
+
+def test_a_camera_that_hangs_upside_down_is_told(portrait):
+    monitor = Monitor(Backend(), open_detector(quick=True))
+    turned = np.ascontiguousarray(portrait[::-1, ::-1])
+    states = [monitor.update(number / 10, turned).state for number in range(60)]
+    assert set(states[30:]) == {WRONG_WAY}
 
 
 # -- one-euro filter -------------------------------------------------------------------------------
