@@ -150,9 +150,18 @@ def test_no_face_is_a_state_and_ends_when_it_comes_back():
 
 
 def test_a_lost_face_does_not_go_on_sleeping():
-    found = play(CALM, (1, {"eyes": CLOSED}), (0.5, None), (1, {"eyes": CLOSED}))
+    found = play(CALM, (1, {"eyes": CLOSED}), (1.2, None), (1, {"eyes": CLOSED}))
     assert found[-1].closed_s < 1.1
     assert ASLEEP not in {name for _, name in states(found)}
+
+
+def test_a_face_that_is_lost_for_a_moment_goes_on_sleeping_and_the_moment_alone_is_no_sleep():
+    found = play(CALM, (1, {"eyes": CLOSED}), (0.8, None), (0.4, {"eyes": CLOSED}), (1, {}))
+    closed = [one.closed_s for one in found]
+    gap = [one.closed_s for one in found if 5.0 <= one.time_s < 5.76]
+    assert max(gap) < 1
+    assert max(closed) == pytest.approx(2.2, abs=0.1)
+    assert closed[-1] == 0
 
 
 def test_sixty_normal_seconds_raise_no_alarm():
