@@ -144,6 +144,9 @@ EYES = TrainConfig(
     threads=1,
 )
 
+HALF = replace(EYES, width=0.5, warm_up=0.02, schedule="cosine", frozen=False, live=0)
+"""Half the width, from random weights, with batch statistics."""
+
 CONFIGS = {
     "best": TrainConfig(
         mix=REAL,
@@ -159,27 +162,8 @@ CONFIGS = {
     ),
     "eyes": EYES,
     "eyes_finish": replace(EYES, rate=3e-4, warm_up=0.02, schedule="cosine", live=0, epochs=10),
-    "eyes_small": replace(
-        EYES,
-        width=0.5,
-        batch=32,
-        views=400_000,
-        rate=1.5e-3,
-        warm_up=0.02,
-        schedule="cosine",
-        frozen=False,
-        live=0,
-    ),
-    "equal": replace(
-        EYES,
-        width=0.5,
-        batch=64,
-        views=300_000,
-        rate=2e-3,
-        warm_up=0.05,
-        schedule="cosine",
-        frozen=False,
-    ),
+    "eyes_small": replace(HALF, batch=32, views=400_000, rate=1.5e-3),
+    "equal": replace(HALF, batch=16, views=300_000, rate=1e-3),
     "paper": TrainConfig(
         mix=(("wflw", 1.0),),
         epochs=100,
