@@ -283,7 +283,8 @@ class Measurer:
         self._watch_eyes(time_s, step, opening)
         self._watch_for_eyes(time_s, opening, hanging)
         self._mouth.update(time_s, mar, limits)
-        self._watch_head(time_s, step, yaw, pitch)
+        seen = look is None or max(look.visible) >= limits.eye_visible
+        self._watch_head(time_s, step, yaw, pitch, seen)
         calibrated = self._is_calibrated(time_s)
         self._uncalibrated.update(time_s, not calibrated)
         return self._sum_up(
@@ -388,15 +389,18 @@ class Measurer:
         self._hidden.update(time_s, not hanging and (opening.judged is None or shut))
 
     def _watch_head(
-        self, time_s: float, step: float, yaw: float | None, pitch: float | None
+        self, time_s: float, step: float, yaw: float | None, pitch: float | None, seen: bool
     ) -> None:
-        """Count nods when the head is up again; follow the usual pose."""
+        """Count nods when the head is up again; follow the usual pose.
+
+        seen: whether an eye is seen; where none is, as in the dark, a head that falls is a guess.
+        """
         if yaw is None or pitch is None:
             return
         limits, usual = self.thresholds, self._usual.known or (yaw, pitch)
         turned, fallen = abs(yaw - usual[0]), pitch - usual[1]
         if self._down_since is None and limits.nod_deg < fallen:
-            self._down_since = time_s
+            self._down_since = time_s if seen else -math.inf
         elif self._down_since is not None and fallen < limits.nod_deg / 2:
             if time_s - self._down_since <= limits.nod_max_s:
                 self.nods.add(time_s)

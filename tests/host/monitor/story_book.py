@@ -225,6 +225,8 @@ def _flicker() -> list[Story]:
         story("sleeps while the stream stutters", CALM,
               *(asleep, scene(0.2, eyes=0.0)) * 8, scene(4),
               wanted=[wanted(ASLEEP, 11.2, 2.9, 23)], also=(TIRED,)),
+        story("lights that go out every second, in which the head seems to fall", CALM,
+              *(scene(0.8), scene(0.5, pitch=22, visible=(0.1, 0.1))) * 10),
         story("awake while the stream stutters", CALM, *(awake, scene(0.4)) * 10,
               also=(NOT_CALIBRATED,)),
         story("a picture every three seconds", CALM,
