@@ -68,7 +68,7 @@ def _map(model: ModelWrapper, job: Job) -> ModelWrapper:
 
 
 def _fold(model: ModelWrapper, job: Job) -> ModelWrapper:
-    return folding.fold(model, job.cfg.folding, job.cfg.part)
+    return folding.fold(model, job.cfg.folding)
 
 
 def _size(model: ModelWrapper, job: Job) -> ModelWrapper:

@@ -28,8 +28,8 @@ from hw.ops.base import divisors
 from hw.ops.fifo import MIN_DEPTH, auto_style, memory_cost
 from hw.ops.unit import RAM_STYLES, Resources, Stream, Unit
 from hw.ops.weight_stream import WeightStream
+from hw.ops.width_converter import converter_resources
 from hw.units import unit_of, units_of
-from hw.units.width_converter import converter_resources
 
 NOTHING: Cost = (0,) * len(RESOURCES)
 

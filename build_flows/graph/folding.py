@@ -7,7 +7,7 @@ units and the lanes of our other kernels; ``kernel`` is "Dense" or, for FINN's u
 "MVAU", or "DensePumped" for ours with DSPs at twice the clock; ``ramStyle`` is the memory of the
 weights or of a window. What is not named keeps one lane and the default. ``layer`` is the layer of
 the network that the node belongs to, for the reader; it must be true. Where neighbouring widths
-differ, FINN's width converter is put between; branches that rejoin get FIFOs.
+differ, a width converter is put between; branches that rejoin get FIFOs.
 """
 
 from __future__ import annotations
@@ -15,18 +15,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from finn.transformation.fpgadataflow.insert_dwc import InsertDWC
-from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.base import Transformation
 from qonnx.transformation.general import GiveReadableTensorNames, GiveUniqueNodeNames, SortGraph
 
-from build_flows.graph.edit import apply_all
+from build_flows.graph.edit import apply_all, kernel_node, streams_of
 from build_flows.graph.layers import name_layers
 from host.common.errors import UserError
 from hw.ops.base import divisors
-from hw.ops.unit import Unit
+from hw.ops.unit import Stream, Unit
 from hw.units import unit_of, units_of
 from hw.units.mvau import in_place_of
 
@@ -34,12 +32,12 @@ Table = dict[str, dict[str, int | str]]
 LAYER = "layer"  #: entry that names the layer of a unit
 
 
-def fold(model: ModelWrapper, file: Path, part: str) -> ModelWrapper:
+def fold(model: ModelWrapper, file: Path) -> ModelWrapper:
     """Fold ``model`` as ``file`` says; UserError names node, value and what is allowed."""
     table = read_table(file)
     apply_table(model, table, str(file))
     replaced = {name for name, row in table.items() if row.get("kernel") == "MVAU"}
-    model = apply_all(model, ReplaceDense(replaced), InsertDWC(), SpecializeLayers(part))
+    model = apply_all(model, ReplaceDense(replaced), ConvertWidths())
     for unit in units_of(model):
         unit.run_in_python()
     model = apply_all(model, SortGraph(), GiveUniqueNodeNames(), GiveReadableTensorNames())
@@ -129,3 +127,46 @@ class ReplaceDense(Transformation):
                 model.graph.node.remove(node)
                 model.graph.node.insert(index, in_place_of(getCustomOp(node)))
         return model, False
+
+
+class ConvertWidths(Transformation):
+    """A width converter on every stream whose ends have words of different lanes."""
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        for unit in units_of(model):
+            names = streams_of(model, unit.onnx_node)
+            for name, taken in zip(names, unit.inputs, strict=True):
+                given = _stream_from(model, name)
+                if given is not None and given.lanes != taken.lanes:
+                    _convert(model, unit, name, given, taken)
+        return model, False
+
+
+def _stream_from(model: ModelWrapper, tensor: str) -> Stream | None:
+    """What the unit before a tensor says of it; None for the input of the graph."""
+    source = model.find_producer(tensor)
+    if source is None:
+        return None
+    return unit_of(source).outputs[list(source.output).index(tensor)]
+
+
+def _convert(model: ModelWrapper, unit: Unit, tensor: str, given: Stream, taken: Stream) -> None:
+    """The words that ``unit`` takes from those of ``tensor``, which may be of another shape."""
+    *vectors, channels = given.shape
+    name = model.make_new_valueinfo_name()
+    model.set_tensor_shape(name, taken.shape)
+    model.set_tensor_datatype(name, given.datatype)
+    converter = kernel_node(
+        "WidthConverter",
+        [tensor],
+        [name],
+        NumChannels=channels,
+        PE=given.lanes,
+        outPE=taken.lanes,
+        numInputVectors=vectors,
+        outShape=taken.shape,
+        inputDataType=given.datatype.name,
+    )
+    inputs = unit.onnx_node.input
+    inputs[list(inputs).index(tensor)] = name
+    model.graph.node.append(converter)

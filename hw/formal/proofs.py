@@ -95,6 +95,26 @@ PROOFS = (
     ),
     *(
         Proof(
+            name="width_converter",
+            module="kl_width_converter",
+            depth=2,
+            parameters={"IN": lanes, "OUT": out_lanes},
+            shows="every lane once, in order; offers stay, a whole word within two cycles",
+            mutants=(
+                Mutant("kl_width_converter", "left <= COUNT_WIDTH'(SIZE - TAKEN)", "1'b1"),
+                Mutant("kl_width_converter", "give ? COUNT_WIDTH'(GIVEN) : '0", "'0"),
+                Mutant("kl_width_converter", *fault),
+            ),
+        )
+        for lanes, out_lanes, fault in (
+            (1, 3, ("if (!spare_valid) spare", "spare")),
+            (4, 1, ("if (give) read_at", "read_at")),
+            (3, 2, ("if (give) read_at", "read_at")),
+            (2, 3, ("if (take) write_at", "write_at")),
+        )
+    ),
+    *(
+        Proof(
             name="dense_output",
             module="kl_dense_output",
             depth=3,

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Words of IN lanes to words of OUT lanes; twin of FINN's StreamingDataWidthConverter_rtl, see
-// docs/kernels/width_converter.md.
+// Words of IN lanes to words of OUT lanes; see docs/kernels/width_converter.md.
 #pragma once
 
 #include "lanes.hpp"

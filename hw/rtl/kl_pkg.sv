@@ -33,6 +33,11 @@ package kl_pkg;
     return count > 1 ? $clog2(count) : 1;
   endfunction
 
+  // Greatest common divisor
+  function automatic int unsigned gcd(int unsigned a, int unsigned b);
+    return b == 0 ? a : gcd(b, a % b);
+  endfunction
+
   // Whether a product of such signed widths takes two DSP48E2, whose operands have 27 and 18 bits
   function automatic bit two_dsps(int unsigned a_width, int unsigned b_width);
     return b_width > 18 && (a_width > 18 || b_width > 27);

@@ -41,6 +41,11 @@ POOLS = ((16, 1, 196), (16, 16, 196), (32, 4, 49), (128, 8, 1), (128, 32, 49))  
 PEAKS = ((98, 1, 14), (98, 2, 14), (98, 7, 7))  # landmarks, of a word, rows and columns
 LOOKUPS = ((16, 1, 20, 8), (8, 4, 18, 8), (32, 8, 16, 4), (64, 1, 20, 2))  # ..., bits, levels
 UPSAMPLES = ((16, 4, 14), (64, 8, 28))  # channels, lanes, columns
+CONVERTERS = (  # lanes of a word taken, of one given, type
+    (8, 1, "UINT8"), (16, 1, "INT22"), (2, 1, "UINT8"), (3, 1, "UINT8"), (4, 1, "INT20"),
+    (32, 4, "UINT8"), (36, 9, "UINT8"), (64, 2, "UINT8"), (1, 8, "UINT8"), (4, 16, "UINT8"),
+    (8, 64, "UINT8"), (1, 2, "INT20"), (24, 16, "UINT8"), (16, 24, "UINT8"), (9, 4, "UINT8"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,12 @@ def cases() -> Iterator[Case]:
             Scale=[2, 2],
         )  # fmt: skip
         yield Case(f"{channels} channels, {lanes} lanes, {columns} columns", op)
+    for lanes, out_lanes, dtype in CONVERTERS:
+        op = _op(
+            ops.WidthConverter, 1, 1, NumChannels=lanes * out_lanes, PE=lanes, outPE=out_lanes,
+            inputDataType=dtype,
+        )  # fmt: skip
+        yield Case(f"{lanes} to {out_lanes} lanes, {dtype}", op)
 
 
 def _lookup(channels: int, lanes: int, bits: int, levels: int) -> Case:

@@ -14,14 +14,12 @@ from hw.ops.unit import Unit
 from hw.units.finn import FinnUnit
 from hw.units.mvau import Mvau
 from hw.units.padding import Padding
-from hw.units.width_converter import WidthConverter
 from hw.units.window import Window
 
 ADAPTERS: dict[str, type[FinnUnit]] = {
     "MVAU_rtl": Mvau,
     "FMPadding_rtl": Padding,
     "ConvolutionInputGenerator_rtl": Window,
-    "StreamingDataWidthConverter_rtl": WidthConverter,
 }
 
 

@@ -9,10 +9,10 @@ from host.common.errors import UserError
 from hw.ops import operators
 from hw.ops.layers import layer_of, set_layer
 from hw.ops.unit import RAM_STYLES
+from hw.ops.width_converter import converter_resources
 from hw.synthesis.calibration import cases
 from hw.units import ADAPTERS, unit_of
 from hw.units.mvau import Mvau, in_place_of
-from hw.units.width_converter import converter_resources
 from tests.hw.hls.finn_cases import FINN_CASES
 
 OURS = {case.op.rtl_module: case.op for case in cases()}

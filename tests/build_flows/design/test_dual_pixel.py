@@ -28,7 +28,7 @@ def test_half_the_weight_bits_no_more_dsps_fewer_luts(demo_build, tmp_path):
     for kernel, pe, pixels in (("Dense", 4, 2), ("MVAU", 8, 1)):
         folding = tmp_path / f"{kernel}.json"
         folding.write_text(json.dumps({LAYER: {"SIMD": 8, "PE": pe, "kernel": kernel}}))
-        model = fold(ModelWrapper(str(mapped)), folding, config.part)
+        model = fold(ModelWrapper(str(mapped)), folding)
         node = next(n for n in model.graph.node if n.op_type.startswith(kernel) and _is_layer(n))
         op = getCustomOp(node)
         assert op.get_nodeattr("SIMD") * op.get_nodeattr("PE") * pixels == MACS

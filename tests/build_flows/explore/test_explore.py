@@ -205,7 +205,7 @@ def test_a_row_that_lacks_something(monkeypatch, tmp_path):
 
 
 def test_the_folding_file_builds_exactly_within_the_cycles(point, mapped, small_golden, tmp_path):
-    model = fold(mapped, write_folding(point, tmp_path), PART)
+    model = fold(mapped, write_folding(point, tmp_path))
     assert max(getCustomOp(n).get_exp_cycles() for n in model.graph.node) <= CYCLES
     assert point.solution.cycles <= CYCLES
     paddings = [getCustomOp(n) for n in model.graph.node if n.op_type == "FMPadding_rtl"]
@@ -219,7 +219,7 @@ def test_the_folding_file_builds_exactly_within_the_cycles(point, mapped, small_
 
 def test_the_predicted_cost_is_that_of_the_folded_model(space, point, mapped, tmp_path):
     """Units, converters, weight memories, expected FIFOs and what is reserved."""
-    model = fold(mapped, write_folding(point, tmp_path), PART)
+    model = fold(mapped, write_folding(point, tmp_path))
     costs = [cost_of(memory.resources()) for memory, _ in weight_memories(model).values()]
     for unit in units_of(model):
         held = held_by_branches(model, unit)

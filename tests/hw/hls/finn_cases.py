@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from onnx import helper
-from qonnx.core.datatype import DataType
 from qonnx.custom_op.base import CustomOp
 from qonnx.custom_op.registry import getCustomOp
 
@@ -88,15 +87,6 @@ def padding_case(
     return FinnCase(f"{size[0]}x{size[1]}x{channels}-simd{simd}-{edges}-{dtype}", op, golden)
 
 
-def converter_case(lanes: int, narrow: int, wide: int, dtype: str = "UINT8") -> FinnCase:
-    bits = DataType[dtype].bitwidth()
-    op = finn_op(
-        "StreamingDataWidthConverter_rtl", inShape=[1, 3, lanes], outShape=[1, 3, lanes],
-        inWidth=narrow * bits, outWidth=wide * bits, dataType=dtype,
-    )  # fmt: skip
-    return FinnCase(f"{lanes}-{narrow}to{wide}-{dtype}", op, lambda frame: frame)
-
-
 def mvau_vectors(case: RtlCase) -> Vectors:
     """The words of a case of FINN's dense unit in hardware."""
     old, stimuli = case.op, Stimuli(case)
@@ -124,15 +114,6 @@ FINN_CASES = {
         padding_case((3, 4), 4, 2, (1, 1, 1, 1), "UINT8"),
         padding_case((2, 3), 3, 1, (1, 0, 2, 3), "INT8"),
         padding_case((1, 1), 2, 2, (0, 0, 0, 0), "INT5"),
-    ],
-    "width_converter": [
-        converter_case(12, 2, 6),
-        converter_case(12, 6, 2, "INT19"),
-        converter_case(12, 4, 6, "INT8"),
-        converter_case(12, 6, 4),
-        converter_case(8, 8, 8),
-        converter_case(144, 16, 36, "INT4"),
-        converter_case(6, 1, 6, "UINT1"),
     ],
 }
 MVAU_CASES = test_mvau.CASES

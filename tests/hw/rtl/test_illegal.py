@@ -86,6 +86,7 @@ ILLEGAL = [
     ("kl_weight_stream", {"FILE": '""'}, "FILE is empty"),
     ("kl_weight_stream", {"PARTS": 3}, "PARTS=3 does not divide WIDTH=8"),
     ("kl_weight_stream", {"PARTS": 2}, "PARTS=2; only LUTs on the chain are cut"),
+    ("kl_width_converter", {"OUT": 0}, "IN=8, OUT=0 and WIDTH=8 must be at least 1"),
     ("kl_window_pool", {"TAPS": 0}, "PE=1, TAPS=0 and WIDTH=8 must be at least 1"),
     ("kl_window_pool", {"SUMS": 1, "OUT_WIDTH": 9}, "OUT_WIDTH=9 does not hold TAPS=4 of WIDTH=8"),
 ]  # fmt: skip
