@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import string
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -184,7 +185,7 @@ def run_vivado(project: Project, script: str) -> dict[str, str]:
     """Run a script of the project; what it found of the worst path, see helpers.tcl.
 
     Raises:
-        UserError: Vivado is missing or too old.
+        UserError: Vivado is missing or too old, or the folder's path is none for it.
         ToolError: it failed; one line says why, with its log.
     """
     vivado = find_vivado()
@@ -195,15 +196,18 @@ def run_vivado(project: Project, script: str) -> dict[str, str]:
             f"complete project is in {relative(project.folder)}, all that is left is: {hint}"
         )
     _check_version(vivado, project.folder)
+    _check_path(project.folder)
     log = project.log(script)
     command = (
         vivado, "-mode", "batch", "-nojournal", "-log", f"vivado_{log.name}", "-source", script
     )  # fmt: skip
     reports = project.folder / (REPORTS if script == BUILD else Path(script).stem)
+    started = time.time()
     try:
         run_tool(command, project.folder, log)
     except ToolError as error:
-        raise ToolError(command, log, diagnosis(log, reports / RESULT)) from error
+        reason = diagnosis(log, reports / RESULT, started, error.reason)
+        raise ToolError(command, log, reason) from error
     try:
         return read_result(reports / RESULT)
     except (OSError, ValueError) as error:
@@ -211,16 +215,28 @@ def run_vivado(project: Project, script: str) -> dict[str, str]:
 
 
 def _check_version(vivado: str, folder: Path) -> None:
-    log = folder / "version.log"
-    run_tool((vivado, "-version"), folder, log)
-    text = log.read_text(errors="replace")
+    command, log = (vivado, "-version"), folder / "version.log"
+    try:
+        run_tool(command, folder, log)
+    except ToolError as error:
+        raise ToolError(command, log, cause_in(_text(log), error.reason)) from error
+    text = _text(log)
     found = re.search(r"vivado v(\d+)\.(\d+)", text, re.IGNORECASE)
     if found is None:
-        raise ToolError((vivado, "-version"), log, "tells no version: is it Vivado?")
+        raise ToolError(command, log, "tells no version: is it Vivado?")
     if (int(found[1]), int(found[2])) < tuple(map(int, OLDEST.split("."))):
         raise UserError(
             f"{vivado} is Vivado {found[1]}.{found[2]}, too old for this project; "
             f"use {OLDEST} or later"
+        )
+
+
+def _check_path(folder: Path) -> None:
+    """UserError for a path that a list of Tcl, or one of Vivado's tools, takes for several."""
+    if wrong := re.search(r"[^\w./+~-]", str(folder.resolve()), re.ASCII):
+        raise UserError(
+            f"Vivado does not take the {wrong[0]!r} in {folder.resolve()}; move the checkout, or "
+            "that folder alone, to a path of letters, digits and . _ - +"
         )
 
 
@@ -236,33 +252,51 @@ def read_result(path: Path) -> dict[str, str]:
 
 
 CAUSES = (
-    (r"valid license was not found[^\n]*|\[Common 17-345\][^\n]*",
+    (r"valid license was not found[^\n]*|\[Common 17-34[58]\][^\n]*",
      "no licence: {0}; the part needs Vivado ML Standard or a licence server"),
+    (r"[^\n]*[Nn]o space left on device[^\n]*",
+     "the disk is full: {0}; make room, the same command goes on from the last finished step"),
+    (r"[^\n]*: cannot open shared object file[^\n]*",
+     "a library of the system is missing: {0}; install it, AMD's installLibs.sh names all"),
+    (r"\[Coretcl 2-106\][^\n]*",
+     "{0}; add the devices of Zynq UltraScale+ MPSoC with Vivado's installer"),
     (r"This design requires[^\n]*|[^\n]*over-utilized[^\n]*",
      "the design does not fit the part: {0}; take a smaller folding"),
     (r"board_part definition was not found[^\n]*|no board files of the KV260[^\n]*", "{0}"),
+    (r"[^\n]*line \d+: +\d+ Killed[^\n]*|[^\n]*std::bad_alloc[^\n]*|[^\n]*[Oo]ut of memory[^\n]*",
+     "Vivado had too little memory: {0}; the same command goes on from the last finished step"),
     (r"Abnormal program termination[^\n]*|Segmentation fault[^\n]*",
      "Vivado crashed: {0}; the same command goes on from the last finished step"),
+    (r"^ERROR:[^\n]*", "{0}"),
+    (r"^[^\n]+(?=\n(?: +\([^\n]*\)\n)? +(?:while executing|invoked from within)$)", "{0}"),
 )  # fmt: skip
-"""What a log may say, in the order of trust, and the line for people."""
+"""What a log may say, in the order of trust, and the line for people; the last is Tcl's error."""
 
 
-def diagnosis(log: Path, result: Path) -> str:
+def diagnosis(log: Path, result: Path, started: float, ending: str) -> str:
     """One line on why a run failed, from its log, the logs of its runs, and the worst path.
 
-    Errors in our sources are in the logs of runs, and in that of the IP before that of the whole.
+    Errors in our sources are in the logs of runs, and in that of the IP before that of the whole;
+    those from before the time ``started`` tell of another failure. ``ending`` is how it ended.
     """
-    texts = [path.read_text(errors="replace") for path in (*_run_logs(log.parent), log)]
-    text = "\n".join(texts)
-    if "timing not met at any clock" in texts[-1]:
+    text = _text(log)
+    if "timing not met at any clock" in text:
         return _timing(result)
+    runs = [path for path in _run_logs(log.parent) if path.stat().st_mtime >= started - 1]
+    return cause_in("\n".join([*map(_text, runs), text]), ending)
+
+
+def cause_in(text: str, ending: str) -> str:
+    """The line for people on what the logs in ``text`` say, or on how the command ended."""
     for pattern, line in CAUSES:
-        if found := re.search(pattern, text):
+        if found := re.search(pattern, text, re.MULTILINE):
             return line.format(_clean(found[0]))
-    if errors := re.findall(r"^ERROR:[^\n]*", text, re.MULTILINE):
-        return _clean(errors[0])
-    lines = [line for line in text.splitlines() if line.strip()]
-    return f"ended without saying why: {_clean(lines[-1]) if lines else 'empty log'}"
+    said = [line for line in text.splitlines() if line.strip() and not line.startswith("INFO:")]
+    return f"ended without saying why, {ending}: {_clean(said[-1]) if said else 'empty log'}"
+
+
+def _text(path: Path) -> str:
+    return path.read_text(errors="replace")
 
 
 def _timing(result: Path) -> str:

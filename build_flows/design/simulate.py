@@ -38,6 +38,7 @@ TRACE = ("--trace",)  #: Verilator's switch for waveforms; the simulation is the
 STALLED_FRAMES = 3
 RUNS = (("stalled", 1, PRELOAD), ("full_rate", None, ()))  #: name, seed of stalls, options
 LOG = "simulation.log"
+SIGNALLED = 128  #: exit code of a shell, less the signal that ended its command
 SMALL = 64  #: streams of a design up to which one compilation is less work than one a file
 ONE_FILE = ("-MAKEFLAGS", "VM_PARALLEL_BUILDS=0")
 COMPILE = (
@@ -267,4 +268,15 @@ def run_tool(command: Sequence[str], folder: Path, log: Path) -> None:
             raise
     if code:
         tail = "".join(log.read_text(errors="replace").splitlines(keepends=True)[-5:])
-        raise ToolError(command, log, f"exit code {code}", tail)
+        raise ToolError(command, log, _ending(code), tail)
+
+
+def _ending(code: int) -> str:
+    """How a command ended: with an exit code, or by a signal, of its own or of what it started."""
+    number = -code if code < 0 else code - SIGNALLED
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return f"exit code {code}"
+    hint = ", most often for lack of memory" if number == signal.SIGKILL else ""
+    return f"killed by {name}{hint}"

@@ -21,7 +21,7 @@ class ToolError(Exception):
     """An external program failed: its command, its log and the last lines of that log."""
 
     def __init__(self, command: Sequence[str], log: Path, reason: str, tail: str = "") -> None:
-        self.command, self.log, self.tail = list(command), log, tail
+        self.command, self.log, self.reason, self.tail = list(command), log, reason, tail
         text = f"{self.command[0]}: {reason}; log: {log}"
         super().__init__(f"{text}\n{tail}" if tail else text)
 

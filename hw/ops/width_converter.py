@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from math import ceil, gcd
+from math import gcd
 from typing import Any
 
 from qonnx.core.datatype import BaseDataType
@@ -91,8 +91,8 @@ def converter_resources(bits_in: int, bits_out: int) -> Resources:
     taken, given = bits_in // unit, bits_out // unit
     size = taken * given
     counters = sum((count - 1).bit_length() for count in (taken, given, size + 1))
-    lut, ff = counters + given + 2, size * unit + counters
+    ff = size * unit + counters
     if taken == 1:
-        return Resources(lut=lut + ceil(bits_in / 2), ff=ff + bits_in + 1)
+        return Resources(lut=bits_in + given + 2, ff=ff + bits_in + 1)
     choice = 1 + round((taken - 1) / 3)  # a LUT widens it by three, the last has the register too
-    return Resources(lut=lut + bits_out * choice, ff=ff + 2 * bits_out + 2)
+    return Resources(lut=bits_out * choice + counters + given + 2, ff=ff + 2 * bits_out + 2)

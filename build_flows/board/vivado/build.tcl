@@ -10,7 +10,7 @@ set jobs @{jobs}
 set strategies {@{strategies}}
 set first [lindex $strategies 0]
 
-if {![file exists $here/ip/component.xml]} {
+if {![file exists $here/ip/complete]} {
   source $here/package_ip.tcl
 }
 if {[file exists $here/project/complete]} {

@@ -25,3 +25,5 @@ ipx::update_checksums $core
 ipx::check_integrity $core
 ipx::save_core $core
 close_project
+# The packager writes ip/component.xml long before it is whole
+close [open $here/ip/complete w]

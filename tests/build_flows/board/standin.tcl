@@ -4,7 +4,8 @@
 #
 # Given before: version, boards, top_buses, top_pins, progress (run -> PROGRESS at the start),
 # slacks (of the timing reports in turn), failing (a run that does not end well), form (how that is
-# told: status, or error of wait_on_run, the cause in the log of the run of an IP), record (file).
+# told: status, or error of wait_on_run, the cause in the log of the run of an IP), broken (a command
+# that ends in an error), record (file).
 
 array set progress_of $progress
 set cells {}
@@ -141,7 +142,10 @@ proc do_ipx::get_bus_interfaces {options others} {
   set bus [lindex $others 0]
   return [expr {$bus in $::top_buses ? $bus : ""}]
 }
-proc do_ipx::save_core {options others} {close [open $::here/ip/component.xml w]}
+proc do_ipx::package_project {options others} {
+  close [open [dict get $options -root_dir]/component.xml w]
+}
+proc do_ipx::save_core {options others} {need_file $::here/ip/component.xml}
 proc do_get_filesets {options others} {return [lindex $others 0]}
 proc do_get_files {options others} {return [lindex $others 0]}
 proc do_get_bd_addr_spaces {options others} {return [lindex $others 0]}
@@ -268,6 +272,7 @@ proc do_get_property {options others} {
 foreach command [array names commands] {
   proc ::$command args [format {
     lassign [checked %1$s $args] options others
+    if {"%1$s" eq $::broken} {error "ERROR: \[Common 17-69\] Command failed: %1$s"}
     if {[info commands ::do_%1$s] ne ""} {return [::do_%1$s $options $others]}
   } $command]
 }

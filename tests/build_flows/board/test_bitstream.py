@@ -133,9 +133,37 @@ FAILURES = {
         "print('WARNING: x'); print('ERROR: [BD 41-758] no clock'); print('ERROR: later')",
         r"\[BD 41-758\] no clock",
     ),
-    "garbage": ("print(chr(0xfffd) * 3 + chr(7)); print('the end')",
-                r"ended without saying why: the end"),
-    "silence": ("pass", "ended without saying why: empty log"),
+    "full disk": (
+        "run('synth_1', 'write error: No space left on device');"
+        "print('ERROR: [landmarks] synth_1 ended with failure; see runme.log')",
+        r"the disk is full: write error: No space left on device; make room, the same command goes",
+    ),
+    "licence server": (
+        "print(\"ERROR: [Common 17-348] Failed to get the license for feature 'Implementation'\")",
+        r"no licence: \[Common 17-348\] Failed to get the license for feature 'Impl.*'; the",
+    ),
+    "devices": (
+        "print('ERROR: [Coretcl 2-106] Specified part could not be found.')",
+        r"part could not be found\.; add the devices of Zynq UltraScale\+ MPSoC with Vivado's inst",
+    ),
+    "killed run": (
+        "run('impl_1', 'rdiArgs.sh: line 312:  4711 Killed                  \"$RDI_PROG\"');"
+        "print('ERROR: [landmarks] impl_1 ended with failure; see runme.log')",
+        r"Vivado had too little memory: rdiArgs\.sh: line 312:  4711 Killed .*; the same command",
+    ),
+    "packager": (
+        "print('ERROR: [IP_Flow 19-725] Identifier is not valid'); print('ERROR: later')",
+        r"vivado: \[IP_Flow 19-725\] Identifier is not valid; log",
+    ),
+    "error of Tcl": (
+        "print('INFO: x'); print('error copying \"a.hwh\": no such file or directory');"
+        "print('    while executing'); print('\"file copy a.hwh\"');"
+        "print('    (file \"build.tcl\" line 71)'); print('INFO: [Common 17-206] Exiting Vivado')",
+        r'vivado: error copying "a\.hwh": no such file or directory; log',
+    ),
+    "garbage": ("print(chr(0xfffd) * 3 + chr(7)); print('the end'); print('INFO: Exiting Vivado')",
+                r"ended without saying why, exit code 1: the end"),
+    "silence": ("pass", "ended without saying why, exit code 1: empty log"),
 }  # fmt: skip
 
 
@@ -153,10 +181,36 @@ def test_a_failure_is_one_line_and_the_overlay_stays(
     assert {path: path.read_bytes() for path in tiny_folder.iterdir()} == before
 
 
-def test_a_killed_vivado_is_a_failure(project, vivado):
-    vivado("import os, signal; print('working'); sys.stdout.flush(); os.kill(os.getpid(), 9)")
-    with pytest.raises(ToolError, match="ended without saying why: working"):
+@pytest.mark.parametrize("end", ["os.kill(os.getpid(), 9)", "os._exit(137)"])
+def test_a_killed_vivado_is_a_failure(project, vivado, end):
+    """By itself, or behind the shell script that starts it."""
+    vivado(f"import os; print('working'); sys.stdout.flush(); {end}")
+    text = "ended without saying why, killed by SIGKILL, most often for lack of memory: working"
+    with pytest.raises(ToolError, match=text):
         run_vivado(project, BUILD)
+
+
+def test_logs_of_an_earlier_start_tell_nothing(project, vivado):
+    vivado(
+        "import os; run('impl_1', 'No space left on device');"
+        "os.utime('project/landmarks.runs/impl_1/runme.log', (1, 1));"
+        "print('ERROR: [Project 1-19] the project is locked'); sys.exit(1)"
+    )
+    with pytest.raises(ToolError, match=r"vivado: \[Project 1-19\] the project is locked"):
+        run_vivado(project, BUILD)
+
+
+def test_a_library_that_vivado_lacks_is_named(project, tmp_path, monkeypatch):
+    program = tmp_path / "bin" / "vivado"
+    program.parent.mkdir()
+    missing = "libtinfo.so.5: cannot open shared object file: No such file or directory"
+    program.write_text(f"#!/bin/sh\necho 'application-specific failed: {missing}'; exit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    text = r"a library of the system is missing: .* libtinfo\.so\.5: cannot open .*; install it"
+    with pytest.raises(ToolError, match=text) as failure:
+        run_vivado(project, BUILD)
+    assert "\n" not in str(failure.value)
 
 
 @pytest.mark.parametrize("version", ["Vivado v2022.1 (64-bit)", "Vivado v2019.2 (64-bit)"])
@@ -176,6 +230,15 @@ def test_something_else_named_vivado(project, vivado):
 def test_later_ones_are_taken(project, vivado, version):
     vivado(version=version)
     assert run_vivado(project, BUILD)["strategy"] == "Performance_Explore"
+
+
+@pytest.mark.parametrize("name", ["my boards", "b\u00f6rds", "a[1]"])
+def test_a_path_that_vivado_does_not_take(tiny_design, vivado, tmp_path, name):
+    vivado()
+    folder = tmp_path / name / "vivado"
+    project = write_project(tiny_design, folder, "tiny", "xck26-sfvc784-2LV-c", 250)
+    with pytest.raises(UserError, match="Vivado does not take the '.' in /.*; move the checkout"):
+        run_vivado(project, BUILD)
 
 
 def test_success_without_result_is_a_failure(project, vivado):

@@ -31,7 +31,7 @@ def project(tiny_design, tmp_path):
 
 def run(
     project, script, version="2022.2", boards=BOARDS, slacks="0.1", progress=(), failing="",
-    form="status", kept_clock=250,
+    form="status", kept_clock=250, broken="",
 ):  # fmt: skip
     """Exit code, output, and the commands as (name, options, others)."""
     top = (project.folder / "rtl" / "landmarks.v").read_text()
@@ -44,7 +44,7 @@ def run(
         f"set top_buses {{{' '.join(BUSES)}}}\nset top_pins {{{' '.join(pins)}}}\n"
         f"set progress {{{' '.join(f'{k} {v}' for k, v in runs.items())}}}\n"
         f"set failing {{{failing}}}\nset form {form}\nset kept_clock {kept_clock}\n"
-        f"set record {record}\nsource {STANDIN}\n"
+        f"set broken {{{broken}}}\nset record {record}\nsource {STANDIN}\n"
         f"source {project.folder / script}\nexit 0\n"
     )
     done = subprocess.run(
@@ -116,6 +116,20 @@ def test_what_is_finished_is_kept(project):
     assert [o for n, _, o in commands if n == "launch_runs"] == [("impl_1",)]
     assert [o for n, _, o in commands if n == "reset_run"] == [("impl_1",)]
     assert "synth_1: kept" in output
+
+
+@pytest.mark.parametrize("command", ["ipx::check_integrity", "ipx::associate_bus_interfaces"])
+def test_an_ip_that_is_not_whole_is_packaged_again(project, command):
+    """Though its component.xml is there from the packager's first command on."""
+    code, output, _ = run(project, "build.tcl", broken=command)
+    assert code == 1
+    assert f"Command failed: {command}" in output
+    assert (project.folder / "ip" / "component.xml").is_file()
+    for packaged in (True, False):
+        code, output, commands = run(project, "build.tcl")
+        assert code == 0, output
+        assert ("ipx::package_project" in [name for name, *_ in commands]) == packaged
+        shutil.rmtree(project.folder / "project")
 
 
 def test_strategies_are_tried_in_turn(project):
@@ -351,4 +365,5 @@ def test_both_forms_of_a_failed_run_are_diagnosed(project, form, cause):
     assert code == 1
     log = project.log(bitstream.BUILD)
     log.write_text(output)
-    assert re.match(cause, bitstream.diagnosis(log, project.folder / "none"))
+    found = bitstream.diagnosis(log, project.folder / "none", 0.0, "exit code 1")
+    assert re.match(cause, found)

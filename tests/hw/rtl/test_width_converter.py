@@ -14,7 +14,8 @@ def converter(
 ) -> Case:  # fmt: skip
     op = make_op(
         WidthConverter, NumChannels=channels, PE=lanes, outPE=out_lanes,
-        numInputVectors=[1, 1, pixels], inputDataType=dtype, outShape=list(out_shape),
+        numInputVectors=[1, 1, pixels], inputDataType=dtype,
+        outShape=list(out_shape or (1, 1, pixels, channels)),
     )  # fmt: skip
     return Case(f"{channels}-{lanes}to{out_lanes}-{dtype}-{pixels}", op)
 
@@ -31,8 +32,8 @@ CASES = [
     converter(6, 6, 1, "UINT1", pixels=1),
     converter(35, 5, 7, pixels=1),
     converter(35, 7, 5, pixels=1),
-    converter(176, 176, 16, "INT8", pixels=2),
-    converter(192, 2, 192, "INT8", pixels=2),
+    converter(128, 128, 16, "INT8", pixels=2),
+    converter(128, 2, 128, "INT8", pixels=2),
     converter(10, 5, 4, pixels=2, out_shape=(1, 20)),
 ]
 
