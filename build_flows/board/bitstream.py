@@ -152,11 +152,11 @@ def _values(project: Project, ports: Design, sources: Sequence[str]) -> dict[str
 def _check_memories(ports: Design) -> None:
     """UserError for a weight memory that synthesis would refuse in spite of VARIABLE_LIMIT."""
     for memory in ports.memories:
-        if memory.bits * memory.words > VARIABLE_LIMIT:
+        if not memory.split and memory.bits * memory.words > VARIABLE_LIMIT:
             raise UserError(
                 f"the weight memory {memory.name} has {memory.bits * memory.words} bits, Vivado "
-                f"takes {VARIABLE_LIMIT} in one variable; give its layer more PE or SIMD, or split "
-                "it"
+                f"takes {VARIABLE_LIMIT} in one variable; put it into UltraRAM, "
+                "which is split"
             )
 
 

@@ -56,6 +56,8 @@ class Memory:
     words: int
     file: str
     """Its image for $readmemh, in the design's folder."""
+    split: bool = False
+    """Whether the RTL splits a long one by depth, as UltraRAM."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,8 @@ def _weights(memory: WeightStream, lanes: IntArray, folder: Path) -> str:
 
 def _memory(memory: WeightStream) -> Memory:
     name = memory.onnx_node.name
-    return Memory(name, memory.width, memory.depth, f"{name}_file.hex")
+    split = memory.ram_style == "ultra"
+    return Memory(name, memory.width, memory.depth, f"{name}_file.hex", split)
 
 
 def _instance(model: ModelWrapper, unit: Unit, folder: Path) -> str:

@@ -320,10 +320,13 @@ def test_a_memory_that_synthesis_refuses_is_named(tiny_design, tmp_path):
     values = json.loads((other / "design.json").read_text())
     values["memories"][1]["words"] = 1 << 17
     (other / "design.json").write_text(json.dumps(values))
-    text = "the weight memory b has 5242880 bits, Vivado takes 4194304 in one variable; give its"
+    text = "the weight memory b has 5242880 bits, Vivado takes 4194304 in one variable; put it"
     with pytest.raises(UserError, match=text):
         write_project(other, tmp_path / "p", "tiny", "xck26-sfvc784-2LV-c", 250)
     assert not (tmp_path / "p").exists()
+    values["memories"][1]["split"] = True
+    (other / "design.json").write_text(json.dumps(values))
+    write_project(other, tmp_path / "p", "tiny", "xck26-sfvc784-2LV-c", 250)
 
 
 def test_the_package_has_what_the_board_needs(tiny_design, tmp_path):
