@@ -22,6 +22,8 @@ CONFIGURATIONS = [
     ("kl_weight_stream", FILE | {"WIDTH": 32, "CHAIN": 1}),
     ("kl_weight_stream", FILE | {"WIDTH": 65, "DEPTH": 5, "CHAIN": 1} | LUT),
     ("kl_weight_stream", FILE | {"CHAIN": 1, "READ_REGS": 2} | ULTRA),
+    ("kl_width_converter", {"IN": 1, "OUT": 3}),
+    ("kl_width_converter", {"IN": 3, "OUT": 2}),
 ]
 NUMBERS = {ram_symbol(style): f"2'd{i}" for i, style in enumerate(STYLES)}
 FINN_WARNINGS = ["-Wno-WIDTHEXPAND", "-Wno-WIDTHTRUNC"]  # those of FINN's package
