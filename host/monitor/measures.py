@@ -51,7 +51,7 @@ BEFORE_S = 2.0
 """Time constant of the opening before a closure."""
 
 BRIDGE_S = 0.3
-"""What lasts goes on after a break that is shorter, as a face that is found for a moment only."""
+"""What lasts goes on after a shorter break: a face that is found for a moment is none yet."""
 
 REOPEN_S = 0.1
 """Eyes that seem open for less than this stay closed: noise."""
@@ -114,9 +114,11 @@ class Measures:
 
 
 class Since:
-    """How long something has been true, but for breaks of less than ``BRIDGE_S``."""
+    """How long something has been true, but for short breaks."""
 
-    def __init__(self) -> None:
+    def __init__(self, bridge_s: float = BRIDGE_S) -> None:
+        """bridge_s: breaks of less do not count."""
+        self._bridge_s = bridge_s
         self.forget()
 
     def forget(self) -> None:
@@ -131,7 +133,7 @@ class Since:
         if true:
             self._begin_s = time_s if self._begin_s is None else self._begin_s
             self._last_s = time_s
-        elif time_s - self._last_s >= BRIDGE_S:
+        elif time_s - self._last_s >= self._bridge_s:
             self._begin_s = None
 
     @property
@@ -157,7 +159,8 @@ class Measurer:
         self._closed_share = Share()
         self._eyes, self._person, self._usual = Eyes(), Person(), UsualPose()
         self._uncalibrated, self._hidden, self._tilted = Since(), Since(), Since()
-        self._no_face, self._away, self._no_picture_s = Since(), Since(), 0.0
+        self._no_face, self._no_picture_s = Since(), 0.0
+        self._away = Since(bridge_s=0.0)  # who looks from mirror to mirror passes the road
         self._last_s: float | None = None
         self._last_face_s: float | None = None
         self._judged_s = -math.inf

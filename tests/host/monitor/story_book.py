@@ -56,6 +56,8 @@ def _awake() -> list[Story]:
         story("blinks of all lengths", *(CALM, lashes, scene(1), scene(0.35, eyes=0.0)) * 3),
         story("glances into the mirrors", CALM, *(scene(1.2, yaw=35), scene(4), scene(1.2, yaw=-40),
               scene(4)) * 3),
+        story("from one mirror to the other", CALM, *(scene(1.2, yaw=36), scene(1.2, yaw=-36),
+              scene(4)) * 3),
         story("frontal portrait with 16 degrees of pitch", scene(20, pitch=16)),
         story("camera 18 degrees aside", scene(20, yaw=18)),
         story("camera 30 degrees aside and low", scene(20, yaw=30, pitch=-12)),
