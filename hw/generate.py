@@ -25,7 +25,7 @@ IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Symbol(str):
-    """A name that the parameter of a module gets, such as ``kl_pkg::RAM_BLOCK``; no string."""
+    """A name or expression that a parameter gets, such as ``kl_pkg::RAM_BLOCK``; no string."""
 
 
 def ram_symbol(style: str) -> Symbol:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Nearest upsampling: every pixel becomes a block; see docs/kernels/upsample.md.
+// Every pixel becomes a block, of itself or of itself and zeros; see docs/kernels/upsample.md.
 #pragma once
 
 #include "lanes.hpp"
@@ -8,7 +8,7 @@
 namespace upsample {
 
 /// Makes of ROWS rows of COLUMNS pixels, FOLDS words each, SCALE_Y times SCALE_X as many pixels.
-template <int PE, int WIDTH, int FOLDS, int COLUMNS, int SCALE_Y, int SCALE_X, int ROWS>
+template <int PE, int WIDTH, int FOLDS, int COLUMNS, int SCALE_Y, int SCALE_X, int ZEROS, int ROWS>
 void run(hls::stream<lanes::word<PE, WIDTH>> &source, hls::stream<lanes::word<PE, WIDTH>> &sink) {
   static_assert(PE >= 1 && FOLDS >= 1 && COLUMNS >= 1, "PE, FOLDS and COLUMNS must be at least 1");
   static_assert(SCALE_Y >= 1 && SCALE_X >= 1, "scales must be at least 1");
@@ -21,6 +21,11 @@ void run(hls::stream<lanes::word<PE, WIDTH>> &source, hls::stream<lanes::word<PE
     if (again_x == 0 && again_y == 0) {
       word = source.read();
       row[address] = word;
+    } else if (ZEROS) {
+      for (int lane = 0; lane < PE; lane++) {
+#pragma HLS unroll
+        lanes::set<WIDTH>(word, lane, 0);
+      }
     } else {
       word = row[address];
     }

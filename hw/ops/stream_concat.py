@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several vectors a pixel joined along the channels."""
+"""Several vectors a pixel joined along the channels, or whole frames one after another."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from host.common.arrays import IntArray
 from host.common.errors import UserError
+from hw.generate import Symbol
 from hw.ops.base import KernelOp, divisors
 from hw.ops.unit import Resources, Sizes
 
-CHANNEL_BITS = 16  #: width of one entry of the SystemVerilog parameter CHANNELS
+CHANNEL_BITS = 32  #: width of one entry of the SystemVerilog parameter CHANNELS
 
 
 class StreamConcat(KernelOp):
-    """Channels of every input one after another; all inputs share type, PE and leading shape."""
+    """Channels of every input one after another; all inputs share type, PE and leading shape.
+
+    With ``frames`` an input is a map of any size, all elements of which are channels of one pixel.
+    """
 
     replaces = "Concat"
     rtl_module = cpp_kernel = "stream_concat"
@@ -32,14 +36,18 @@ class StreamConcat(KernelOp):
         return super().get_nodeattr_types() | {
             "NumChannels": ("i", False, 0),  # given by ChannelsPerInput
             "ChannelsPerInput": ("ints", True, []),
+            "frames": ("i", False, 0, {0, 1}),
         }
 
     @classmethod
     def attributes_for(cls, model: ModelWrapper, node: NodeProto) -> dict[str, Any]:
-        """The channels of each input."""
-        channels = [model.get_tensor_shape(name)[-1] for name in node.input]
-        common = super().attributes_for(model, node)
-        return common | {"NumChannels": 0, "ChannelsPerInput": channels}
+        """The channels of each input, or the elements of maps of unlike size."""
+        shapes = [model.get_tensor_shape(name) for name in node.input]
+        found = super().attributes_for(model, node) | {"NumChannels": 0}
+        if len({tuple(vectors) for *vectors, _ in shapes}) == 1:
+            return found | {"ChannelsPerInput": [channels for *_, channels in shapes]}
+        elements = [int(np.prod(shape)) for shape in shapes]
+        return found | {"frames": 1, "numInputVectors": [1, 1, 1], "ChannelsPerInput": elements}
 
     @property
     def channels_per_input(self) -> tuple[int, ...]:
@@ -55,6 +63,10 @@ class StreamConcat(KernelOp):
     def stream_inputs(self) -> int:  # type: ignore[override]
         """Every input is a stream."""
         return len(self.onnx_node.input)
+
+    @property
+    def joins_frames(self) -> bool:
+        return bool(self.get_nodeattr("frames"))
 
     def check_folding(self) -> None:
         """Raise UserError unless every input is listed with channels that PE divides."""
@@ -79,16 +91,19 @@ class StreamConcat(KernelOp):
         return {"PE": int(np.gcd.reduce(self.channels_per_input))}
 
     def golden(self, *inputs: IntArray) -> tuple[IntArray, ...]:
-        return (np.concatenate(inputs, axis=-1),)
+        maps = inputs
+        if self.joins_frames:
+            maps = tuple(x.reshape(*self.vectors, -1) for x in inputs)
+        return (np.concatenate(maps, axis=-1),)
 
     def rtl_parameters(self) -> dict[str, int | str]:
         self.check_folding()
-        packed = sum(c << (CHANNEL_BITS * i) for i, c in enumerate(self.channels_per_input))
+        channels = ", ".join(f"{CHANNEL_BITS}'d{c}" for c in reversed(self.channels_per_input))
         return {
             "PE": self.pe,
             "WIDTH": self.get_input_datatype().bitwidth(),
             "INPUTS": self.stream_inputs,
-            "CHANNELS": packed,
+            "CHANNELS": Symbol(f"{{{channels}}}"),
         }
 
     def cpp_sizes(self) -> Sizes:
@@ -117,6 +132,8 @@ class StreamConcat(KernelOp):
 
     def resources(self) -> Resources:
         bits = self.get_outstream_width()
-        counters = CHANNEL_BITS + self.stream_inputs.bit_length()
+        counters = (
+            max(self.channels_per_input) // self.pe
+        ).bit_length() + self.stream_inputs.bit_length()
         select = bits * ceil(self.stream_inputs / 3)  # a 6-input LUT holds most of a 4:1 choice
         return Resources(lut=select + bits + 2 * counters, ff=2 * bits + 2 + counters)

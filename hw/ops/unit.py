@@ -124,6 +124,11 @@ class Unit(ABC):
     cpp_outputs_first: ClassVar[bool] = False  #: whether the twin takes the outputs first
 
     @property
+    def joins_frames(self) -> bool:
+        """Whether some inputs wait for whole frames of others."""
+        return False
+
+    @property
     def name(self) -> str:
         """Of the instance."""
         return str(self.onnx_node.name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nearest upsampling: every pixel becomes a block of pixels."""
+"""Every pixel becomes a block of pixels: itself again and again, or itself and zeros."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from hw.ops.unit import Resources, Sizes
 class Upsample(KernelOp):
     """(1, H, W, C) -> (1, H * SY, W * SX, C), ``Scale`` is (SY, SX).
 
-    It takes words only while a pixel is given for the first time.
+    A block holds its pixel in all places; with ``zeros`` in the first, and zeros in the others. It
+    takes words only while a pixel is given for the first time.
     """
 
     replaces = "Upsample"  # of the integer graph, whose widths are not known yet
@@ -29,13 +30,17 @@ class Upsample(KernelOp):
     pauses = True
 
     def get_nodeattr_types(self) -> dict[str, Any]:
-        return super().get_nodeattr_types() | {"Scale": ("ints", True, [])}
+        return super().get_nodeattr_types() | {
+            "Scale": ("ints", True, []),
+            "zeros": ("i", False, 0, {0, 1}),
+        }
 
     @classmethod
     def attributes_for(cls, model: ModelWrapper, node: NodeProto) -> dict[str, Any]:
         """Those of the node, and the type of its data."""
-        scale = list(cls(node).get_nodeattr("Scale"))
-        return super().attributes_for(model, node) | {"Scale": scale}
+        own = cls(node)
+        given = {"Scale": list(own.scale), "zeros": int(own.zeros)}
+        return super().attributes_for(model, node) | given
 
     @property
     def scale(self) -> tuple[int, int]:
@@ -43,9 +48,19 @@ class Upsample(KernelOp):
         down, along = (int(n) for n in self.get_nodeattr("Scale"))
         return down, along
 
+    @property
+    def zeros(self) -> bool:
+        """Whether a block is zero but for its first pixel."""
+        return bool(self.get_nodeattr("zeros"))
+
     def golden(self, *inputs: IntArray) -> tuple[IntArray, ...]:
         down, along = self.scale
-        return (inputs[0].repeat(down, axis=-3).repeat(along, axis=-2),)
+        blocks = inputs[0].repeat(down, axis=-3).repeat(along, axis=-2)
+        if self.zeros:
+            first = np.zeros_like(blocks)
+            first[..., ::down, ::along, :] = inputs[0]
+            return (first,)
+        return (blocks,)
 
     # -- hardware ------------------------------------------------------------------------------
 
@@ -61,10 +76,11 @@ class Upsample(KernelOp):
             "COLUMNS": self.vectors[-1],
             "SCALE_Y": down,
             "SCALE_X": along,
+            "ZEROS": int(self.zeros),
         }
 
     def cpp_sizes(self) -> Sizes:
-        names = ("PE", "WIDTH", "FOLDS", "COLUMNS", "SCALE_Y", "SCALE_X")
+        names = ("PE", "WIDTH", "FOLDS", "COLUMNS", "SCALE_Y", "SCALE_X", "ZEROS")
         return self._cpp(*names, "ROWS", ROWS=self.vectors[-2])
 
     def get_exp_cycles(self) -> int:
@@ -74,11 +90,12 @@ class Upsample(KernelOp):
         return 1
 
     def resources(self) -> Resources:
-        """The row and the output register, into whose gates the counters go; counters."""
+        """The output register and counters; a row, in whose gates the counters' go, if there is
+        one."""
         words = self.vectors[-1] * (self.channels // self.pe)
         bits, address = self.get_outstream_width(), (words - 1).bit_length()
-        row = lut_memory_luts(bits, words)
-        return Resources(lut=row + 2 * bits, ff=2 * bits + 3 * address + 4)
+        row = 3 * address if self.zeros else lut_memory_luts(bits, words) + bits
+        return Resources(lut=row + bits, ff=2 * bits + 3 * address + 4)
 
     # -- shapes and types ----------------------------------------------------------------------
 

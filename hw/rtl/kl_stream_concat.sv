@@ -12,7 +12,7 @@ module kl_stream_concat
   parameter int unsigned PE = 1,  // lanes of a word, lane 0 least significant
   parameter int unsigned WIDTH = 8,  // bits of a lane
   parameter int unsigned INPUTS = 2,  // streams to join
-  parameter logic [INPUTS-1:0][15:0] CHANNELS = 32'h0001_0001  // of each input, input 0 rightmost
+  parameter logic [INPUTS-1:0][31:0] CHANNELS = {32'd1, 32'd1}  // of each input, input 0 rightmost
 ) (
   input wire logic clk,
   input wire logic rst_n,
@@ -39,17 +39,26 @@ module kl_stream_concat
     );
   end
 
+  function automatic int unsigned most_beats();
+    most_beats = 1;
+    for (int unsigned i = 0; i < INPUTS; i++) begin
+      if (PE > 0 && CHANNELS[i] / PE > most_beats) most_beats = CHANNELS[i] / PE;
+    end
+  endfunction
+
+  localparam int unsigned BEAT_WIDTH = idx_width(most_beats());
+
   logic [SOURCE_WIDTH-1:0] source;  // 0..INPUTS-1, the input whose words pass
-  logic [15:0] beat;  // 0..last_beats[source], the word of it
-  logic [INPUTS-1:0][15:0] last_beats;  // constants: CHANNELS/PE - 1 of each input
+  logic [BEAT_WIDTH-1:0] beat;  // 0..last_beats[source], the word of it
+  logic [INPUTS-1:0][BEAT_WIDTH-1:0] last_beats;  // constants: CHANNELS/PE - 1 of each input
   logic valid, ready, last_beat;
 
   for (genvar i = 0; i < INPUTS; i++) begin : g_input
-    localparam int unsigned COUNT = 32'(CHANNELS[i]);
+    localparam int unsigned COUNT = CHANNELS[i];
     if (COUNT == 0 || COUNT % PE != 0) begin : g_illegal
       $fatal(1, "kl_stream_concat: PE=%0d does not divide CHANNELS[%0d]=%0d", PE, i, COUNT);
     end
-    assign last_beats[i]    = 16'(COUNT / PE - 1);
+    assign last_beats[i]    = BEAT_WIDTH'(COUNT / PE - 1);
     assign s_axis_tready[i] = ready && source == SOURCE_WIDTH'(i);
   end
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Nearest upsampling: every pixel becomes a block of SCALE_Y times SCALE_X pixels.
+// Every pixel becomes a block of SCALE_Y times SCALE_X pixels: of itself again, which is nearest
+// upsampling, or with ZEROS of itself and then zeros, which a transposed convolution goes over.
 //
 // Stream: NHWC, FOLDS words a pixel, COLUMNS pixels a row. A word is taken while its pixel is given
-// for the first time, and kept in a memory of one row for the other times.
+// for the first time, and kept in a memory of one row for the other times, if there are any.
 // Latency 1 cycle, one word a cycle at the output.
 `default_nettype none
 
@@ -15,7 +16,8 @@ module kl_upsample
   parameter int unsigned FOLDS   = 1,  // words of a pixel
   parameter int unsigned COLUMNS = 4,  // pixels of a row
   parameter int unsigned SCALE_Y = 2,  // rows that a row becomes
-  parameter int unsigned SCALE_X = 2   // pixels that a pixel becomes in a row
+  parameter int unsigned SCALE_X = 2,  // pixels that a pixel becomes in a row
+  parameter bit          ZEROS   = 0   // 1: zeros in all places of a block but the first
 ) (
   input wire logic clk,
   input wire logic rst_n,
@@ -49,9 +51,6 @@ module kl_upsample
   localparam int unsigned X_WIDTH = idx_width(SCALE_X);
   localparam int unsigned Y_WIDTH = idx_width(SCALE_Y);
 
-  (* ram_style = "distributed" *)
-  logic [PE*WIDTH-1:0] row[WORDS];
-
   logic [ADDRESS_WIDTH-1:0] address, pixel;  // 0..WORDS-1: of the word, of its pixel's first
   logic [FOLD_WIDTH-1:0] fold;  // 0..FOLDS-1
   logic [X_WIDTH-1:0] again_x;  // 0..SCALE_X-1
@@ -66,7 +65,17 @@ module kl_upsample
   assign last_x        = last_fold && again_x == X_WIDTH'(SCALE_X - 1);
   assign last_word     = last_x && address == ADDRESS_WIDTH'(WORDS - 1);
 
-  always_ff @(posedge clk) if (step && fresh) row[address] <= s_axis_tdata;
+  logic [PE*WIDTH-1:0] again;  // what stands in the other places
+
+  if (ZEROS) begin : g_zeros
+    assign again = '0;
+  end else begin : g_row
+    (* ram_style = "distributed" *)
+    logic [PE*WIDTH-1:0] row[WORDS];
+
+    always_ff @(posedge clk) if (step && fresh) row[address] <= s_axis_tdata;
+    assign again = row[address];
+  end
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
@@ -91,7 +100,7 @@ module kl_upsample
   ) u_register (
     .clk          (clk),
     .rst_n        (rst_n),
-    .s_axis_tdata (fresh ? s_axis_tdata : row[address]),
+    .s_axis_tdata (fresh ? s_axis_tdata : again),
     .s_axis_tvalid(offer),
     .s_axis_tready(ready),
     .m_axis_tdata (m_axis_tdata),

@@ -40,7 +40,7 @@ POOLS = ((16, 1, 196), (16, 16, 196), (32, 4, 49), (128, 8, 1), (128, 32, 49))  
 
 PEAKS = ((98, 1, 14), (98, 2, 14), (98, 7, 7))  # landmarks, of a word, rows and columns
 LOOKUPS = ((16, 1, 20, 8), (8, 4, 18, 8), (32, 8, 16, 4), (64, 1, 20, 2))  # ..., bits, levels
-UPSAMPLES = ((16, 4, 14), (64, 8, 28))  # channels, lanes, columns
+UPSAMPLES = ((16, 4, 14, 0), (64, 8, 28, 0), (64, 8, 28, 1))  # channels, lanes, columns, zeros
 CONVERTERS = (  # lanes of a word taken, of one given, type
     (8, 1, "UINT8"), (16, 1, "INT22"), (2, 1, "UINT8"), (3, 1, "UINT8"), (4, 1, "INT20"),
     (32, 4, "UINT8"), (36, 9, "UINT8"), (64, 2, "UINT8"), (1, 8, "UINT8"), (4, 16, "UINT8"),
@@ -99,12 +99,13 @@ def cases() -> Iterator[Case]:
         steps = np.random.default_rng(lanes).integers(4000, 8192, (landmarks, 2))
         yield Case(f"{landmarks} landmarks, {lanes} a word, {side}x{side} cells", op, (steps,))
     yield from (_lookup(*sizes) for sizes in LOOKUPS)
-    for channels, lanes, columns in UPSAMPLES:
+    for channels, lanes, columns, zeros in UPSAMPLES:
         op = _op(
             ops.Upsample, 1, 1, NumChannels=channels, PE=lanes, numInputVectors=[1, 14, columns],
-            Scale=[2, 2],
+            Scale=[2, 2], zeros=zeros,
         )  # fmt: skip
-        yield Case(f"{channels} channels, {lanes} lanes, {columns} columns", op)
+        text = f"{channels} channels, {lanes} lanes, {columns} columns"
+        yield Case(f"{text}, zeros" if zeros else text, op)
     for lanes, out_lanes, dtype in CONVERTERS:
         op = _op(
             ops.WidthConverter, 1, 1, NumChannels=lanes * out_lanes, PE=lanes, outPE=out_lanes,

@@ -84,9 +84,9 @@ def test_memory_file_holds_the_words_and_is_named_without_a_folder(tmp_path):
         (make_op(ops.StreamConcat, inputs=2, ChannelsPerInput=[4]), "u",
          {"s_axis[0]": "a", "s_axis[1]": "b", "m_axis": "y"},
          r"ChannelsPerInput=\[4\] of StreamConcat_0 lists 1 inputs, the node has 2"),
-        (make_op(ops.StreamConcat, inputs=2, ChannelsPerInput=[4, 1 << 16]), "u",
+        (make_op(ops.StreamConcat, inputs=2, ChannelsPerInput=[4, 1 << 32]), "u",
          {"s_axis[0]": "a", "s_axis[1]": "b", "m_axis": "y"},
-         r"ChannelsPerInput=\[4, 65536\] of StreamConcat_0; each must be 1..65535"),
+         r"ChannelsPerInput=\[4, 4294967296\] of StreamConcat_0; each must be 1..4294967295"),
     ],
 )  # fmt: skip
 def test_illegal_input_writes_nothing(tmp_path, op, name, nets, message):

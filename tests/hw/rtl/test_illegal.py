@@ -70,7 +70,7 @@ ILLEGAL = [
     ("kl_requant", {"PARAM_FILE": '""'}, "PARAM_FILE is empty"),
     ("kl_stream_add", {"PE": 0}, "PE=0 and WIDTH=8 must be at least 1"),
     ("kl_stream_concat", {"PE": 0}, "PE=0, WIDTH=8 and INPUTS=2 must be at least 1"),
-    ("kl_stream_concat", {"PE": 4, "CHANNELS": "32'h00060008"}, "PE=4 does not divide CHANNELS[1]"),
+    ("kl_stream_concat", {"PE": 4, "CHANNELS": "64'h600000008"}, "PE=4 does not divide CHANNELS"),
     ("kl_stream_fork", {"COPIES": 0}, "WIDTH=8 and COPIES=0 must be at least 1"),
     ("kl_upsample", {"FOLDS": 0}, "PE=1, WIDTH=8, FOLDS=0 and COLUMNS=4 must be at least 1"),
     ("kl_upsample", {"SCALE_X": 0}, "SCALE_Y=2 and SCALE_X=0 must be at least 1"),

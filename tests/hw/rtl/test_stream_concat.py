@@ -13,6 +13,13 @@ def concat(channels: list[int], pe: int, dtype: str = "INT8", pixels: int = 3) -
     return Case(f"{'+'.join(map(str, channels))}/{pe}-{dtype}-{pixels}", op)
 
 
+def frames(maps: list[tuple[int, int, int]], pe: int) -> Case:
+    """Whole maps (height, width, channels) one after another."""
+    found = concat([height * width * channels for height, width, channels in maps], pe, pixels=1)
+    found.op.set_nodeattr("frames", 1)
+    return Case(f"frames-{found.name}", found.op)
+
+
 CASES = [
     concat([16, 32, 128], 16, pixels=1),
     concat([16, 32, 128], 8, pixels=2),
@@ -20,6 +27,8 @@ CASES = [
     concat([6, 3], 3, "UINT5"),
     concat([1, 2, 3, 4], 1, "UINT1"),
     concat([8], 2),
+    concat([514, 2], 2, pixels=1),
+    frames([(2, 2, 4), (1, 3, 2)], 2),
 ]
 
 

@@ -8,12 +8,12 @@ from hw.ops import Upsample
 from tests.hw.rtl.harness import Bench, Case, make_op
 
 
-def upsample(scale, channels: int, pe: int, size=(2, 3), dtype: str = "UINT8") -> Case:
+def upsample(scale, channels: int, pe: int, size=(2, 3), dtype: str = "UINT8", zeros=0) -> Case:
     op = make_op(
         Upsample, NumChannels=channels, PE=pe, numInputVectors=[1, *size], inputDataType=dtype,
-        Scale=list(scale),
+        Scale=list(scale), zeros=zeros,
     )  # fmt: skip
-    name = f"{scale[0]}x{scale[1]}-{channels}/{pe}-{size[0]}x{size[1]}-{dtype}"
+    name = f"{scale[0]}x{scale[1]}-{channels}/{pe}-{size[0]}x{size[1]}-{dtype}{'-zeros' * zeros}"
     return Case(name, op)
 
 
@@ -24,6 +24,8 @@ CASES = [
     upsample((1, 3), 2, 1, (3, 2), "INT5"),
     upsample((1, 1), 4, 2),
     upsample((2, 4), 1, 1, (2, 1), "INT20"),
+    upsample((2, 2), 4, 2, zeros=1),
+    upsample((3, 2), 3, 1, (2, 1), "INT4", zeros=1),
 ]
 
 
