@@ -115,6 +115,38 @@ PROOFS = (
     ),
     *(
         Proof(
+            name="upsample",
+            module="kl_upsample",
+            depth=2,
+            parameters={"ZEROS": zeros},
+            shows="words go in at their first places and stand in all others, or zeros do",
+            mutants=(
+                _SKID,
+                Mutant("kl_upsample", "= ready && fresh;", "= ready;"),
+                Mutant("kl_upsample", "address <= pixel;", "address <= address + 1'b1;"),
+                Mutant("kl_upsample", "again_y == '0;", "1'b1;"),
+            ),
+        )
+        for zeros in (0, 1)
+    ),
+    Proof(
+        name="lookup",
+        module="kl_lookup",
+        depth=6,
+        memories={
+            "lookup_start0.hex": "04\n00\n",
+            "lookup_start1.hex": "1d\n05\n19\n09\n",
+            "lookup_code.hex": "4\n3\n6\n1\n0\n5\n2\n7\n",
+        },
+        shows="the code of the steps that an accumulator reaches, of its own channel",
+        mutants=(
+            Mutant("kl_lookup", "signed'(a) >= signed'(start)", "signed'(a) > signed'(start)"),
+            Mutant("kl_lookup", "LEVELS'({index[lane], reached})", "LEVELS'(index[lane])"),
+            Mutant("kl_lookup", "folds[l+1] <= folds[l];", "folds[l+1] <= fold;"),
+        ),
+    ),
+    *(
+        Proof(
             name="dense_output",
             module="kl_dense_output",
             depth=3,
@@ -148,6 +180,19 @@ PROOFS = (
             ),
         )
         for simd, depth in ((1, 40), (2, 44))
+    ),
+    Proof(
+        name="dense_products_triple",
+        module="kl_dense_products_triple",
+        depth=8,
+        parameters={"ACT_WIDTH": 3, "WEIGHT_WIDTH": 2},
+        quick=False,
+        shows="sums of three outputs in a DSP, each by itself, of all weights and inputs",
+        mutants=(
+            Mutant("kl_dense_products_triple", "MIDDLE = 11'd1023;", "MIDDLE = 11'd3;"),
+            Mutant("kl_dense_products_triple", "^ !ACT_SIGNED;", "^ 1'b0;"),
+            Mutant("kl_dense_products_triple", "<= w_sum[i-1];", "<= w_sum[2];"),
+        ),
     ),
     Proof(
         name="axil_slave",

@@ -70,6 +70,8 @@ class Proof:
     """Cycles: k of the induction, or the bound."""
     mutants: tuple[Mutant, ...]
     parameters: Mapping[str, int | str] = field(default_factory=dict)
+    memories: Mapping[str, str] = field(default_factory=dict)
+    """Names and hexadecimal words of the files that memories begin with."""
     two_clocks: bool = False
     """The module has clocks of its own, ``clk`` of the proof is the time between their edges."""
     bounded: bool = False
@@ -126,6 +128,7 @@ def _write_sources(proof: Proof, mutant: Mutant | None, folder: Path) -> None:
                 f"{RTL_FOLDER / name}; it must be there once"
             )
         files[name] = text.replace(mutant.right, mutant.wrong)
+    files |= proof.memories
     for name, text in files.items():
         (folder / name).write_text(text)
 

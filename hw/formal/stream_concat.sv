@@ -36,7 +36,7 @@ module stream_concat #(
     .PE      (1),
     .WIDTH   (WIDTH),
     .INPUTS  (2),
-    .CHANNELS({16'(SECOND), 16'(FIRST)})
+    .CHANNELS({32'(SECOND), 32'(FIRST)})
   ) u_dut (
     .clk          (clk),
     .rst_n        (past),
