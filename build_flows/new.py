@@ -107,8 +107,11 @@ def vectors_of(
 
 
 def channels_last(outputs: Sequence[F64Array]) -> F64Array:
-    """Outputs of a frame in the order in which they leave: pixels, outputs, channels."""
-    maps = [np.moveaxis(o, 1, -1) if o.ndim == 4 else o.reshape(1, 1, 1, -1) for o in outputs]
+    """Outputs of a frame in the order in which they leave: pixels, outputs, channels; those of
+    unlike size as whole maps."""
+    maps = [np.moveaxis(o, 1, -1).reshape(-1, o.shape[1]) for o in outputs]
+    if len({len(pixels) for pixels in maps}) > 1:
+        return np.concatenate([pixels.reshape(-1) for pixels in maps])
     joined: F64Array = np.concatenate(maps, axis=-1).reshape(-1)
     return joined
 

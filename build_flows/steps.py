@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from pathlib import Path
 
-from onnx import ModelProto
+from onnx import ModelProto, NodeProto, ValueInfoProto
 from onnx.checker import check_model
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
@@ -15,7 +17,7 @@ from build_flows.cpp import network as hls
 from build_flows.design import generate, simulate, sizing, stitch
 from build_flows.flow import Job, Step
 from build_flows.graph import folding, mapping, streamline
-from build_flows.graph.edit import nodes_of
+from build_flows.graph.edit import bypass, is_a, nodes_of
 from host.board.settings import FILE as SETTINGS
 from host.common.errors import UserError, first_line
 from host.common.json_file import write_json
@@ -40,7 +42,10 @@ def cleaned(model: ModelWrapper, path: Path | str) -> ModelWrapper:
         )
     try:
         _check(model)
+        _one_frame(model)
+        _channels_first(model)
         model = fold_constants(model)
+        _drop_constant_outputs(model)
         tag_layers(model)  # the clean-up gives nodes other names
         return cleanup_model(model)
     except UserError:
@@ -48,6 +53,55 @@ def cleaned(model: ModelWrapper, path: Path | str) -> ModelWrapper:
     except Exception as error:  # of onnx, onnxruntime and qonnx, each has its own
         reason = first_line(error)
         raise UserError(f"{path} is no sound ONNX graph: {reason}; export it again") from error
+
+
+def _one_frame(model: ModelWrapper) -> None:
+    """A batch without a number is one frame."""
+    for end in (*model.graph.input, *model.graph.output):
+        sizes = end.type.tensor_type.shape.dim
+        if sizes and not sizes[0].dim_value:
+            sizes[0].dim_value = 1
+            del model.graph.value_info[:]
+
+
+def _channels_first(model: ModelWrapper) -> None:
+    """Without the Transpose of a picture or map whose channels come last, at input and outputs:
+    the accelerator takes and gives them last anyway."""
+    graph = model.graph
+    source = next(end for end in graph.input if model.get_initializer(end.name) is None)
+    readers = [node for node in graph.node if source.name in node.input]
+    if len(readers) == 1 and _turns(readers[0], [0, 3, 1, 2]):
+        _set_order(source, (0, 3, 1, 2))
+        bypass(model, readers[0])
+        del graph.value_info[:]
+    for end in graph.output:
+        producer = model.find_producer(end.name)
+        if _turns(producer, [0, 2, 3, 1]) and len(model.find_consumers(producer.input[0])) == 1:
+            _set_order(end, (0, 3, 1, 2))
+            bypass(model, producer)
+            del graph.value_info[:]
+
+
+def _turns(node: NodeProto | None, order: list[int]) -> bool:
+    """Whether a node is a Transpose of that order."""
+    given = [list(a.ints) for a in node.attribute] if is_a(node, "Transpose") else []
+    return given == [order]
+
+
+def _set_order(end: ValueInfoProto, order: Sequence[int]) -> None:
+    sizes = end.type.tensor_type.shape.dim
+    old = [copy.copy(size) for size in sizes]
+    if len(old) == len(order):
+        for size, at in zip(sizes, order, strict=True):
+            size.CopyFrom(old[at])
+
+
+def _drop_constant_outputs(model: ModelWrapper) -> None:
+    """A network that ends in a QuantTensor gives its scale and bits as outputs of their own."""
+    ends = model.graph.output
+    kept = [end for end in ends if model.get_initializer(end.name) is None]
+    del ends[:]
+    ends.extend(kept)
 
 
 def _check(model: ModelWrapper) -> None:

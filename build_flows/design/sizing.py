@@ -18,14 +18,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.transformation.general import GiveReadableTensorNames, GiveUniqueNodeNames, SortGraph
 
 from build_flows.config import BuildConfig
 from build_flows.design.generate import generate
 from build_flows.design.simulate import LOG, provide_simulator
 from build_flows.design.stitch import stitch
 from build_flows.design.verify import Golden, compare
-from build_flows.graph.edit import apply_all, branch_before, kernel_node, streams_of
+from build_flows.graph.edit import branch_before, kernel_node, renamed, streams_of
 from build_flows.graph.layers import name_layers
 from build_flows.parts import part_of
 from host.board.simulation import PRELOAD
@@ -57,14 +56,17 @@ def size_fifos(
 
 
 def short_branches(model: ModelWrapper) -> list[str]:
-    """Tensors that enter a unit together with others, behind a shorter chain of units than one."""
+    """Tensors that enter a unit together with others, behind a shorter chain of units than one.
+
+    All of them where the unit lets one wait for the whole frame of another.
+    """
     tensors: list[str] = []
     for unit in units_of(model):
         if unit.joins:
             names = streams_of(model, unit.onnx_node)
             behind = {name: len([*branch_before(model, name)]) for name in names}
-            *shorter, _ = sorted(names, key=lambda name: behind[name])
-            tensors += shorter
+            *shorter, longest = sorted(names, key=lambda name: behind[name])
+            tensors += [*shorter, longest] if unit.joins_frames else shorter
     return tensors
 
 
@@ -81,8 +83,7 @@ def with_fifos(model: ModelWrapper, depths: Mapping[str, int], ultra: bool = Tru
     model = ModelWrapper(copy.deepcopy(model.model))
     for name, depth in depths.items():
         _insert(model, name, depth, ultra)
-    model = apply_all(model, SortGraph(), GiveUniqueNodeNames(), GiveReadableTensorNames())
-    return name_layers(model)
+    return name_layers(renamed(model))
 
 
 def _insert(model: ModelWrapper, tensor: str, depth: int, ultra: bool) -> None:

@@ -12,10 +12,8 @@ from host.common.errors import UserError
 INSTEAD = {  # operator -> what to put in its place
     "Softmax": "the network without it, and softmax on the host",
     "ArgMax": "the network without it, and the largest output on the host",
-    "ConvTranspose": "nn.Upsample(scale_factor=2, mode='nearest') and a QuantConv2d",
     "DepthToSpace": "the network without it, and do it on the host",
     "Upsample": "opset 11 or later, which exports Resize",
-    "Transpose": "a network whose tensors are (1, channels, height, width) throughout",
     "MultiThreshold": "the network before its conversion for FINN",
     "InstanceNormalization": "nn.BatchNorm2d",
     "LayerNormalization": "nn.BatchNorm2d",
@@ -46,8 +44,9 @@ def _check_input(model: ModelWrapper) -> None:
     if not model.graph.output:
         raise UserError("the model has no output")
     shape = model.get_tensor_shape(ends[0].name)
-    if shape is None or len(shape) not in (2, 4) or shape[0] != 1 or min(shape) < 1:
+    if shape is None or len(shape) not in (2, 3, 4) or shape[0] != 1 or min(shape) < 1:
         raise UserError(
             f"the input {ends[0].name} has the shape {shape}; it must be one picture "
-            "(1, channels, height, width) or vector (1, elements)"
+            "(1, channels, height, width), one line (1, channels, length) or vector (1, elements): "
+            "export with a batch of one and numbers for all sides"
         )

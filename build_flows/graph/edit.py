@@ -11,6 +11,12 @@ import numpy.typing as npt
 from onnx import NodeProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
+from qonnx.transformation.general import (
+    GiveReadableTensorNames,
+    GiveUniqueNodeNames,
+    RemoveUnusedTensors,
+    SortGraph,
+)
 
 
 def constant(model: ModelWrapper, values: npt.NDArray[Any]) -> str:
@@ -96,6 +102,21 @@ def insert_after(
     new = helper.make_node(op_type, [name, constant(model, operand)], [node.output[0]])
     node.output[0] = name
     model.graph.node.append(new)
+
+
+def renamed(model: ModelWrapper) -> ModelWrapper:
+    """In the order of the data, in place, every tensor with the name of the node that gives it.
+
+    What no node reads any more goes first: its type under an old name would be a second one of the
+    tensor that takes the name.
+    """
+    return apply_all(
+        model,
+        SortGraph(),
+        RemoveUnusedTensors(),
+        GiveUniqueNodeNames(),
+        GiveReadableTensorNames(),
+    )
 
 
 def apply_all(model: ModelWrapper, *transformations: Transformation) -> ModelWrapper:

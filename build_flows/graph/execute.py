@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from onnx.reference.op_run import OpRun
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.general.quant import max_int, min_int
 
-from build_flows.graph.round import ROUNDINGS, round_even
+from build_flows.graph.rounding_modes import ROUNDINGS, round_even
 from build_flows.graph.window import pads_of, spread, without_groups
 from host.common.arrays import F64Array
 
@@ -87,7 +87,8 @@ class BatchNormalization(OpRun):
 
 
 class Conv(OpRun):
-    """Over height and width; the evaluator's own pads wrongly where the padding has a name."""
+    """Over height and width, or length; the evaluator's own pads wrongly where the padding has a
+    name."""
 
     op_domain = ""
 
@@ -96,6 +97,14 @@ class Conv(OpRun):
         auto_pad: str = "NOTSET", dilations: Sequence[int] | None = None, group: int = 1,
         pads: Sequence[int] | None = None, strides: Sequence[int] | None = None, **_: object,
     ) -> tuple[F64Array]:  # fmt: skip
+        if x.ndim == 3:  # a length is a height of one column
+            pads = pads and (pads[0], 0, pads[1], 0)
+            strides, dilations = ((*numbers, 1) if numbers else None
+                                  for numbers in (strides, dilations))  # fmt: skip
+            (found,) = self._run(
+                x[..., None], w[..., None], bias, auto_pad, dilations, group, pads, strides
+            )
+            return (found[..., 0],)
         kernel = spread(without_groups(w, group), dilations or (1, 1))
         down, along = strides or (1, 1)
         size = kernel.shape[2:]
@@ -106,7 +115,80 @@ class Conv(OpRun):
         return (sums if bias is None else sums + bias.reshape(1, -1, 1, 1),)
 
 
-NEW = [Quant, IntQuant, BipolarQuant, Trunc, BatchNormalization, Conv]
+class ConvTranspose(OpRun):
+    """Over height and width; the evaluator's own fails with groups of several channels."""
+
+    op_domain = ""
+
+    def _run(  # type: ignore[override]
+        self, x: npt.NDArray[Any], w: npt.NDArray[Any], bias: npt.NDArray[Any] | None = None,
+        dilations: Sequence[int] | None = None, group: int = 1,
+        output_padding: Sequence[int] | None = None, pads: Sequence[int] | None = None,
+        strides: Sequence[int] | None = None, **_: object,
+    ) -> tuple[F64Array]:  # fmt: skip
+        if x.ndim == 3:  # a length is a height of one column
+            pads = pads and (pads[0], 0, pads[1], 0)
+            strides, dilations = ((*numbers, 1) if numbers else None
+                                  for numbers in (strides, dilations))  # fmt: skip
+            more = output_padding and (*output_padding, 0)
+            (found,) = self._run(
+                x[..., None], w[..., None], bias, dilations, group, more, pads, strides
+            )
+            return (found[..., 0],)
+        (down, along), (rows, columns) = strides or (1, 1), dilations or (1, 1)
+        (height, width), kernel = x.shape[2:], w.shape[2:]
+        sides = ((height - 1) * down + 1, (width - 1) * along + 1)
+        ends = output_padding or (0, 0)
+        size = (sides[0] + (kernel[0] - 1) * rows + ends[0],
+                sides[1] + (kernel[1] - 1) * columns + ends[1])  # fmt: skip
+        sums = np.zeros((len(x), w.shape[1] * group, *size))
+        for i, j in np.ndindex(*kernel):
+            taps = np.split(w[:, :, i, j], group)
+            maps = np.split(x, group, axis=1)
+            part = [np.einsum("nchw,co->nohw", m, t) for m, t in zip(maps, taps, strict=True)]
+            top, left = i * rows, j * columns
+            sums[:, :, top : top + sides[0] : down, left : left + sides[1] : along] += (
+                np.concatenate(part, axis=1)
+            )
+        top, left, bottom, right = pads or (0, 0, 0, 0)
+        sums = sums[:, :, top : size[0] - bottom, left : size[1] - right]
+        return (sums if bias is None else sums + bias.reshape(1, -1, 1, 1),)
+
+
+class Resize(OpRun):
+    """To the nearest element; the evaluator's own goes from one to the next in Python."""
+
+    op_domain = ""
+
+    def _run(  # type: ignore[override]
+        self, x: npt.NDArray[Any], roi: npt.NDArray[Any] | None = None,
+        scales: npt.NDArray[Any] | None = None, sizes: npt.NDArray[Any] | None = None,
+        coordinate_transformation_mode: str = "half_pixel",
+        nearest_mode: str = "round_prefer_floor", **_: object,
+    ) -> tuple[npt.NDArray[Any]]:  # fmt: skip
+        given = sizes if sizes is not None and len(sizes) else None
+        factors = scales if scales is not None else roi  # the latter in opset 10
+        for axis, length in enumerate(x.shape):
+            count = int(length * factors[axis] if given is None else given[axis])  # type: ignore[index]
+            places, scale = np.arange(count), count / length
+            if coordinate_transformation_mode == "align_corners":
+                at = places * ((length - 1) / max(count - 1, 1))
+            elif coordinate_transformation_mode == "asymmetric":
+                at = places / scale
+            else:
+                at = (places + 0.5) / scale - 0.5
+            nearest = NEAREST[nearest_mode](at).clip(0, length - 1).astype(np.int64)
+            x = x.take(nearest, axis)
+        return (x,)
+
+
+NEAREST: dict[str, Callable[[F64Array], F64Array]] = {
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "round_prefer_floor": lambda at: np.ceil(at - 0.5),
+    "round_prefer_ceil": lambda at: np.floor(at + 0.5),
+}
+NEW = [Quant, IntQuant, BipolarQuant, Trunc, BatchNormalization, Conv, ConvTranspose, Resize]
 
 
 class File:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from build_flows.graph.round import TIE, round_even
+from build_flows.graph.rounding_modes import TIE, round_even
 from host.common.arrays import F64Array, IntArray
 from hw.ops.requant import (
     BIAS_FRACTION,

@@ -18,9 +18,8 @@ from pathlib import Path
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.base import Transformation
-from qonnx.transformation.general import GiveReadableTensorNames, GiveUniqueNodeNames, SortGraph
 
-from build_flows.graph.edit import apply_all, kernel_node, streams_of
+from build_flows.graph.edit import apply_all, kernel_node, renamed, streams_of
 from build_flows.graph.layers import name_layers
 from host.common.errors import UserError
 from hw.ops.base import divisors
@@ -40,8 +39,7 @@ def fold(model: ModelWrapper, file: Path) -> ModelWrapper:
     model = apply_all(model, ReplaceDense(replaced), ConvertWidths())
     for unit in units_of(model):
         unit.run_in_python()
-    model = apply_all(model, SortGraph(), GiveUniqueNodeNames(), GiveReadableTensorNames())
-    return name_layers(model)
+    return name_layers(renamed(model))
 
 
 def read_table(file: Path) -> Table:

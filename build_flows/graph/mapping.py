@@ -19,11 +19,11 @@ from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.base import Transformation
-from qonnx.transformation.general import GiveReadableTensorNames, GiveUniqueNodeNames, SortGraph
+from qonnx.transformation.general import SortGraph
 from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 
-from build_flows.graph.edit import apply_all, is_a, kernel_node
+from build_flows.graph.edit import apply_all, bypass, is_a, kernel_node, nodes_of, renamed
 from build_flows.graph.layers import keep_layers, name_layers
 from host.common.errors import UserError
 from hw.ops import operators
@@ -43,20 +43,28 @@ def map_to_kernels(model: ModelWrapper, part: str) -> ModelWrapper:
         model,
         InferConvInpGen(),
         SortGraph(),
+        DropReshapes(),
         OurKernels(),
         ForkStreams(),
         InferShapes(),
         InferDataTypes(),
         SpecializeLayers(part),
-        SortGraph(),
-        GiveUniqueNodeNames(),
-        GiveReadableTensorNames(),
     )
+    model = renamed(model)
     for unit in units_of(model):
         unit.run_in_python()
         for attribute in unit.folds:  # FINN begins with all lanes
             unit.set_fold(attribute, 1)
     return name_layers(model)
+
+
+class DropReshapes(Transformation):
+    """Maps that become one pixel are the same stream."""
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        for node in nodes_of(model, "Reshape"):
+            bypass(model, node)
+        return model, False
 
 
 class OurKernels(Transformation):

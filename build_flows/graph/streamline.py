@@ -17,12 +17,7 @@ from onnx import NodeProto, helper
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
-from qonnx.transformation.general import (
-    GiveReadableTensorNames,
-    GiveUniqueNodeNames,
-    RemoveUnusedTensors,
-    SortGraph,
-)
+from qonnx.transformation.general import SortGraph
 from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
@@ -32,10 +27,10 @@ from build_flows.graph.accept import accept
 from build_flows.graph.derive.affine import epsilon_of
 from build_flows.graph.derive.handlers import walked
 from build_flows.graph.derive.walk import Walk, attribute
-from build_flows.graph.edit import apply_all, bypass, is_a, nodes_of
+from build_flows.graph.edit import apply_all, bypass, is_a, nodes_of, renamed
 from build_flows.graph.fit import NOISE
 from build_flows.graph.layers import keep_layers
-from build_flows.graph.rounding import Fitted, OffGridError, Snapped
+from build_flows.graph.policy import Fitted, OffGridError, Snapped
 from build_flows.graph.value import NO_PADS, Term, Value, per_channel
 from host.common.arrays import F64Array
 from host.common.errors import UserError
@@ -59,16 +54,8 @@ def streamline(
     accept(model)
     model = model.transform(SortGraph(), cleanup=False)
     result = _derived(model, input_scale, input_offset)
-    return apply_all(
-        keep_layers(result, LowerConvsToMatMul()),
-        ChannelsLast(),
-        InferShapes(),
-        InferDataTypes(),
-        SortGraph(),
-        RemoveUnusedTensors(),
-        GiveUniqueNodeNames(),
-        GiveReadableTensorNames(),
-    )
+    lowered = keep_layers(result, LowerConvsToMatMul())
+    return renamed(apply_all(lowered, ChannelsLast(), InferShapes(), InferDataTypes()))
 
 
 def _derived(model: ModelWrapper, input_scale: float, input_offset: float) -> ModelWrapper:
@@ -129,6 +116,10 @@ def _output(walk: Walk, name: str) -> Value:
             f"the output {name} is no single tensor of integers; end with a convolution, a "
             "QuantLinear or a quantiser, without ReLU, padding or sum of unlike scales behind it"
         )
+    if value.moved is not None:
+        raise UserError(
+            f"the output {name} has its elements in another order; leave that to the host"
+        )
     if value.terms[0].tensor == walk.source:
         raise UserError(f"the output {name} is the input; there is nothing to build")
     if value.vector and value.shape[1:] != (1, 1):
@@ -172,16 +163,11 @@ def _retype(walk: Walk, node: NodeProto, tensor: str) -> None:
 
 
 def _joined(walk: Walk, values: list[Value]) -> tuple[Term, F64Array, tuple[int, int, int]]:
-    """All outputs one after another in each pixel."""
-    sizes = {value.shape[1:] for value in values}
-    if len(sizes) > 1:
-        text = " and ".join(f"{h} x {w}" for h, w in sorted(sizes))
-        raise UserError(
-            f"the outputs have {text} pixels; the accelerator gives one stream: join maps of one "
-            "size, or export one of them"
-        )
+    """All outputs one after another in each pixel; those of unlike size as whole maps."""
     if len(values) == 1:
         return values[0].terms[0], values[0].offset, values[0].shape
+    if len({value.shape[1:] for value in values}) > 1:
+        values = [_as_pixel(walk, value) for value in values]
     channels = [value.channels for value in values]
     shape = (sum(channels), *values[0].shape[1:])
     tensors = [value.terms[0].tensor for value in values]
@@ -192,6 +178,20 @@ def _joined(walk: Walk, values: list[Value]) -> tuple[Term, F64Array, tuple[int,
     )
     low, high = (np.concatenate([getattr(v.terms[0], e) for v in values]) for e in ("low", "high"))
     return Term(name, scale, low, high), offset, shape
+
+
+def _as_pixel(walk: Walk, value: Value) -> Value:
+    """A map as one pixel with all its elements as channels, channels last."""
+    term, (channels, height, width) = value.terms[0], value.shape
+    pixels, elements = height * width, channels * height * width
+    sizes = walk.graph.constant(np.array([1, elements, 1, 1], np.int64))
+    name = walk.graph.add("Reshape", [term.tensor, sizes], (elements, 1, 1), datatype=term.datatype)
+    scale, offset, low, high = (
+        np.tile(per_channel(array, channels), pixels)
+        for array in (term.scale, value.offset, term.low, term.high)
+    )
+    whole = Term(name, scale, low, high, term.datatype)
+    return replace(value, terms=(whole,), offset=offset, shape=(elements, 1, 1))
 
 
 def _peak(
@@ -228,7 +228,7 @@ class ChannelsLast(Transformation):
     """The whole graph in NHWC: drops every transpose and permutes input and output.
 
     Correct because the operators left are channels-last (Im2Col, MatMul) or elementwise, or get
-    their axes rewritten here (ReduceSum, Concat).
+    their axes rewritten here (ReduceSum, Reshape, Concat).
     """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
@@ -237,6 +237,8 @@ class ChannelsLast(Transformation):
             bypass(model, node)
         for node in nodes_of(model, "ReduceSum"):
             model.set_initializer(node.input[1], np.array([1, 2], np.int64))
+        for node in nodes_of(model, "Reshape"):
+            model.set_initializer(node.input[1], np.array([1, 1, 1, -1], np.int64))
         for node in nodes_of(model, "Concat"):
             del node.attribute[:]
             node.attribute.append(helper.make_attribute("axis", -1))

@@ -43,7 +43,8 @@ class Term:
 class Value:
     """A tensor of the file: ``sum(scale * integers) + offset``, clipped where limits are pending.
 
-    A vector of the file is a map of one pixel, or a map that was flattened.
+    A vector of the file is a map of one pixel, or a map that was flattened; what has channels and a
+    length is a map of one column or row.
     """
 
     terms: tuple[Term, ...]
@@ -57,7 +58,11 @@ class Value:
     """Function, other than a clip, that the next quantiser takes of it."""
     mean_of: tuple[int, int] | None = None
     """Height and width of the maps of its terms, whose mean it is; None where it is taken."""
-    vector: bool = False
+    rank: int = 4
+    """Dimensions of it in the file, one of them the batch."""
+    moved: IntArray | None = None
+    """Where its elements stand in the map that ``shape`` describes, in the shape of the file; None
+    where they stand as they did."""
     pads: tuple[int, ...] = NO_PADS
     """Pixels of zeros around it that the next operator adds."""
     parts: tuple[Value, ...] = ()
@@ -66,6 +71,55 @@ class Value:
     @property
     def channels(self) -> int:
         return self.shape[0]
+
+    @property
+    def vector(self) -> bool:
+        """Whether it has no height and width in the file."""
+        return self.rank == 2
+
+    @property
+    def elements(self) -> IntArray:
+        """``moved``, also where they stand as they did."""
+        if self.moved is not None:
+            return self.moved
+        channels = self.shape[0]
+        shape = {2: (1, -1), 3: (1, channels, -1)}.get(self.rank, (1, *self.shape))
+        return np.arange(prod(self.shape)).reshape(shape)
+
+    def rearranged(self, elements: IntArray) -> Value:
+        """The same with its elements in other places, as ``elements`` has them."""
+        count = prod(self.shape)
+        sizes = [[count], *([self.shape[0], *size] for size in self._sizes)]
+        straight = np.array_equal(elements.reshape(-1), np.arange(count))
+        as_before = straight and elements.shape[0] == 1 and [*elements.shape[1:]] in sizes
+        return replace(self, rank=elements.ndim, moved=None if as_before else elements)
+
+    def sides(self, numbers: Sequence[int], other: int) -> list[int]:
+        """``numbers`` for height and width; those of a length are for its side, ``other`` for the
+        other."""
+        if self.rank != 3:
+            return [*numbers]
+        in_row = self.shape[1] == 1 < self.shape[2]
+        return [n for number in numbers for n in ((other, number) if in_row else (number, other))]
+
+    @property
+    def order(self) -> IntArray | None:
+        """Of each channel of the file the one that it is; None where not whole channels moved."""
+        pixels = self.shape[1] * self.shape[2]
+        batch, *shape = self.elements.shape
+        if batch != 1 or (shape[1:] and shape[1:] not in self._sizes):
+            return None
+        rows = self.elements.reshape(shape[0], -1)
+        if rows.shape[1] != pixels or (rows != rows[:, :1] + np.arange(pixels)).any():
+            return None
+        order: IntArray = rows[:, 0] // pixels
+        return order if (rows[:, 0] % pixels == 0).all() else None
+
+    @property
+    def _sizes(self) -> list[list[int]]:
+        """Shapes behind the channels that are those of the map."""
+        height, width = self.shape[1:]
+        return [[height, width], *([[height * width]] if min(height, width) == 1 else [])]
 
     @property
     def bounded(self) -> bool:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -29,15 +30,21 @@ def values_of(accumulators: IntArray, settings: Settings) -> Outputs:
             f"accumulators of shape {accumulators.shape}; {settings['config']} gives "
             f"(N, {len(scale)})"
         )
-    channels = [row["shape"][0] for row in settings["outputs"]]
-    _, height, width = settings["outputs"][0]["shape"]
-    pixels = (accumulators * scale + bias).reshape(len(accumulators), height, width, -1)
-    parts = np.split(np.moveaxis(pixels, -1, 1), np.cumsum(channels)[:-1], axis=1)
-    names = [row["name"] for row in settings["outputs"]]
-    return {
-        name: part[:, :, 0, 0] if height == width == 1 else part
-        for name, part in zip(names, parts, strict=True)
-    }
+    shapes, frames = [row["shape"] for row in settings["outputs"]], len(accumulators)
+    values = accumulators * scale + bias
+    if len({(height, width) for _, height, width in shapes}) == 1:  # in turn in each pixel
+        _, height, width = shapes[0]
+        values = values.reshape(frames, height * width, -1)
+        sizes = [channels for channels, _, _ in shapes]
+    else:  # whole maps in turn
+        sizes = [prod(shape) for shape in shapes]
+    parts = np.split(values, np.cumsum(sizes)[:-1], axis=-1)
+    found = {}
+    for row, part in zip(settings["outputs"], parts, strict=True):
+        channels, height, width = row["shape"]
+        values = np.moveaxis(part.reshape(frames, height, width, channels), -1, 1)
+        found[row["name"]] = values[:, :, 0, 0] if height == width == 1 else values
+    return found
 
 
 def classes_of(accumulators: IntArray, settings: Settings) -> Outputs:

@@ -304,7 +304,7 @@ def pictures(shape, count=16):
     return torch.from_numpy((np.rint(found).clip(0, 255) / 255).astype(np.float32))
 
 
-def settle(network, x):
+def settle(network, x, passes=SETTLING):
     """Batch statistics and activation scales from data, as a short training leaves them."""
     generator = torch.Generator().manual_seed(5)
     for module in network.modules():
@@ -314,7 +314,7 @@ def settle(network, x):
             nn.init.normal_(module.bias, 0, 0.3, generator)
     network.train()
     with torch.no_grad():
-        for _ in range(SETTLING):
+        for _ in range(passes):
             network(x)
     network.eval()
 

@@ -13,10 +13,12 @@ from build_flows.graph.edit import streams_of
 from build_flows.graph.execute import File
 from build_flows.graph.mapping import map_to_kernels
 from build_flows.graph.streamline import OUTPUT_AFFINE, streamline
+from build_flows.new import channels_last
 from build_flows.steps import cleaned
 from hw.ops.base import OUTPUT_BITS
 
 QONNX = "qonnx.custom_op.general"
+WHOLE = ("pads", "sizes")  #: how constants begin that are whole numbers
 PART = "xck26-sfvc784-2LV-c"
 
 
@@ -25,7 +27,7 @@ def graph(nodes, constants, image, outputs=("out",)):
     source = helper.make_tensor_value_info("image", TensorProto.FLOAT, image)
     sinks = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
     tensors = [
-        numpy_helper.from_array(np.asarray(v, np.int64 if n == "pads" else np.float32), n)
+        numpy_helper.from_array(np.asarray(v, np.int64 if n.startswith(WHOLE) else np.float32), n)
         for n, v in constants.items()
     ]
     made = helper.make_graph(nodes, "network", [source], sinks, tensors)
@@ -94,11 +96,11 @@ def equal_to_the_file(model, images, scale=1 / 255, lively=True):
     assert len(read) == len(set(read))  # a stream has one reader
     source, sink = mapped.graph.input[0].name, mapped.graph.output[0].name
     for image in images:
-        wanted = file.run(image[None] * scale).values()
-        wanted = [np.moveaxis(w, 1, -1) if w.ndim == 4 else w[:, None, None] for w in wanted]
-        steps = (np.concatenate(wanted, -1).ravel() - affine["bias"]) / affine["scale"]
+        wanted = channels_last(list(file.run(image[None] * scale).values()))
+        steps = (wanted - affine["bias"]) / affine["scale"]
         np.testing.assert_allclose(steps, np.rint(steps), atol=1e-5)
-        frame = np.moveaxis(image, 0, -1)[None].astype(np.float32)
+        frame = np.moveaxis(image, 0, -1).astype(np.float32)
+        frame = frame.reshape(mapped.get_tensor_shape(source))
         found = execute_onnx(mapped, {source: frame})[sink].ravel()
         np.testing.assert_array_equal(found, np.rint(steps))
         assert not lively or len(set(found)) > 1

@@ -29,7 +29,7 @@ def conv(**attributes):
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
-        (conv, "^Conv_0 has no quantised constant weights; use QuantConv2d or QuantLinear"),
+        (conv, "^Conv_0 has no quantised constant weights; use QuantConv2d, QuantLinear or"),
         (
             lambda: one("MaxPool", kernel_shape=[2, 2], dilations=[2, 2]),
             "^MaxPool_0: a window over height and width without dilation and indices",
@@ -41,8 +41,8 @@ def conv(**attributes):
         (lambda: one("Exp"), "^Exp_0: there is no kernel for Exp; use only Quant, IntQuant, "),
         (lambda: one("Softmax"), "^Softmax_0: there is no kernel for Softmax; use the network wi"),
         (
-            lambda: one("Relu", image=(1, 64, 3)),
-            r"the input image has the shape \[1, 64, 3\]; it must be one picture",
+            lambda: one("Relu", image=(1, 2, 3, 4, 5)),
+            r"the input image has the shape \[1, 2, 3, 4, 5\]; it must be one picture",
         ),
         (
             lambda: one("Flatten", image=(2, 8, 6, 6)),
@@ -65,7 +65,7 @@ def conv(**attributes):
         (lambda: one("Div", constants={"c": 0.0}, inputs=["c"]), "^Div_0 divides by zero"),
         (
             lambda: one("ConvTranspose", constants={"w": np.ones((8, 8, 2, 2))}, inputs=["w"]),
-            r"^ConvTranspose_0: there is no kernel for ConvTranspose; use nn.Upsample\(scale_fac",
+            "^ConvTranspose_0 has no quantised constant weights; use QuantConv2d, QuantLin",
         ),
         (
             lambda: one(
@@ -82,12 +82,8 @@ def test_what_is_not_taken_is_refused(model, reason):
 
 
 def test_other_shapes_than_vectors_are_refused():
-    nodes = [
-        helper.make_node("Flatten", ["image"], ["rows"], "Flatten_0", axis=2),
-        helper.make_node("Flatten", ["rows"], ["out"], "Flatten_1", axis=0),
-    ]
-    reason = r"^Flatten_0: \[1, 8, 6, 6\] becomes \[8, 36\]; flatten to \(1, elements\)"
-    with pytest.raises(UserError, match=reason):
+    nodes = [helper.make_node("Flatten", ["image"], ["out"], "Flatten_0", axis=2)]
+    with pytest.raises(UserError, match="the output out has its elements in another order; leave"):
         streamline(graph(nodes, {}, [1, 8, 6, 6]))
 
 
@@ -180,16 +176,6 @@ def test_a_zero_point_before_a_padding_is_refused():
     rows += convolution(rng, "l0", "out", (4, 4, 3, 3), constants=constants)
     with pytest.raises(UserError, match="Conv_1 pads a tensor whose zero is no integer zero; use"):
         streamline(cleaned(graph(rows, constants, [1, 1, 6, 6]), "a file"))
-
-
-def test_outputs_of_unlike_size_are_refused():
-    constants = {"s": 1 / 100, "zero": 0.0, "bits": 8.0}
-    nodes = [
-        quant("image", "a", "s"),
-        helper.make_node("GlobalAveragePool", ["a"], ["b"], "pool_0"),
-    ]
-    with pytest.raises(UserError, match="the outputs have 1 x 1 and 6 x 6 pixels; the accelerator"):
-        streamline(graph(nodes, constants, [1, 1, 6, 6], ("a", "b")))
 
 
 def small_network(rng, transposed):

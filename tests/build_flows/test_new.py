@@ -128,6 +128,13 @@ def test_outputs_by_name_and_task():
     assert set(TASKS) == {"landmarks", "classes", "map", "values"}
 
 
+def test_outputs_of_unlike_size_are_whole_maps():
+    rows = [{"name": "a", "shape": [2, 1, 2]}, {"name": "b", "shape": [2, 1, 1]}]
+    found = decode(np.arange(6)[None], SETTINGS | {"task": "values", "outputs": rows})
+    assert found["a"].tolist() == [[[[1, 5]], [[3, 7]]]]
+    assert found["b"].tolist() == [[9, 11]]
+
+
 def test_tasks_and_sizes_that_are_refused(file, tmp_path):
     with pytest.raises(UserError, match="task=poetry of mine; use landmarks"):
         decode(np.zeros((1, 6), int), SETTINGS | {"task": "poetry"})

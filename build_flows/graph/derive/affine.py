@@ -87,7 +87,7 @@ def _channels(node: NodeProto, constant: F64Array, value: Value) -> F64Array:
     """A constant as one number or one a channel."""
     if constant.size == 1:
         return constant.reshape(1)
-    position = -1 if value.vector else -3
+    position = 1 - value.rank
     shape = constant.shape
     if (
         len(shape) >= -position
@@ -112,4 +112,4 @@ def _sum(walk: Walk, node: NodeProto) -> Value:
     if is_a(node, "Sub"):
         b = b.affine(-ONE, ZERO)
     terms = walk.merged([*a.terms, *b.terms])
-    return Value(terms, a.offset + b.offset, a.shape, vector=a.vector)
+    return Value(terms, a.offset + b.offset, a.shape, rank=a.rank)

@@ -8,21 +8,22 @@ from collections.abc import Callable
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
-from build_flows.graph.derive import activation, affine, pool, product, quantise, shape
+from build_flows.graph.derive import activation, affine, pool, product, quantise, resize, shape
 from build_flows.graph.derive.walk import Walk, named
-from build_flows.graph.rounding import Rounding
+from build_flows.graph.policy import Policy
 from build_flows.graph.value import Value
 from host.common.errors import UserError, first_line
 
 MALFORMED = (ArithmeticError, AttributeError, IndexError, TypeError, ValueError, LookupError)
 """What a node raises that breaks the rules of its operator."""
-Handler = Callable[[Walk, NodeProto], Value | None]
+Handler = Callable[[Walk, NodeProto], Value | tuple[Value, ...] | None]
 HANDLERS: dict[str, Handler] = {
     "Quant": quantise.quant,
     "IntQuant": quantise.quant,
     "BipolarQuant": quantise.bipolar,
     "Trunc": quantise.trunc,
     "Conv": product.conv,
+    "ConvTranspose": product.conv_transpose,
     "Gemm": product.gemm,
     "MatMul": product.gemm,
     "BatchNormalization": affine.batch_norm,
@@ -42,21 +43,16 @@ HANDLERS: dict[str, Handler] = {
     "ReduceMean": pool.global_average,
     "Concat": shape.concat,
     "Pad": shape.pad,
-    "Resize": shape.resize,
-    "Flatten": shape.flatten,
-    "Reshape": shape.flatten,
-    "Squeeze": shape.flatten,
-    "Unsqueeze": shape.flatten,
+    "Resize": resize.resize,
+    **dict.fromkeys(shape.MOVES, shape.move),
     "Identity": shape.identity,
     "Dropout": shape.identity,
 }
 
 
-def walked(
-    model: ModelWrapper, rounding: Rounding, input_scale: float, input_offset: float
-) -> Walk:
+def walked(model: ModelWrapper, policy: Policy, input_scale: float, input_offset: float) -> Walk:
     """A walk over all nodes of a cleaned model."""
-    walk = Walk(model, rounding, input_scale, input_offset)
+    walk = Walk(model, policy, input_scale, input_offset)
     for node in model.graph.node:
         try:
             found = HANDLERS[node.op_type](walk, node)
@@ -65,6 +61,6 @@ def walked(
                 f"{named(node)}: its inputs or attributes are not those of a {node.op_type} "
                 f"({first_line(error)}); export the network again"
             ) from error
-        if isinstance(found, Value):
-            walk.values[node.output[0]] = found
+        values = (found,) if isinstance(found, Value) else found or ()
+        walk.values |= dict(zip(node.output, values, strict=False))
     return walk

@@ -21,19 +21,19 @@ def global_average(walk: Walk, node: NodeProto) -> Value:
     if is_a(node, "ReduceMean"):
         given = len(node.input) > 1
         found = walk.constant(node, 1) if given else attribute(node, "axes", [])
-        axes = sorted(int(a) % 4 for a in np.asarray(found, np.float64).reshape(-1))
-        if axes != [2, 3] or value.vector:
+        axes = sorted(int(a) % value.rank for a in np.asarray(found, np.float64).reshape(-1))
+        if axes != [*range(2, value.rank)] or value.vector:
             raise UserError(f"{named(node)}: axes={axes}; use the mean over height and width")
-    vector = not attribute(node, "keepdims", 1)
-    return _mean(node, walk.unpadded(node, value), vector)
+    found = _mean(node, walk.unpadded(node, value))
+    return found if attribute(node, "keepdims", 1) else replace(found, rank=2)
 
 
-def _mean(node: NodeProto, value: Value, vector: bool = False) -> Value:
+def _mean(node: NodeProto, value: Value) -> Value:
     if value.vector:
         raise UserError(f"{named(node)} takes a vector; pool a map")
     channels, *size = value.shape
     height, width = size
-    return replace(value, shape=(channels, 1, 1), vector=vector, mean_of=(height, width))
+    return replace(value, shape=(channels, 1, 1), mean_of=(height, width))
 
 
 def global_largest(walk: Walk, node: NodeProto) -> Value:
@@ -43,17 +43,26 @@ def global_largest(walk: Walk, node: NodeProto) -> Value:
 
 
 def window_pool(walk: Walk, node: NodeProto) -> Value:
-    """MaxPool and AveragePool: the largest or the sum of each window."""
-    value = walk.joined(node, walk.value(node))
-    taps, stride = pair(node, "kernel_shape"), pair(node, "strides")
-    if value.vector or len(node.output) > 1 or pair(node, "dilations") != (1, 1):
+    """MaxPool and AveragePool: the largest or the sum of each window, of each branch by itself."""
+    value = walk.value(node)
+    if not value.parts:
+        return _window_pool(walk, node, value)
+    parts = tuple(_window_pool(walk, node, part) for part in value.parts)
+    if any(part.mean_of for part in parts):
+        return _window_pool(walk, node, walk.joined(node, value))
+    return replace(value, parts=parts, shape=(value.channels, *parts[0].shape[1:]))
+
+
+def _window_pool(walk: Walk, node: NodeProto, value: Value) -> Value:
+    taps, stride = pair(node, value, "kernel_shape"), pair(node, value, "strides")
+    if value.vector or len(node.output) > 1 or pair(node, value, "dilations") != (1, 1):
         raise UserError(
             f"{named(node)}: a window over height and width without dilation and indices has a "
             "kernel"
         )
     if value.pads != NO_PADS:
         raise UserError(f"{named(node)} stands behind a padding; pad in the pooling itself")
-    pads = padding(node, value.shape[1:], taps, stride)
+    pads = padding(node, value, taps, stride)
     if attribute(node, "ceil_mode", 0):
         pads = _ceiled(value, taps, Window(stride, pads))
     window = Window(stride, pads)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from onnx import NodeProto
 
+from build_flows.graph.derive.resize import repeated
 from build_flows.graph.derive.walk import MOST_BITS, ZERO, Walk, Weights, attribute, named
 from build_flows.graph.value import NO_PADS, Term, Value, per_channel
 from build_flows.graph.window import pads_of, spread, without_groups
@@ -60,20 +61,22 @@ def on_map(
     return kept, replace(window, pads=tuple(pads))
 
 
-def pair(node: NodeProto, name: str) -> tuple[int, int]:
+def pair(node: NodeProto, value: Value, name: str) -> tuple[int, int]:
     """An attribute of two numbers of at least 1, for height and width; 1 and 1 by default."""
-    numbers = [int(n) for n in attribute(node, name, [1, 1])]
+    given = [int(n) for n in attribute(node, name, [1] * (value.rank - 2))]
+    numbers = value.sides(given, 1)
     if len(numbers) != 2 or min(numbers) < 1:
-        raise UserError(f"{named(node)}: {name}={numbers}; give two numbers, for height and width")
+        raise UserError(f"{named(node)}: {name}={given}; give two numbers, for height and width")
     return numbers[0], numbers[1]
 
 
 def padding(
-    node: NodeProto, size: Sequence[int], taps: Sequence[int], stride: Sequence[int]
+    node: NodeProto, value: Value, taps: Sequence[int], stride: Sequence[int]
 ) -> tuple[int, ...]:
-    """Top, left, bottom and right of an operator that slides a window over a map of ``size``."""
+    """Top, left, bottom and right of an operator that slides a window over ``value``."""
     mode, given = attribute(node, "auto_pad", b"NOTSET").decode(), attribute(node, "pads", None)
-    pads = pads_of(mode, given, size, taps, stride)
+    given = given and value.sides(given, 0)
+    pads = pads_of(mode, given, value.shape[1:], taps, stride)
     if len(pads) != 4 or min(pads) < 0:
         raise UserError(f"{named(node)}: pads={list(pads)}; give four numbers, none below zero")
     return pads
@@ -81,38 +84,124 @@ def padding(
 
 def conv(walk: Walk, node: NodeProto) -> Value:
     """A convolution; groups and dilation become zeros among the weights."""
-    value, weights = walk.settled(node, walk.pending(node)), _weights(walk, node)
+    value = walk.settled(node, walk.moved(node))
+    weights = _kernel(walk, node, value)
     kernel = weights.integers
-    if kernel.ndim != 4 or value.vector:
-        raise UserError(
-            f"{named(node)} has weights of shape {list(kernel.shape)}; use a convolution over "
-            "height and width, of (1, channels, height, width)"
-        )
-    group = int(attribute(node, "group", 1))
-    if group < 1 or kernel.shape[1] * group != value.channels or len(kernel) % group:
-        raise UserError(
-            f"{named(node)}: group={group} and weights of {list(kernel.shape)} do not go with "
-            f"{value.channels} channels"
-        )
+    group, channels = int(attribute(node, "group", 1)), value.elements.shape[1]
+    if group < 1 or kernel.shape[1] * group != channels or len(kernel) % group:
+        raise _unfit(node, group, kernel, channels)
+    if group > 1 and not group == channels == len(kernel):
+        kernel, group = without_groups(kernel, group), 1
+    if value.moved is not None:
+        value, kernel = _in_place(walk, node, value, kernel, group)
+    kernel = spread(kernel, pair(node, value, "dilations"))
+    stride, taps = pair(node, value, "strides"), kernel.shape[2:]
+    pads = padding(node, value, taps, stride)
+    return _over(walk, node, value, replace(weights, integers=kernel), Window(stride, pads, group))
+
+
+def conv_transpose(walk: Walk, node: NodeProto) -> Value:
+    """A convolution of the map with zeros between its pixels, the kernel turned around."""
+    value = walk.settled(node, walk.pending(node))
+    weights = _kernel(walk, node, value)
+    kernel, group = weights.integers, int(attribute(node, "group", 1))
+    if group < 1 or len(kernel) != value.channels or len(kernel) % group:
+        raise _unfit(node, group, kernel, value.channels)
+    kernel = np.concatenate([part.swapaxes(0, 1) for part in np.split(kernel, group)])
+    kernel = spread(kernel[:, :, ::-1, ::-1], pair(node, value, "dilations"))
+    scale = weights.scale.reshape(-1)
+    if group > 1 and scale.size == len(kernel) // group:
+        scale = np.tile(scale, group)
     if group > 1 and not group == value.channels == len(kernel):
         kernel, group = without_groups(kernel, group), 1
-    dilations, stride = pair(node, "dilations"), pair(node, "strides")
-    taps = [(n - 1) * d + 1 for n, d in zip(kernel.shape[2:], dilations, strict=True)]
-    pads = padding(node, value.shape[1:], taps, stride)
-    pads = tuple(a + b for a, b in zip(pads, value.pads, strict=True))
-    window = Window(stride, pads, group)
-    if min(window.size(value.shape, taps)) < 1:
+    stride = pair(node, value, "strides")
+    pads = _turned(node, value, kernel.shape[2:], stride)
+    parts = value.parts or (value,)
+    if stride != (1, 1) and any(part.offset.any() for part in parts):
+        raise _no_zero(node)
+    value = repeated(walk, value, stride, zeros=True)
+    weights = replace(weights, integers=kernel, scale=scale)
+    return _over(walk, node, value, weights, Window((1, 1), pads, group))
+
+
+def _turned(
+    node: NodeProto, value: Value, taps: Sequence[int], stride: Sequence[int]
+) -> tuple[int, ...]:
+    """Padding of the map with zeros between its pixels, behind the last ones too."""
+    mode = attribute(node, "auto_pad", b"NOTSET")
+    zeros = [0] * (value.rank - 2)
+    given = value.sides(attribute(node, "pads", 2 * zeros), 0)
+    more = value.sides(attribute(node, "output_padding", zeros), 0)
+    fits = len(given) == 4 and len(more) == 2 and not attribute(node, "output_shape", [])
+    pads = [taps[side % 2] - 1 - n for side, n in enumerate(given)]
+    pads[2:] = [n + m - (s - 1) for n, m, s in zip(pads[2:], more, stride, strict=False)]
+    if mode != b"NOTSET" or not fits or min(pads) < 0:
+        raise UserError(
+            f"{named(node)}: a kernel of {list(taps)}, strides={list(stride)}, pads={given}, "
+            f"output_padding={more}; use a kernel as large as the stride or larger, and less "
+            "padding than that, by numbers"
+        )
+    return tuple(pads)
+
+
+def _kernel(walk: Walk, node: NodeProto, value: Value) -> Weights:
+    """Weights with height and width."""
+    weights = _weights(walk, node)
+    kernel = weights.integers
+    if value.vector or kernel.ndim != value.rank:
+        raise UserError(
+            f"{named(node)} has weights of shape {list(kernel.shape)}; use a convolution over "
+            "height and width, of (1, channels, height, width), or over a length"
+        )
+    taps = value.sides(kernel.shape[2:], 1)
+    return replace(weights, integers=kernel.reshape(*kernel.shape[:2], *taps))
+
+
+def _unfit(node: NodeProto, group: int, kernel: IntArray, channels: int) -> UserError:
+    return UserError(
+        f"{named(node)}: group={group} and weights of {list(kernel.shape)} do not go with "
+        f"{channels} channels"
+    )
+
+
+def _no_zero(node: NodeProto) -> UserError:
+    return UserError(
+        f"{named(node)} pads a tensor whose zero is no integer zero; use a quantiser without "
+        "zero point, or no padding"
+    )
+
+
+def _over(walk: Walk, node: NodeProto, value: Value, weights: Weights, window: Window) -> Value:
+    """The weights (O, I / groups, kh, kw) over a map, whose own padding is added."""
+    kernel = weights.integers
+    pads = tuple(a + b for a, b in zip(window.pads, value.pads, strict=True))
+    window = replace(window, pads=pads)
+    if min(window.size(value.shape, kernel.shape[2:])) < 1:
         raise UserError(f"{named(node)}: its kernel is larger than the map before it")
-    (rows, columns), window = on_map(node, value.shape, taps, window)
-    weights = replace(weights, integers=spread(kernel, dilations)[:, :, rows, columns])
-    return product(walk, node, value, weights, _bias(walk, node, len(kernel)), window)
+    (rows, columns), window = on_map(node, value.shape, kernel.shape[2:], window)
+    weights = replace(weights, integers=kernel[:, :, rows, columns])
+    found = product(walk, node, value, weights, _bias(walk, node, len(kernel)), window)
+    return replace(found, rank=value.rank)
+
+
+def _in_place(
+    walk: Walk, node: NodeProto, value: Value, kernel: IntArray, group: int
+) -> tuple[Value, IntArray]:
+    """``value`` and ``kernel`` with the channels where they were: the weights take their order."""
+    order = value.order
+    if order is None or group > 1 or len(set(order)) < len(order):
+        return walk.gathered(node, value), kernel
+    weights = np.zeros((len(kernel), value.channels, *kernel.shape[2:]), kernel.dtype)
+    weights[:, order] = kernel
+    return replace(value, moved=None), weights
 
 
 def gemm(walk: Walk, node: NodeProto) -> Value:
     """A matrix product on a vector, or on a flattened map: a kernel as large as the map."""
-    value, weights = walk.settled(node, walk.pending(node)), _weights(walk, node)
+    value, weights = walk.settled(node, walk.moved(node)), _weights(walk, node)
     turned = bool(attribute(node, "transB", 0))
-    if not value.vector or weights.integers.ndim != 2 or attribute(node, "transA", 0):
+    row = value.vector and value.elements.shape[0] == 1
+    if not row or weights.integers.ndim != 2 or attribute(node, "transA", 0):
         raise UserError(
             f"{named(node)} is no product of a vector (1, elements) with a constant matrix; "
             "flatten before it"
@@ -121,16 +210,20 @@ def gemm(walk: Walk, node: NodeProto) -> Value:
     if not turned:
         scale = scale.T if scale.ndim == 2 else scale
     matrix = weights.integers if turned else weights.integers.T
-    if matrix.shape[1] != np.prod(value.shape):
+    elements = value.elements.reshape(-1)
+    if matrix.shape[1] != len(elements) or len(set(elements)) < len(elements):
         raise UserError(
             f"{named(node)}: a matrix of {list(matrix.shape)} does not go with a vector of "
-            f"{int(np.prod(value.shape))} elements"
+            f"{len(elements)} elements, or one of them is there twice"
         )
-    kernel = matrix.reshape(len(matrix), *value.shape)
+    kernel = np.zeros((len(matrix), np.prod(value.shape)), matrix.dtype)
+    kernel[:, elements] = matrix
+    kernel = kernel.reshape(len(matrix), *value.shape)
     alpha, beta = (float(attribute(node, name, 1.0)) for name in ("alpha", "beta"))
     weights = Weights(kernel, scale * alpha, weights.datatype)
     bias = beta * _bias(walk, node, len(kernel))
-    return replace(product(walk, node, value, weights, bias, Window()), vector=True)
+    value = replace(value, moved=None)
+    return replace(product(walk, node, value, weights, bias, Window()), rank=2)
 
 
 def _weights(walk: Walk, node: NodeProto) -> Weights:
@@ -138,7 +231,8 @@ def _weights(walk: Walk, node: NodeProto) -> Weights:
     found = walk.weights.get(name)
     if found is None:
         raise UserError(
-            f"{named(node)} has no quantised constant weights; use QuantConv2d or QuantLinear"
+            f"{named(node)} has no quantised constant weights; use QuantConv2d, QuantLinear or "
+            "their like"
         )
     if found.datatype.bitwidth() > MOST_BITS:
         raise UserError(
@@ -202,10 +296,7 @@ def _of_quantised(value: Value) -> bool:
 def _of_offset(node: NodeProto, part: Value, taps: IntArray, window: Window) -> F64Array:
     """What the weights make of the offset of a value, (O,)."""
     if part.offset.any() and any(window.pads):
-        raise UserError(
-            f"{named(node)} pads a tensor whose zero is no integer zero; use a quantiser without "
-            "zero point, or no padding"
-        )
+        raise _no_zero(node)
     sums, per_input = taps.sum(axis=(2, 3)), per_channel(part.offset, part.channels)
     found: F64Array = sums[:, 0] * per_input if window.groups > 1 else sums @ per_input
     return found

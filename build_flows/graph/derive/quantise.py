@@ -15,7 +15,7 @@ from qonnx.custom_op.general.quant import max_int, min_int
 from build_flows.graph.derive.walk import MOST_BITS, ZERO, Walk, Weights, attribute, named
 from build_flows.graph.fit import Staircase
 from build_flows.graph.lookup import lookup_of
-from build_flows.graph.round import ROUNDINGS, Round, round_even
+from build_flows.graph.rounding_modes import ROUNDINGS, Round, round_even
 from build_flows.graph.value import NO_PADS, Term, Value, narrowest, per_channel
 from host.common.arrays import F64Array, IntArray
 from host.common.errors import UserError
@@ -156,7 +156,8 @@ def _coded(walk: Walk, node: NodeProto, value: Value, grid: Grid) -> Value:
     if value.parts:
         grids = (replace(grid, step=step) for step in value.split(grid.step))
         pairs = zip(value.parts, grids, strict=True)
-        return walk.beside([_coded(walk, node, part, own) for part, own in pairs])
+        joined = walk.beside([_coded(walk, node, part, own) for part, own in pairs])
+        return replace(joined, rank=value.rank)
     straight = value.curve is None and grid.rounding is round_even
     found = _line(walk, node, value, grid) if straight else None
     name, grid = found or _table(walk, node, value, grid)
@@ -164,7 +165,7 @@ def _coded(walk: Walk, node: NodeProto, value: Value, grid: Grid) -> Value:
     kind = DataType["UINT8"] if name == walk.source else grid.kind
     offset = -grid.zero * grid.step if grid.zero else ZERO
     term = Term(name, grid.step, low, high, kind)
-    return Value((term,), offset, value.shape, vector=value.vector)
+    return Value((term,), offset, value.shape, rank=value.rank)
 
 
 def _line(walk: Walk, node: NodeProto, value: Value, grid: Grid) -> tuple[str, Grid] | None:
@@ -181,7 +182,7 @@ def _line(walk: Walk, node: NodeProto, value: Value, grid: Grid) -> tuple[str, G
         bytes_ = np.arange(256)
         if np.array_equal(stairs[0].results(bytes_[:, None])[:, 0], bytes_):
             return walk.source, grid
-    integers = walk.rounding.integers(named(node), stairs)
+    integers = walk.policy.integers(named(node), stairs)
     if integers is None:
         return None
     attributes, constants = integers
@@ -198,7 +199,7 @@ def _stairs(node: NodeProto, value: Value, grid: Grid) -> list[Staircase]:
     if len(value.terms) > 2:
         raise UserError(
             f"{named(node)} takes a sum of {len(value.terms)} branches of unlike scales; put a "
-            "quantiser behind the sum of the first two"
+            "quantiser behind the sum of the first two, or let branches that are joined share one"
         )
     terms = [(term.scale / grid.step, term.low, term.high) for term in value.terms]
     offset = value.offset / grid.step + grid.zero

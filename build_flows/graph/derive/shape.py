@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What joins, moves or repeats pixels and computes nothing."""
+"""What joins, pads or moves elements and computes nothing."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import numpy as np
-from onnx import NodeProto
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 from build_flows.graph.derive.walk import ZERO, Walk, attribute, named
-from build_flows.graph.value import NO_PADS, Term, Value
-from host.common.errors import UserError
+from build_flows.graph.value import Value
+from host.common.errors import UserError, first_line
+
+MOVES = (  #: operators that put elements in other places, or leave some away
+    "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Split", "Gather",
+)  # fmt: skip
 
 
 def concat(walk: Walk, node: NodeProto) -> Value:
@@ -18,9 +23,9 @@ def concat(walk: Walk, node: NodeProto) -> Value:
     values = [walk.value(node, i) for i in range(len(node.input))]
     first = values[0]
     axis = int(attribute(node, "axis", 1))
-    sizes = {(v.shape[1:], v.vector, v.pads) for v in values}
+    sizes = {(v.shape[1:], v.rank, v.pads) for v in values}
     flat = first.vector and first.shape[1:] != (1, 1)
-    if axis not in (1, -1 if first.vector else -3) or len(sizes) > 1 or flat:
+    if axis % first.rank != 1 or len(sizes) > 1 or flat:
         raise UserError(f"{named(node)}: axis={axis}; join maps of one size along the channels")
     return walk.beside(values)
 
@@ -37,78 +42,44 @@ def pad(walk: Walk, node: NodeProto) -> Value:
         found = walk.constant(node, 2)
         fill = 1.0 if found is None or found.size != 1 else float(found.item())
     numbers = [] if amounts is None else [int(n) for n in np.asarray(amounts).reshape(-1)]
-    if mode != "constant" or fill or len(numbers) != 8 or min(numbers) < 0:
+    if mode != "constant" or fill or len(numbers) != 2 * value.rank or min(numbers) < 0:
         raise UserError(
             f"{named(node)}: mode={mode!r}, pads={numbers}, value={fill:g}; use constant zeros "
             "around height and width"
         )
-    before, after = numbers[:4], numbers[4:]
+    before, after = numbers[: value.rank], numbers[value.rank :]
     if any(before[:2] + after[:2]) or value.vector:
         raise UserError(f"{named(node)} pads channels; pad height and width only")
     if value.waiting(ZERO).any():
         walk.settled(node, value)
-    added = (before[2], before[3], after[2], after[3])
+    added = value.sides([*before[2:], *after[2:]], 0)
     return replace(value, pads=tuple(a + b for a, b in zip(value.pads, added, strict=True)))
 
 
-def resize(walk: Walk, node: NodeProto) -> Value:
-    """Nearest upsampling: every pixel as a block of them."""
-    value = walk.unpadded(node, walk.value(node))
-    before, after = (walk.model.get_tensor_shape(name) for name in (node.input[0], node.output[0]))
-    mode = attribute(node, "mode", b"nearest").decode()
-    whole = before and after and len(before) == len(after) == 4 and min(before) > 0
-    scale = [b // a for a, b in zip(before, after, strict=True)] if whole else []
-    fits = whole and [a * s for a, s in zip(before, scale, strict=True)] == list(after)
-    if not fits or mode != "nearest" or scale[:2] != [1, 1] or not _repeats(node, scale[2:]):
-        raise UserError(
-            f"{named(node)}: mode={mode!r}, {before} to {after}; use nearest upsampling of height "
-            "and width by whole numbers"
-        )
-    if scale == [1, 1, 1, 1]:
-        return value
-    parts = tuple(_repeated(walk, part, scale[2:]) for part in value.parts)
-    return replace(_repeated(walk, value, scale[2:]), parts=parts)
-
-
-def _repeats(node: NodeProto, scale: list[int]) -> bool:
-    """Whether the nearest pixel of every place is the one of its block."""
-    places = attribute(node, "coordinate_transformation_mode", b"half_pixel").decode()
-    nearest = attribute(node, "nearest_mode", b"round_prefer_floor").decode()
-    if places == "asymmetric":
-        return nearest == "floor" or (nearest == "round_prefer_floor" and max(scale) <= 2)
-    return places in ("half_pixel", "pytorch_half_pixel") and nearest.startswith("round_prefer")
-
-
-def _repeated(walk: Walk, value: Value, scale: list[int]) -> Value:
-    channels, height, width = value.shape
-    shape = (channels, height * scale[0], width * scale[1])
-    terms = tuple(replace(t, tensor=_upsampled(walk, t, value.shape, scale)) for t in value.terms)
-    return replace(value, terms=terms, shape=shape)
-
-
-def _upsampled(walk: Walk, term: Term, shape: tuple[int, int, int], scale: list[int]) -> str:
-    channels, height, width = shape
-    name: str = walk.graph.add(
-        "Upsample", [term.tensor], (channels, height * scale[0], width * scale[1]),
-        datatype=term.datatype, domain="hw.ops", backend="fpgadataflow", NumChannels=channels,
-        numInputVectors=[1, height, width], Scale=scale,
-        inputDataType="INT32" if term.datatype is None else term.datatype.name,
-    )  # fmt: skip
-    return name
-
-
-def flatten(walk: Walk, node: NodeProto) -> Value:
-    """A map as a vector, or as it is: Flatten, Reshape, Squeeze, Unsqueeze."""
-    value = walk.pending(node)
-    value = walk.joined(node, value) if value.parts else value
-    before, after = (walk.model.get_tensor_shape(name) for name in (node.input[0], node.output[0]))
-    if after is not None and len(after) == 4 and list(after[1:]) == list(value.shape):
-        return replace(value, vector=False)
-    if after is None or len(after) != 2 or after[0] != 1 or value.pads != NO_PADS:
-        raise UserError(f"{named(node)}: {before} becomes {after}; flatten to (1, elements)")
-    return replace(value, vector=True)
+def move(walk: Walk, node: NodeProto) -> tuple[Value, ...]:
+    """Elements in other places, as onnx itself puts their numbers there."""
+    value = walk.unpadded(node, walk.moved(node))
+    constants = {name: walk.model.get_initializer(name) for name in node.input[1:] if name}
+    for name, given in constants.items():
+        if given is None:
+            raise UserError(f"{named(node)}: {name} is computed at run time; make it constant")
+    ends = [
+        [helper.make_value_info(name, helper.make_tensor_type_proto(TensorProto.INT64, None))
+         for name in names]
+        for names in (node.input[:1], node.output)
+    ]  # fmt: skip
+    tensors = [numpy_helper.from_array(given, name) for name, given in constants.items()]
+    graph = helper.make_graph([node], "elements", *ends, tensors)
+    model = helper.make_model(graph, opset_imports=walk.model.model.opset_import)
+    try:
+        found = ReferenceEvaluator(model).run(None, {node.input[0]: value.elements})
+    except Exception as error:  # whatever onnx finds wrong with a node
+        raise UserError(f"{named(node)}: {first_line(error)}; export the network again") from error
+    if not all(elements.size for elements in found):
+        raise UserError(f"{named(node)} leaves no element of {node.input[0]}; look at its sizes")
+    return tuple(value.rearranged(elements) for elements in found)
 
 
 def identity(walk: Walk, node: NodeProto) -> Value:
     """What changes nothing at run time."""
-    return walk.pending(node)
+    return walk.moved(node)

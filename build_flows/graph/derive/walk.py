@@ -12,7 +12,7 @@ from onnx import NodeProto, helper
 from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
-from build_flows.graph.rounding import Rounding
+from build_flows.graph.policy import Policy
 from build_flows.graph.value import NO_PADS, Graph, Term, Value, narrowest, per_channel
 from host.common.arrays import F64Array, IntArray
 from host.common.errors import UserError
@@ -50,29 +50,30 @@ def attribute(node: NodeProto, name: str, default: Any) -> Any:
 
 
 class Walk:
-    """One walk over a cleaned model; ``rounding`` makes the integers of requantisations."""
+    """One walk over a cleaned model; ``policy`` makes the integers of requantisations."""
 
     def __init__(
-        self, model: ModelWrapper, rounding: Rounding, input_scale: float, input_offset: float
+        self, model: ModelWrapper, policy: Policy, input_scale: float, input_offset: float
     ) -> None:
-        self.model, self.rounding, self.graph = model, rounding, Graph()
+        self.model, self.policy, self.graph = model, policy, Graph()
         self.weights: dict[str, Weights] = {}
         self.values: dict[str, Value] = {}
         source = model.graph.input[0].name
         shape = [int(n) for n in model.get_tensor_shape(source)]
-        sizes = (shape[1], *(shape[2:] or (1, 1)))
+        channels, height, width = (*shape[1:], 1, 1)[:3]
+        sizes = (channels, height, width)
         ends = np.zeros(sizes[0], np.int64), np.full(sizes[0], 255)
         term = Term(source, np.array([input_scale]), *ends, DataType["UINT8"])
         offset = np.array([input_offset])
-        self.values[source] = Value((term,), offset, sizes, vector=len(shape) == 2)
+        self.values[source] = Value((term,), offset, sizes, rank=len(shape))
         self.graph.shapes[source] = [1, *sizes]
         self.graph.types[source] = DataType["UINT8"]
         self.source: str = source
 
     # -- operands ------------------------------------------------------------------------------
 
-    def pending(self, node: NodeProto, index: int = 0) -> Value:
-        """The tensor of data that a node reads, its mean perhaps not taken yet."""
+    def moved(self, node: NodeProto, index: int = 0) -> Value:
+        """The tensor of data that a node reads, its elements perhaps not where they shall be."""
         name = node.input[index] if index < len(node.input) else ""
         if name not in self.values:
             raise UserError(
@@ -80,6 +81,11 @@ class Walk:
                 "behind the data"
             )
         return self.values[name]
+
+    def pending(self, node: NodeProto, index: int = 0) -> Value:
+        """The tensor of data that a node reads, its mean perhaps not taken yet."""
+        value = self.moved(node, index)
+        return value if value.moved is None else self.gathered(node, value)
 
     def value(self, node: NodeProto, index: int = 0) -> Value:
         """The tensor of data that a node reads."""
@@ -125,6 +131,37 @@ class Walk:
                 "a QuantIdentity between them"
             )
         return value.terms[0]
+
+    # -- elements in other places --------------------------------------------------------------
+
+    def gathered(self, node: NodeProto, value: Value) -> Value:
+        """``value`` with its channels where the file has them: weights of zeros and ones.
+
+        UserError where not whole channels moved.
+        """
+        value = self.joined(node, self.settled(node, self.averaged(value)))
+        term, order = self.one_term(node, value), value.order
+        if order is None or value.pads != NO_PADS or term.datatype is None:
+            raise UserError(
+                f"{named(node)} takes elements in another order or shape; only a convolution, a "
+                "matrix product or an operator behind a quantised map with its channels moved does"
+            )
+        weights = self.graph.constant(
+            np.eye(value.shape[0], dtype=np.float32)[order][:, :, None, None], DataType["INT2"]
+        )
+        shape = (len(order), *value.shape[1:])
+        tensor = self.graph.add(
+            "Conv", [term.tensor, weights], shape, kernel_shape=[1, 1], strides=[1, 1],
+            pads=NO_PADS, dilations=[1, 1], group=1,
+        )  # fmt: skip
+        scale, offset = (
+            array if array.size == 1 else array[order] for array in (term.scale, value.offset)
+        )
+        moved = Term(tensor, scale, term.low[order], term.high[order])
+        return replace(
+            value, terms=(self.retyped(moved, term.datatype),), offset=offset, shape=shape,
+            moved=None,
+        )  # fmt: skip
 
     # -- joins ---------------------------------------------------------------------------------
 
@@ -175,8 +212,8 @@ class Walk:
             self.alike(parts[0].terms[0], p.terms[0]) and p.terms[0].scale.size == 1 for p in parts
         ):
             term = self.concatenated([p.terms[0] for p in parts], shape)
-            return Value((term,), ZERO, shape, vector=first.vector, pads=first.pads)
-        return Value((), ZERO, shape, vector=first.vector, pads=first.pads, parts=parts)
+            return Value((term,), ZERO, shape, rank=first.rank, pads=first.pads)
+        return Value((), ZERO, shape, rank=first.rank, pads=first.pads, parts=parts)
 
     def concatenated(self, terms: Sequence[Term], shape: tuple[int, int, int]) -> Term:
         """One tensor of ``terms`` of one scale and type."""
@@ -205,7 +242,7 @@ class Walk:
         """Whether two terms are of one scale and type."""
         if a.datatype is None or a.datatype != b.datatype or a.scale.shape != b.scale.shape:
             return False
-        return bool((np.abs(a.scale - b.scale) <= self.rounding.same * np.abs(a.scale)).all())
+        return bool((np.abs(a.scale - b.scale) <= self.policy.same * np.abs(a.scale)).all())
 
     def unpadded(self, node: NodeProto, value: Value) -> Value:
         """``value``; UserError where a padding waits."""

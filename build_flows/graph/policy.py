@@ -22,7 +22,7 @@ class OffGridError(Exception):
     """A layer is not snapped."""
 
 
-class Rounding(Protocol):
+class Policy(Protocol):
     """Makes the integers of requantisations."""
 
     same: float

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shapes and orders of tensors: lengths, moved elements, transposed convolutions, outputs."""
+
+import numpy as np
+import pytest
+import torch
+from onnx import TensorProto, helper
+from onnx.reference import ReferenceEvaluator
+from qonnx.core.datatype import DataType
+from qonnx.transformation.general import GiveReadableTensorNames
+
+from build_flows.graph.edit import renamed
+from build_flows.graph.execute import NEW, File
+from build_flows.graph.streamline import OUTPUTS, metadata, streamline
+from build_flows.steps import cleaned
+from host.common.errors import UserError
+from tests.build_flows.networks import convolution, equal_to_the_file, graph, quant
+from tests.build_flows.test_operators import CONSTANTS, between, kernels, node
+
+SHUFFLE = [
+    node("Reshape", "q", "a5", "sizes5"), node("Transpose", "a5", "b5", perm=[0, 2, 1, 3, 4]),
+    node("Reshape", "b5", "p", "sizes4"),
+]  # fmt: skip
+SIZES = {"sizes5": [1, 2, 2, 8, 8], "sizes4": [1, 4, 8, 8]}
+
+
+def test_shuffled_channels_before_a_convolution_cost_nothing():
+    """The weights take their order."""
+    rows = [quant("l_n", "q", "b", signed=1), *SHUFFLE[:2], node("Reshape", "b5", "m", "sizes4")]
+    assert kernels(between(rows, SIZES)).count("dense") == 2
+
+
+def test_shuffled_channels_elsewhere_are_put_in_order():
+    """By a convolution of zeros and ones."""
+    rows = [
+        quant("l_n", "q", "b", signed=1), *SHUFFLE, node("Add", "p", "j", "q"),
+        quant("j", "m", "a", signed=1),
+    ]  # fmt: skip
+    assert kernels(between(rows, SIZES)).count("dense") == 3
+
+
+def test_split_channels():
+    """One half passes, the other is worked on; a slice begins elsewhere."""
+    constants = {"sizes0": [2, 2], "sizes1": [1], "sizes2": [3], "sizes3": [1], "sizes6": [0, 2]}
+    rows = [
+        quant("l_n", "q", "b", signed=1),
+        helper.make_node("Split", ["q", "sizes0"], ["h0", "h1"], "Split_0", axis=1),
+        node("Slice", "q", "s", "sizes1", "sizes2", "sizes3"),
+        node("Gather", "q", "g", "sizes6", axis=1), node("MaxPool", "s", "t", kernel_shape=[1, 1]),
+        node("Add", "h1", "u", "t"), node("Concat", "h0", "j", "u", axis=1),
+        node("Add", "j", "k", "q"), quant("k", "m", "a", signed=1),
+    ]  # fmt: skip
+    between(rows, constants)
+
+
+def test_elements_in_another_order_before_a_matrix_product():
+    """A map that is flattened channels last; the weights take its order."""
+    rng = np.random.default_rng(31)
+    constants = CONSTANTS | {"w": rng.normal(size=(3, 4 * 25)), "s": 0.02}
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(rng, "x", "l", (4, 2, 3, 3), constants=constants)
+    rows += [
+        node("Transpose", "l", "t", perm=[0, 2, 3, 1]), node("Flatten", "t", "v"),
+        quant("w", "wq", "s", signed=1), node("Gemm", "v", "out", "wq", transB=1),
+    ]  # fmt: skip
+    model = graph(rows, constants, [1, 2, 5, 5])
+    equal_to_the_file(model, rng.integers(0, 256, (2, 2, 5, 5)))
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        (
+            [quant("l_n", "q", "b", signed=1), node("Transpose", "q", "m", perm=[0, 1, 3, 2])],
+            "Conv_1 takes elements in another order or shape; only a convolution, a matrix product",
+        ),
+        ([node("Reshape", "l_n", "m", "image")], "Reshape_0: .* is computed at run time; make"),
+        (
+            [node("Slice", "l_n", "m", "sizes1", "sizes1", "sizes1")],
+            "Slice_0 leaves no element of .*; look at its sizes",
+        ),
+        ([node("Reshape", "l_n", "m", "sizes")], "sound ONNX graph|Reshape_0: .* export the netw"),
+    ],
+)
+def test_what_moves_in_other_ways_is_refused(rows, reason):
+    with pytest.raises(UserError, match=reason):
+        between(rows, {"sizes": [1, 7], "sizes1": [1]})
+
+
+def line(rng, rows, constants, length=12):
+    """A network on two channels of a length, compared with its file."""
+    model = graph(rows, constants, [1, 2, length])
+    return equal_to_the_file(model, rng.integers(0, 256, (2, 2, length)))
+
+
+def test_convolutions_and_pooling_over_a_length():
+    rng = np.random.default_rng(32)
+    constants = CONSTANTS | {"w": rng.normal(size=(3, 12)), "s": 0.02, "sizes": [0, 0, 1, 0, 0, 2]}
+    constants["factors"] = [1, 1, 2]
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(rng, "x", "l", (4, 2, 3), constants=constants, strides=[2])
+    constants["l_s"] = constants["l_s"].reshape(4, 1, 1)
+    rows += [
+        node("MaxPool", "l", "p", kernel_shape=[2], strides=[2]),
+        node("Resize", "p", "u", "", "factors", mode="nearest", nearest_mode="floor",
+             coordinate_transformation_mode="asymmetric"),
+        node("Pad", "u", "d", "sizes"),
+    ]  # fmt: skip
+    rows += convolution(
+        rng, "d", "k", (4, 1, 3), constants=constants, group=4, pads=[0, 0], dilations=[2]
+    )
+    constants["k_s"] = constants["k_s"].reshape(4, 1, 1)
+    rows += [
+        node("AveragePool", "k", "v", kernel_shape=[2], strides=[2]), quant("v", "y", "b"),
+        node("ReduceMean", "y", "z", axes=[-1], keepdims=0), quant("z", "t", "a"),
+        quant("w", "wq", "s", signed=1), node("Gemm", "t", "out", "wq", transB=1),
+    ]  # fmt: skip
+    constants["w"] = constants["w"][:, :4]
+    line(rng, rows, constants)
+
+
+def test_a_map_of_a_length_is_an_output():
+    rng = np.random.default_rng(33)
+    constants = dict(CONSTANTS)
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(rng, "x", "out", (4, 2, 3), constants=constants)
+    constants["out_s"] = constants["out_s"].reshape(4, 1, 1)
+    line(rng, rows, constants)
+
+
+TRANSPOSED = [  # kernel, stride, padding, more at the end, groups, dilation
+    ((2, 2), (2, 2), (0, 0), (0, 0), 1, 1),
+    ((3, 3), (2, 2), (1, 1), (1, 1), 1, 1),
+    ((3, 4), (1, 3), (1, 0), (0, 1), 2, 1),
+    ((3, 3), (2, 1), (1, 1), (0, 0), 4, 2),
+]
+
+
+@pytest.mark.parametrize("case", TRANSPOSED)
+def test_transposed_convolutions(case):
+    """Equal to the file, and the file is what PyTorch computes."""
+    kernel, stride, pads, more, group, dilation = case
+    rng = np.random.default_rng(34)
+    weights = rng.normal(size=(4, 4 // group, *kernel))
+    options = {
+        "strides": stride, "pads": pads * 2, "output_padding": more, "group": group,
+        "dilations": [dilation] * 2, "kernel_shape": kernel,
+    }  # fmt: skip
+    constants = {"w": weights, "ws": 0.02 if group > 1 else rng.uniform(0.01, 0.03, (1, 4, 1, 1))}
+    rows = [
+        quant("l_n", "q", "b", signed=1), quant("w", "wq", "ws", signed=1),
+        node("ConvTranspose", "q", "t", "wq", **options), quant("t", "m", "a", signed=1),
+    ]  # fmt: skip
+    assert kernels(between(rows, constants)).count("upsample") == (stride != (1, 1))
+    alone = helper.make_graph(
+        [node("ConvTranspose", "x", "y", "w", **options)], "alone",
+        [helper.make_tensor_value_info(name, TensorProto.DOUBLE, None) for name in ("x", "w")],
+        [helper.make_tensor_value_info("y", TensorProto.DOUBLE, None)],
+    )  # fmt: skip
+    x = rng.normal(size=(1, 4, 5, 6))
+    found = ReferenceEvaluator(helper.make_model(alone), new_ops=NEW).run(
+        None, {"x": x, "w": weights}
+    )
+    wanted = torch.nn.functional.conv_transpose2d(
+        torch.tensor(x), torch.tensor(weights), None, stride, pads, more, group, dilation
+    )
+    np.testing.assert_allclose(found[0], wanted.numpy(), atol=1e-12)
+
+
+def test_transposed_convolutions_that_cut_the_map_are_refused():
+    constants = {"w": np.ones((4, 4, 2, 2)), "ws": 0.02}
+    rows = [
+        quant("l_n", "q", "b", signed=1), quant("w", "wq", "ws", signed=1),
+        node("ConvTranspose", "q", "m", "wq", strides=[3, 3]),
+    ]  # fmt: skip
+    with pytest.raises(UserError, match=r"strides=\[3, 3\].*use a kernel as large as the stride"):
+        between(rows, constants)
+
+
+def test_pooled_branches_of_unlike_scales_before_a_convolution():
+    """Each is pooled by itself."""
+    rows = [
+        quant("l_n", "q", "a", signed=1), quant("l_n", "r", "b", signed=1),
+        node("Concat", "q", "j", "r", axis=1), node("MaxPool", "j", "m", kernel_shape=[2, 2]),
+    ]  # fmt: skip
+    rng = np.random.default_rng(35)
+    constants = dict(CONSTANTS)
+    start = [quant("image", "x", "byte")]
+    start += convolution(rng, "x", "l", (4, 2, 3, 3), signed=1, constants=constants)[:-1]
+    rows = start + rows + convolution(rng, "m", "out", (5, 8, 3, 3), constants=constants)
+    mapped = equal_to_the_file(
+        graph(rows, constants, [1, 2, 8, 8]), rng.integers(0, 256, (2, 2, 8, 8))
+    )
+    assert kernels(mapped).count("window_pool") == 2
+
+
+def two_sizes():
+    """A map, and half of it."""
+    rng = np.random.default_rng(36)
+    constants = dict(CONSTANTS)
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(rng, "x", "a_map", (3, 2, 3, 3), constants=constants)
+    rows += convolution(rng, "x", "half", (2, 2, 3, 3), constants=constants, strides=[2, 2])
+    return graph(rows, constants, [1, 2, 6, 4], ("a_map", "half"))
+
+
+def test_outputs_of_unlike_size_leave_one_after_another():
+    rng = np.random.default_rng(37)
+    mapped = equal_to_the_file(two_sizes(), rng.integers(0, 256, (2, 2, 6, 4)))
+    assert kernels(mapped).count("stream_concat") == 1
+    rows = metadata(streamline(cleaned(two_sizes(), "a file")), OUTPUTS)
+    assert [row["shape"] for row in rows] == [[3, 6, 4], [2, 3, 2]]
+
+
+def test_channels_last_at_input_and_output():
+    rng = np.random.default_rng(38)
+    constants = dict(CONSTANTS)
+    rows = [node("Transpose", "image", "i", perm=[0, 3, 1, 2]), quant("i", "x", "byte")]
+    rows += convolution(rng, "x", "l", (3, 2, 3, 3), constants=constants)
+    rows += [helper.make_node("Transpose", ["l"], ["out"], "Transpose_1", perm=[0, 2, 3, 1])]
+    model = graph(rows, constants, [1, 6, 4, 2])
+    assert File(cleaned(graph(rows, constants, [1, 6, 4, 2]), "a file")).shape == [1, 2, 6, 4]
+    equal_to_the_file(model, rng.integers(0, 256, (2, 2, 6, 4)))
+
+
+def test_a_batch_without_a_number_and_outputs_that_are_constants():
+    """As Brevitas exports a QuantTensor, whose scale is an output of its own."""
+    rng = np.random.default_rng(41)
+    constants = dict(CONSTANTS)
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(rng, "x", "out", (3, 2, 3, 3), constants=constants)
+    rows += [helper.make_node("Identity", ["a"], ["scale"], "scale")]
+    model = graph(rows, constants, [1, 2, 6, 4], ("out", "scale"))
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "N"
+    equal_to_the_file(model, rng.integers(0, 256, (2, 2, 6, 4)))
+
+
+@pytest.mark.parametrize("places", ["half_pixel", "asymmetric", "align_corners"])
+@pytest.mark.parametrize("nearest", ["floor", "ceil", "round_prefer_floor", "round_prefer_ceil"])
+def test_resize_of_the_reference_is_that_of_onnx(places, nearest):
+    resize = node(
+        "Resize", "x", "y", "", "f", mode="nearest", nearest_mode=nearest,
+        coordinate_transformation_mode=places,
+    )  # fmt: skip
+    ends = [
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in names]
+        for names in (("x", "f"), ("y",))
+    ]
+    model = helper.make_model(
+        helper.make_graph([resize], "one", *ends), opset_imports=[helper.make_opsetid("", 13)]
+    )
+    x = np.arange(12, dtype=np.float32).reshape(1, 1, 3, 4)
+    inputs = {"x": x, "f": np.array([1, 1, 2, 3], np.float32)}
+    found = [ReferenceEvaluator(model, new_ops=ops).run(None, inputs)[0] for ops in (NEW, [])]
+    np.testing.assert_array_equal(*found)
+
+
+def test_a_type_of_a_tensor_that_is_gone_does_no_harm():
+    """qonnx gives its name to another tensor, which then has two."""
+    rng = np.random.default_rng(42)
+    constants = dict(CONSTANTS)
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(rng, "x", "out", (3, 2, 3, 3), constants=constants)
+    model = streamline(cleaned(graph(rows, constants, [1, 2, 6, 4]), "a file"))
+    model.set_tensor_datatype("tensor_0", DataType["INT4"])
+    with pytest.raises(Exception, match="multiple get_by_name matches"):
+        model.transform(GiveReadableTensorNames())
+    names = [node.output[0] for node in renamed(model).graph.node]
+    assert "tensor_0" not in names
+    assert len(names) == len(set(names))
