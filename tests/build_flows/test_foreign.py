@@ -78,6 +78,32 @@ def test_all_kernels_of_foreign_networks_in_one(tmp_path):
     assert (rows[0]["failed"], rows[0].get("equal")) == ("", 8)
 
 
+def detector():
+    """A transposed convolution, and outputs of unlike size, of which the larger is done first."""
+    rng = np.random.default_rng(23)
+    constants = {
+        "byte": 1 / 255, "zero": 0.0, "bits": 8.0, "a": 0.0211,
+        "w": rng.normal(size=(3, 2, 3, 3)), "s": 0.02,
+    }  # fmt: skip
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(rng, "x", "l", (3, 2, 3, 3), constants=constants, strides=[2, 2])
+    rows += convolution(rng, "x", "fine", (2, 2, 3, 3), constants=constants)
+    rows += [
+        quant("w", "wq", "s", signed=1),
+        helper.make_node("ConvTranspose", ["l", "wq"], ["t"], "up", strides=[2, 2], pads=[1] * 4),
+        quant("t", "u", "a", signed=1),
+    ]  # fmt: skip
+    rows += convolution(rng, "u", "coarse", (2, 2, 3, 3), constants=constants)
+    return graph(rows, constants, [1, 2, 6, 6], ("coarse", "fine"))
+
+
+@pytest.mark.slow
+def test_outputs_of_unlike_size(tmp_path):
+    """The larger one waits in a FIFO for the smaller."""
+    rows, _ = table(tmp_path, detector=detector())
+    assert (rows[0]["failed"], rows[0].get("equal")) == ("", 8)
+
+
 @pytest.mark.slow
 def test_every_network_of_brevitas_equals_its_file(tmp_path):
     from tests.build_flows.brevitas_networks import NETWORKS, export
