@@ -15,6 +15,7 @@ from tests.host.conftest import ROOT
 from tests.host.drivers import Backend, Finder, picture
 
 PAGE = (ROOT / "docs" / "api.md").read_text()
+SLOW_MACHINE = re.compile(r"one face takes \d+ ms with .* is taken, --model chooses$")
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 
@@ -23,7 +24,8 @@ def run(text, folder):
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    told = [line for line in done.stderr.splitlines() if not SLOW_MACHINE.search(line)]
+    assert (done.returncode, told) == (0, [])
     return done.stdout
 
 
