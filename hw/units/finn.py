@@ -122,9 +122,10 @@ class FinnUnit(Unit):
         self.op.set_nodeattr(SCRATCH[0], str(scratch))
         try:
             self.op.code_generation_ipgen(model, part, clk_ns)
-        except AssertionError as error:
+        except (AssertionError, ValueError) as error:  # ValueError: counters of no bits
+            reason = error if isinstance(error, AssertionError) else "it gives too few pixels"
             raise UserError(
-                f"layer {self.layer}, {self.name}: FINN has no RTL for it ({error}); use another "
+                f"layer {self.layer}, {self.name}: FINN has no RTL for it ({reason}); use another "
                 "kernel or stride"
             ) from error
         files = [Path(file) for file in self.op.get_rtl_file_list(abspath=True)]

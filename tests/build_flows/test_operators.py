@@ -104,16 +104,24 @@ def test_kernels_on_one_row_or_column(pool, image):
     equal_to_the_file(graph(rows, constants, [1, 2, *image]), rng.integers(0, 256, (3, 2, *image)))
 
 
-def test_a_window_that_finn_has_not_is_refused(tmp_path):
-    """It leaves out more rows than its buffer holds."""
+@pytest.mark.parametrize(
+    ("image", "kernel", "stride", "why"),
+    [
+        ([2, 6, 8], (1, 3), (2, 1), "H increment > buffer size"),  # leaves out too many rows
+        ([1, 2, 3], (1, 1), (2, 2), "it gives too few pixels"),
+    ],
+)
+def test_a_window_that_finn_has_not_is_refused(tmp_path, image, kernel, stride, why):
     rng, constants = np.random.default_rng(25), dict(CONSTANTS)
     rows = [quant("image", "x", "byte")]
     rows += convolution(
-        rng, "x", "out", (4, 2, 1, 3), constants=constants, kernel_shape=[1, 3], strides=[2, 1]
-    )
-    mapped = map_to_kernels(streamline(cleaned(graph(rows, constants, [1, 2, 6, 8]), "")), PART)
+        rng, "x", "out", (4, image[0], *kernel), constants=constants, kernel_shape=[*kernel],
+        strides=[*stride],
+    )  # fmt: skip
+    mapped = map_to_kernels(streamline(cleaned(graph(rows, constants, [1, *image]), "")), PART)
     (window,) = [u for u in units_of(mapped) if u.kernel == "ConvolutionInputGenerator"]
-    with pytest.raises(UserError, match="layer .*: FINN has no RTL for it .*; use another kernel"):
+    refused = f"layer .*: FINN has no RTL for it \\(.*{why}.*\\); use another kernel"
+    with pytest.raises(UserError, match=refused):
         window.generated_rtl(tmp_path, mapped, PART, 4.0)
 
 
