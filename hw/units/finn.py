@@ -125,8 +125,7 @@ class FinnUnit(Unit):
         except (AssertionError, ValueError) as error:  # ValueError: counters of no bits
             reason = error if isinstance(error, AssertionError) else "it gives too few pixels"
             raise UserError(
-                f"layer {self.layer}, {self.name}: FINN has no RTL for it ({reason}); use another "
-                "kernel or stride"
+                f"{self.described}: FINN has no RTL for it ({reason}); use another kernel or stride"
             ) from error
         files = [Path(file) for file in self.op.get_rtl_file_list(abspath=True)]
         for attribute in SCRATCH:

@@ -87,6 +87,27 @@ def test_convolutions_without_normalisation(scales, kernel):
     equal_to_the_file(graph(rows, constants, [1, 1, 6, 6]), rng.integers(0, 256, (4, 1, 6, 6)))
 
 
+@pytest.mark.parametrize(("taps", "stride"), [((1, 1), (3, 2)), ((2, 3), (4, 9)), ((3, 2), (5, 2))])
+def test_strides_that_are_longer_than_the_map(taps, stride):
+    """They count for one place only, which FINN's window is told."""
+    rng, constants = np.random.default_rng(26), dict(CONSTANTS)
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(
+        rng, "x", "l", (4, 2, *taps), constants=constants, strides=[*stride], pads=[0, 1, 0, 1],
+        kernel_shape=[*taps],
+    )  # fmt: skip
+    rows += [node("MaxPool", "l", "p", kernel_shape=[1, 1], strides=[2, 7])]
+    rows += convolution(rng, "p", "out", (5, 4, 1, 1), constants=constants)
+    mapped = equal_to_the_file(
+        graph(rows, constants, [1, 2, 3, 6]), rng.integers(0, 256, (3, 2, 3, 6))
+    )
+    for unit in units_of(mapped):
+        if unit.kernel == "ConvolutionInputGenerator":
+            assert np.all(
+                unit.op.get_nodeattr("Stride") <= np.array(unit.op.get_nodeattr("IFMDim"))
+            )
+
+
 @pytest.mark.parametrize("image", [(1, 6), (5, 1), (1, 1)])
 @pytest.mark.parametrize("pool", ["MaxPool", "AveragePool"])
 def test_kernels_on_one_row_or_column(pool, image):
@@ -120,7 +141,9 @@ def test_a_window_that_finn_has_not_is_refused(tmp_path, image, kernel, stride, 
     )  # fmt: skip
     mapped = map_to_kernels(streamline(cleaned(graph(rows, constants, [1, *image]), "")), PART)
     (window,) = [u for u in units_of(mapped) if u.kernel == "ConvolutionInputGenerator"]
-    refused = f"layer .*: FINN has no RTL for it \\(.*{why}.*\\); use another kernel"
+    refused = (
+        f"ConvolutionInputGenerator.*: FINN has no RTL for it \\(.*{why}.*\\); use another kernel"
+    )
     with pytest.raises(UserError, match=refused):
         window.generated_rtl(tmp_path, mapped, PART, 4.0)
 

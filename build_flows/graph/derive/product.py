@@ -41,13 +41,16 @@ def on_map(
     """Rows and columns of a kernel that meet a map of ``shape`` (C, H, W), and its window then.
 
     On a side of one pixel all taps but one see padding alone; the window module has no place for
-    those. UserError where the padding makes several places of the pixel.
+    those, nor for a stride that is longer than the side, of which only that it leads out of the map
+    counts. UserError where the padding makes several places of the pixel.
     """
-    pads, kept = list(window.pads), []
+    pads, stride, kept = list(window.pads), list(window.stride), []
     for side, (length, count, places) in enumerate(
         zip(shape[1:], taps, window.size(shape, taps), strict=True)
     ):
         first, last = pads[side], pads[side + 2]
+        if places == 1:
+            stride[side] = length + first + last - count + 1
         if length > 1 or (count == 1 and first == last == 0):
             kept.append(slice(0, count))
             continue
@@ -58,7 +61,8 @@ def on_map(
             )
         kept.append(slice(first, first + 1))
         pads[side] = pads[side + 2] = 0
-    return kept, replace(window, pads=tuple(pads))
+        stride[side] = 1
+    return kept, replace(window, stride=(stride[0], stride[1]), pads=tuple(pads))
 
 
 def pair(node: NodeProto, value: Value, name: str) -> tuple[int, int]:
