@@ -133,8 +133,12 @@ module kl_requant_add #(
     logic signed [B_BITS-1:0] b;
     logic signed [SCALE_WIDTH-1:0] scale_a, scale_b;
     logic signed [BIAS_WIDTH-1:0] c_2, c_3, c_4, c_5;
-    logic signed [A_BITS+SCALE_WIDTH-1:0] product_a_3, product_a_4;
-    logic signed [B_BITS+SCALE_WIDTH-1:0] product_b_3, product_b_4;
+    (* use_dsp = "yes" *)
+    logic signed [A_BITS+SCALE_WIDTH-1:0] product_a_3;
+    logic signed [A_BITS+SCALE_WIDTH-1:0] product_a_4;
+    (* use_dsp = "yes" *)
+    logic signed [B_BITS+SCALE_WIDTH-1:0] product_b_3;
+    logic signed [B_BITS+SCALE_WIDTH-1:0] product_b_4;
     logic signed [P_WIDTH-1:0] sum_5, p;
 
     if (A_SIGNED) begin : g_signed_a
