@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -421,11 +422,15 @@ def _print_synthesis(found: dict[str, Any], title: str) -> None:
 
 
 def _print_points(points: list[Point], explorer: Explorer, folder: Path) -> None:
-    columns = ("fps", "cycles", *RESOURCES, "gap", "folding")
-    table = Table(*columns, title=relative(folder))
-    for point in points:
+    columns = ("fps", "cycles", *RESOURCES, "folding")
+    table = Table(title=relative(folder), box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))  # 80 columns
+    for name in columns:
+        table.add_column(name, justify="left" if name == "folding" else "right", no_wrap=True)
+    for number, point in enumerate(points):
         row = row_of(point, explorer.budget)
-        table.add_row(*(str(row[name]) for name in columns))
+        ends = number + 1 == len(points) or points[number + 1].pumped != point.pumped
+        cells = (str(row[name]) for name in columns[1:])
+        table.add_row(f"{point.fps:.0f}", *cells, end_section=ends)
     table.add_row("", "at most", *map(str, explorer.budget.limits))
     Console().print(table)
 

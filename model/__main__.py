@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -45,6 +47,9 @@ class Commands(click.Group):
 @click.group(cls=Commands)
 def main() -> None:
     """Train the landmark network, quantise it to INT8 and export it."""
+    # What libraries say of themselves is of no use to whoever calls a command
+    warnings.filterwarnings("ignore", module=r"(qonnx|brevitas|torch)\.")
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
 
 
 @main.command()
