@@ -24,7 +24,7 @@ from build_flows.design.generate import generate
 from build_flows.design.simulate import LOG, provide_simulator
 from build_flows.design.stitch import stitch
 from build_flows.design.verify import Golden, compare
-from build_flows.graph.edit import branch_before, kernel_node, renamed, streams_of
+from build_flows.graph.edit import branch_before, renamed, splice, streams_of
 from build_flows.graph.layers import name_layers
 from build_flows.parts import part_of
 from host.board.simulation import PRELOAD
@@ -82,30 +82,10 @@ def with_fifos(model: ModelWrapper, depths: Mapping[str, int], ultra: bool = Tru
     """
     model = ModelWrapper(copy.deepcopy(model.model))
     for name, depth in depths.items():
-        _insert(model, name, depth, ultra)
+        stream = _stream(model, name)
+        style = auto_style(stream.width, depth, ultra)
+        splice(model, name, "Fifo", stream, stream.shape, depth=depth, style=style)
     return name_layers(renamed(model))
-
-
-def _insert(model: ModelWrapper, tensor: str, depth: int, ultra: bool) -> None:
-    """A FIFO of ``depth`` words between a tensor and its reader."""
-    consumer, stream = model.find_consumer(tensor), _stream(model, tensor)
-    *vectors, channels = stream.shape
-    name = model.make_new_valueinfo_name()
-    model.set_tensor_shape(name, [*vectors, channels])
-    model.set_tensor_datatype(name, stream.datatype)
-    fifo = kernel_node(
-        "Fifo",
-        [tensor],
-        [name],
-        NumChannels=channels,
-        PE=stream.lanes,
-        numInputVectors=vectors,
-        inputDataType=stream.datatype.name,
-        depth=depth,
-        style=auto_style(stream.width, depth, ultra),
-    )
-    consumer.input[list(consumer.input).index(tensor)] = name
-    model.graph.node.append(fifo)
 
 
 def _stream(model: ModelWrapper, tensor: str) -> Stream:

@@ -18,6 +18,8 @@ from qonnx.transformation.general import (
     SortGraph,
 )
 
+from hw.ops.unit import Stream
+
 
 def constant(model: ModelWrapper, values: npt.NDArray[Any]) -> str:
     """Name of a new initializer."""
@@ -80,6 +82,25 @@ def bypass(model: ModelWrapper, node: NodeProto) -> None:
         for i, name in enumerate(consumer.input):
             if name == sink:
                 consumer.input[i] = source
+
+
+def splice(
+    model: ModelWrapper, tensor: str, op_type: str, given: Stream, taken: Sequence[int],
+    **attributes: Any,
+) -> None:  # fmt: skip
+    """A kernel of ours between the stream ``given`` of ``tensor`` and its reader, which takes the
+    shape ``taken``."""
+    *vectors, channels = given.shape
+    name = model.make_new_valueinfo_name()
+    model.set_tensor_shape(name, taken)
+    model.set_tensor_datatype(name, given.datatype)
+    kernel = kernel_node(
+        op_type, [tensor], [name], NumChannels=channels, PE=given.lanes, numInputVectors=vectors,
+        inputDataType=given.datatype.name, **attributes,
+    )  # fmt: skip
+    reader = model.find_consumer(tensor)
+    reader.input[list(reader.input).index(tensor)] = name
+    model.graph.node.append(kernel)
 
 
 def insert_before(

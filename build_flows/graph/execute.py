@@ -86,55 +86,61 @@ class BatchNormalization(OpRun):
         return (x * factor.reshape(shape) + (beta - mean * factor).reshape(shape),)
 
 
-class Conv(OpRun):
-    """Over height and width, or length; the evaluator's own pads wrongly where the padding has a
-    name."""
+class Sliding(OpRun):
+    """Weights over height and width; a length is a height of one column."""
 
     op_domain = ""
 
     def _run(  # type: ignore[override]
         self, x: npt.NDArray[Any], w: npt.NDArray[Any], bias: npt.NDArray[Any] | None = None,
-        auto_pad: str = "NOTSET", dilations: Sequence[int] | None = None, group: int = 1,
-        pads: Sequence[int] | None = None, strides: Sequence[int] | None = None, **_: object,
+        **attributes: Any,
     ) -> tuple[F64Array]:  # fmt: skip
-        if x.ndim == 3:  # a length is a height of one column
-            pads = pads and (pads[0], 0, pads[1], 0)
-            strides, dilations = ((*numbers, 1) if numbers else None
-                                  for numbers in (strides, dilations))  # fmt: skip
-            (found,) = self._run(
-                x[..., None], w[..., None], bias, auto_pad, dilations, group, pads, strides
-            )
-            return (found[..., 0],)
+        if x.ndim == 3:
+            column = {name: _column(attributes.get(name), n) for name, n in COLUMN.items()}
+            sums = self._sums(x[..., None], w[..., None], **(attributes | column))[..., 0]
+        else:
+            sums = self._sums(x, w, **attributes)
+        return (sums if bias is None else sums + bias.reshape(-1, *(1 for _ in x.shape[2:])),)
+
+    def _sums(self, x: npt.NDArray[Any], w: npt.NDArray[Any], **attributes: Any) -> F64Array:
+        raise NotImplementedError
+
+
+COLUMN = {"dilations": 1, "output_padding": 0, "pads": 0, "strides": 1}
+"""Attributes with a number a side, and that of the side of one pixel."""
+
+
+def _column(numbers: Sequence[int] | None, other: int) -> list[int] | None:
+    """Numbers of a length for height and width."""
+    return None if numbers is None else [n for number in numbers for n in (number, other)]
+
+
+class Conv(Sliding):
+    """The evaluator's own pads wrongly where the padding has a name."""
+
+    def _sums(  # type: ignore[override]
+        self, x: npt.NDArray[Any], w: npt.NDArray[Any], auto_pad: str = "NOTSET",
+        dilations: Sequence[int] | None = None, group: int = 1,
+        pads: Sequence[int] | None = None, strides: Sequence[int] | None = None, **_: object,
+    ) -> F64Array:  # fmt: skip
         kernel = spread(without_groups(w, group), dilations or (1, 1))
         down, along = strides or (1, 1)
         size = kernel.shape[2:]
         top, left, bottom, right = pads_of(auto_pad, pads, x.shape[2:], size, (down, along))
         x = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
         taps = sliding_window_view(x, size, axis=(2, 3))[:, :, ::down, ::along]
-        sums: F64Array = np.einsum("nchwij,ocij->nohw", taps, kernel, optimize=True)
-        return (sums if bias is None else sums + bias.reshape(1, -1, 1, 1),)
+        found: F64Array = np.einsum("nchwij,ocij->nohw", taps, kernel, optimize=True)
+        return found
 
 
-class ConvTranspose(OpRun):
-    """Over height and width; the evaluator's own fails with groups of several channels."""
+class ConvTranspose(Sliding):
+    """The evaluator's own fails with groups of several channels."""
 
-    op_domain = ""
-
-    def _run(  # type: ignore[override]
-        self, x: npt.NDArray[Any], w: npt.NDArray[Any], bias: npt.NDArray[Any] | None = None,
-        dilations: Sequence[int] | None = None, group: int = 1,
-        output_padding: Sequence[int] | None = None, pads: Sequence[int] | None = None,
-        strides: Sequence[int] | None = None, **_: object,
-    ) -> tuple[F64Array]:  # fmt: skip
-        if x.ndim == 3:  # a length is a height of one column
-            pads = pads and (pads[0], 0, pads[1], 0)
-            strides, dilations = ((*numbers, 1) if numbers else None
-                                  for numbers in (strides, dilations))  # fmt: skip
-            more = output_padding and (*output_padding, 0)
-            (found,) = self._run(
-                x[..., None], w[..., None], bias, dilations, group, more, pads, strides
-            )
-            return (found[..., 0],)
+    def _sums(  # type: ignore[override]
+        self, x: npt.NDArray[Any], w: npt.NDArray[Any], dilations: Sequence[int] | None = None,
+        group: int = 1, output_padding: Sequence[int] | None = None,
+        pads: Sequence[int] | None = None, strides: Sequence[int] | None = None, **_: object,
+    ) -> F64Array:  # fmt: skip
         (down, along), (rows, columns) = strides or (1, 1), dilations or (1, 1)
         (height, width), kernel = x.shape[2:], w.shape[2:]
         sides = ((height - 1) * down + 1, (width - 1) * along + 1)
@@ -151,8 +157,7 @@ class ConvTranspose(OpRun):
                 np.concatenate(part, axis=1)
             )
         top, left, bottom, right = pads or (0, 0, 0, 0)
-        sums = sums[:, :, top : size[0] - bottom, left : size[1] - right]
-        return (sums if bias is None else sums + bias.reshape(1, -1, 1, 1),)
+        return sums[:, :, top : size[0] - bottom, left : size[1] - right]
 
 
 class Resize(OpRun):

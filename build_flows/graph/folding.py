@@ -19,7 +19,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.base import Transformation
 
-from build_flows.graph.edit import apply_all, kernel_node, renamed, streams_of
+from build_flows.graph.edit import apply_all, renamed, splice, streams_of
 from build_flows.graph.layers import name_layers
 from host.common.errors import UserError
 from hw.ops.base import divisors
@@ -136,7 +136,10 @@ class ConvertWidths(Transformation):
             for name, taken in zip(names, unit.inputs, strict=True):
                 given = _stream_from(model, name)
                 if given is not None and given.lanes != taken.lanes:
-                    _convert(model, unit, name, given, taken)
+                    splice(
+                        model, name, "WidthConverter", given, taken.shape,
+                        outPE=taken.lanes, outShape=taken.shape,
+                    )  # fmt: skip
         return model, False
 
 
@@ -146,25 +149,3 @@ def _stream_from(model: ModelWrapper, tensor: str) -> Stream | None:
     if source is None:
         return None
     return unit_of(source).outputs[list(source.output).index(tensor)]
-
-
-def _convert(model: ModelWrapper, unit: Unit, tensor: str, given: Stream, taken: Stream) -> None:
-    """The words that ``unit`` takes from those of ``tensor``, which may be of another shape."""
-    *vectors, channels = given.shape
-    name = model.make_new_valueinfo_name()
-    model.set_tensor_shape(name, taken.shape)
-    model.set_tensor_datatype(name, given.datatype)
-    converter = kernel_node(
-        "WidthConverter",
-        [tensor],
-        [name],
-        NumChannels=channels,
-        PE=given.lanes,
-        outPE=taken.lanes,
-        numInputVectors=vectors,
-        outShape=taken.shape,
-        inputDataType=given.datatype.name,
-    )
-    inputs = unit.onnx_node.input
-    inputs[list(inputs).index(tensor)] = name
-    model.graph.node.append(converter)

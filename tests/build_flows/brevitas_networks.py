@@ -23,7 +23,7 @@ from brevitas.quant import (
 )
 from torch import nn
 
-SETTLING = 320  #: forward passes; Brevitas' default activation quantisers gather for 300
+PASSES = 24  #: forward passes, of which activation quantisers gather in all but a few
 GREY = (1, 32, 32)
 MANY = {"act_quant": Uint8ActPerTensorFloat, "return_quant_tensor": True}
 SIGNED = {"act_quant": Int8ActPerTensorFloat, "return_quant_tensor": True}
@@ -304,17 +304,19 @@ def pictures(shape, count=16):
     return torch.from_numpy((np.rint(found).clip(0, 255) / 255).astype(np.float32))
 
 
-def settle(network, x, passes=SETTLING):
+def settle(network, x):
     """Batch statistics and activation scales from data, as a short training leaves them."""
     generator = torch.Generator().manual_seed(5)
     for module in network.modules():
+        if hasattr(module, "collect_stats_steps"):  # 300 by default
+            module.collect_stats_steps = PASSES - 4
         if isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d):
             module.momentum = 0.2
             nn.init.uniform_(module.weight, 0.6, 1.4, generator)
             nn.init.normal_(module.bias, 0, 0.3, generator)
     network.train()
     with torch.no_grad():
-        for _ in range(passes):
+        for _ in range(PASSES):
             network(x)
     network.eval()
 

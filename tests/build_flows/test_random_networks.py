@@ -3,7 +3,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from build_flows.build import Build
 from build_flows.config import load_config
@@ -11,10 +11,10 @@ from build_flows.new import write_network
 from tests.build_flows.networks import equal_to_the_file, graph
 from tests.build_flows.random_networks import networks
 
-SEEDED = settings(
-    derandomize=True, deadline=None, database=None, phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)  # fmt: skip
+DRAWN = settings(
+    deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+)
+SEEDED = settings(DRAWN, derandomize=True)
 
 
 @given(networks())
@@ -41,7 +41,12 @@ def test_simulated_networks_equal_their_files(tmp_path_factory, drawn):
 
 
 @pytest.mark.slow
-@given(networks())
-@settings(SEEDED, max_examples=30)
-def test_more_simulated_networks_equal_their_files(tmp_path_factory, drawn):
-    build(drawn, tmp_path_factory.mktemp("random"))
+@pytest.mark.parametrize("number", range(10))
+def test_more_simulated_networks_equal_their_files(number, tmp_path_factory):
+    @seed(number)
+    @given(networks())
+    @settings(DRAWN, max_examples=3)
+    def built(drawn):
+        build(drawn, tmp_path_factory.mktemp("random"))
+
+    built()
