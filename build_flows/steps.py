@@ -97,11 +97,24 @@ def _set_order(end: ValueInfoProto, order: Sequence[int]) -> None:
 
 
 def _drop_constant_outputs(model: ModelWrapper) -> None:
-    """A network that ends in a QuantTensor gives its scale and bits as outputs of their own."""
-    ends = model.graph.output
-    kept = [end for end in ends if model.get_initializer(end.name) is None]
-    del ends[:]
-    ends.extend(kept)
+    """A network that ends in a QuantTensor gives its scale, zero point and bits as outputs of their
+    own; they go with the nodes that compute them."""
+    graph = model.graph
+    varying = {end.name for end in graph.input} - {array.name for array in graph.initializer}
+    for node in graph.node:
+        if varying.intersection(node.input):
+            varying.update(node.output)
+    kept = [end for end in graph.output if end.name in varying]
+    if len(kept) == len(graph.output):
+        return
+    del graph.output[:]
+    graph.output.extend(kept)
+    read = {end.name for end in kept}
+    for node in reversed(list(graph.node)):
+        if read.intersection(node.output):
+            read.update(node.input)
+        else:
+            graph.node.remove(node)
 
 
 def _check(model: ModelWrapper) -> None:

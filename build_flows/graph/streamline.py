@@ -114,7 +114,8 @@ def _output(walk: Walk, name: str) -> Value:
     if value is None or value.bounded or value.pads != NO_PADS or len(value.terms) != 1:
         raise UserError(
             f"the output {name} is no single tensor of integers; end with a convolution, a "
-            "QuantLinear or a quantiser, without ReLU, padding or sum of unlike scales behind it"
+            "QuantLinear or a quantiser, without an activation, padding or sum of unlike scales "
+            "behind it"
         )
     if value.moved is not None:
         raise UserError(

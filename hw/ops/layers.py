@@ -9,6 +9,7 @@ the order of the data.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 
 from onnx import NodeProto, StringStringEntryProto
@@ -17,6 +18,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 KEY = "layer"  #: in the metadata of a node
 METADATA = "layers"  #: key in the metadata of a model: JSON list of names
 WEIGHTED = ("Conv", "Gemm", "MatMul")  #: operators of ONNX that have weights
+INSIDE = re.compile(r"((act|weight|bias|input|output|trunc)_quant|export_handler|activation_impl)$")
+"""Modules of Brevitas inside a layer, which its maker did not write."""
 
 
 def layer_of(node: NodeProto) -> str:
@@ -41,14 +44,14 @@ def path_of(node: NodeProto) -> str:
     """Layer from the name that PyTorch's exporter gives, "" for any other name.
 
     ``/stages_14/stages_14.3/expand/conv/Conv`` is ``stages_14.3.expand``: a module that is called
-    like the operator says no more than the one around it.
+    like the operator says no more than the one around it, nor do those of Brevitas inside a layer.
     """
     *modules, _ = node.name.split("/") if node.name.startswith("/") else [""]
     path: list[str] = []
     for module in filter(None, modules):
         inside = path and module.startswith(f"{path[-1]}.")
         path = [*path[:-1], module] if inside else [*path, module]
-    if len(path) > 1 and path[-1] == node.op_type.lower():
+    while len(path) > 1 and (path[-1] == node.op_type.lower() or INSIDE.match(path[-1])):
         path.pop()
     return ".".join(path)
 
@@ -70,6 +73,8 @@ def recorded_layers(model: ModelWrapper) -> list[str]:
 
 
 def tag_layers(model: ModelWrapper) -> None:
-    """Name the layer of every node with weights whose layer is known."""
+    """Name the layer of every node whose layer is known."""
+    for node in model.graph.node:
+        set_layer(node, path_of(node))
     for node, name in zip(weighted_nodes(model), recorded_layers(model), strict=True):
         set_layer(node, name)

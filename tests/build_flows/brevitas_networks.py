@@ -291,7 +291,7 @@ NETWORKS = {  # name: (function that gives the layers, shape of the input)
 # -- export ------------------------------------------------------------------------------------
 
 
-def pictures(shape, count=16):
+def pictures(shape, count=4):
     """Bytes (count, *shape) over 255: waves and noise."""
     rng = np.random.default_rng(1)
     found = rng.integers(0, 256, (count, *shape)).astype(np.float64)
@@ -321,9 +321,9 @@ def settle(network, x):
     network.eval()
 
 
-def export(name, folder):
-    """``folder``/``name``.onnx."""
-    layers, shape = NETWORKS[name]
+def exported(name, network, folder):
+    """``folder``/``name``.onnx of a row of NETWORKS."""
+    layers, shape = network
     torch.manual_seed(3)
     network = nn.Sequential(*layers())
     with warnings.catch_warnings():
@@ -335,8 +335,18 @@ def export(name, folder):
     return path
 
 
+def export(name, folder):
+    """``folder``/``name``.onnx."""
+    return exported(name, NETWORKS[name], folder)
+
+
+def main(networks):
+    """Export into a folder what the command line names, or all."""
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in sys.argv[2:] or networks:
+        print(exported(name, networks[name], folder), flush=True)
+
+
 if __name__ == "__main__":
-    target = Path(sys.argv[1])
-    target.mkdir(parents=True, exist_ok=True)
-    for wanted in sys.argv[2:] or NETWORKS:
-        print(export(wanted, target))
+    main(NETWORKS)

@@ -47,6 +47,10 @@ CURVES = {
     "hard swish": [
         node("HardSigmoid", "l_n", "g", alpha=1 / 6), node("Mul", "g", "c", "l_n"),
     ],
+    "gelu": [
+        node("Div", "l_n", "d", "root"), node("Erf", "d", "e"), node("Add", "e", "g", "one"),
+        node("Mul", "l_n", "c", "g"),
+    ],
     "absolute, moved": [
         node("Abs", "l_n", "v"), node("Mul", "v", "u", "four"), node("Sub", "u", "c", "four"),
     ],
@@ -55,8 +59,9 @@ CURVES = {
 
 @pytest.mark.parametrize("name", CURVES)
 def test_activations_equal_the_file(name):
-    slopes = {"slopes": np.array([0.1, -0.5, 2.0, 0.0]).reshape(4, 1, 1)}
-    mapped = between([*CURVES[name], quant("c", "m", "b", signed=1)], slopes)
+    slopes = np.array([0.1, -0.5, 2.0, 0.0]).reshape(4, 1, 1)
+    constants = {"slopes": slopes, "root": np.sqrt(2), "one": 1.0}
+    mapped = between([*CURVES[name], quant("c", "m", "b", signed=1)], constants)
     assert kernels(mapped).count("lookup") == 1
 
 

@@ -12,9 +12,15 @@ from tests.build_flows.public_networks import NETWORKS, export
 REFUSED = {  # name -> why, in the words of the refusal
     "densenet": "takes a sum of 3 branches of unlike scales; put a quantiser behind",
     "three_branches": "takes a sum of 3 branches of unlike scales; put a quantiser behind",
-    "squeeze_excite": "Mul of data by data has no kernel",
-    "relu_per_channel": "takes a tensor with a scale for each channel; use one a tensor",
-    "shifted_padded": "pads a tensor whose zero is no integer zero; use a quantiser without zero",
+    "squeeze_excite": "Mul of data by data has no kernel; train the network without",
+    "relu_per_channel": "takes a tensor with a scale for each channel; put a quantiser with",
+    "shifted_padded": "pads a tensor whose zero is no integer zero; put a quantiser without",
+    "pixel_shuffle": "layer 7, DepthToSpace_0: there is no kernel for DepthToSpace; use the netwo",
+    "bilinear": "layer 4, Resize_0: mode='linear', .* use nearest upsampling of height and width",
+    "group_norm": "no kernel for InstanceNormalization; use nn.BatchNorm2d",
+    "norm_before_conv": "Conv_1 takes a tensor with a scale for each channel; put a quantiser",
+    "float_head": "Gemm_0 has no quantised constant weights; use QuantConv2d, QuantLinear or",
+    "softmax": "no kernel for Softmax; use the network without it, and softmax on the host",
     "layerwise": "takes what an activation gives without a quantiser; put a QuantReLU or",
 }
 

@@ -224,15 +224,34 @@ def test_channels_last_at_input_and_output():
 
 
 def test_a_batch_without_a_number_and_outputs_that_are_constants():
-    """As Brevitas exports a QuantTensor, whose scale is an output of its own."""
+    """As Brevitas exports a QuantTensor, whose scale and zero point are outputs of their own."""
     rng = np.random.default_rng(41)
     constants = dict(CONSTANTS)
     rows = [quant("image", "x", "byte")]
     rows += convolution(rng, "x", "out", (3, 2, 3, 3), constants=constants)
     rows += [helper.make_node("Identity", ["a"], ["scale"], "scale")]
-    model = graph(rows, constants, [1, 2, 6, 4], ("out", "scale"))
+    constants["bias"] = rng.normal(size=3)
+    rows += [quant("bias", "sh", "a", signed=1), node("Neg", "sh", "shift")]
+    model = graph(rows, constants, [1, 2, 6, 4], ("out", "scale", "shift"))
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "N"
     equal_to_the_file(model, rng.integers(0, 256, (2, 2, 6, 4)))
+
+
+def test_weights_whose_elements_moved():
+    """As in the product of a picture's rows: transposed, with a scale an output; and a bias."""
+    rng = np.random.default_rng(43)
+    constants = CONSTANTS | {
+        "w": rng.normal(size=(5, 8)), "s": rng.uniform(0.01, 0.03, (5, 1)),
+        "bias": rng.normal(size=(5, 1)), "sizes": [1, 5],
+    }  # fmt: skip
+    rows = [
+        quant("image", "x", "byte"), quant("w", "q", "s", signed=1),
+        node("Transpose", "q", "t", perm=[1, 0]), node("Flatten", "x", "f"),
+        node("MatMul", "f", "m", "t"), quant("bias", "v", "a", signed=1),
+        node("Reshape", "v", "r", "sizes"), node("Add", "m", "out", "r"),
+    ]  # fmt: skip
+    model = graph(rows, constants, [1, 2, 2, 2])
+    equal_to_the_file(model, rng.integers(0, 256, (2, 2, 2, 2)))
 
 
 @pytest.mark.parametrize("places", ["half_pixel", "asymmetric", "align_corners"])

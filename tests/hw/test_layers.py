@@ -30,6 +30,8 @@ def chain(*names):
         ("/conv/Conv", "Conv", "conv"),
         ("/layer1/layer1.0/downsample/downsample.0/Conv", "Conv", "layer1.0.downsample.0"),
         ("/fc/Gemm", "Gemm", "fc"),
+        ("/b/b.3/act_quant/export_handler/Quant", "Quant", "b.3"),
+        ("/head/in_quant/act_quant/activation_impl/Relu", "Relu", "head.in_quant"),
         ("Conv_3", "Conv", ""),
         ("", "Conv", ""),
     ],
@@ -38,10 +40,10 @@ def test_path_of_a_module(name, operator, path):
     assert path_of(helper.make_node(operator, [], [], name)) == path
 
 
-def test_names_are_carried_by_the_nodes_with_weights():
+def test_names_are_carried_by_the_nodes():
     model = chain("/a/Conv", "Conv_1", "/c/c.0/conv/Conv")
     tag_layers(model)
-    assert [layer_of(node) for node in model.graph.node] == ["a", "", "", "", "c.0", ""]
+    assert [layer_of(node) for node in model.graph.node] == ["a", "r0", "", "r1", "c.0", "r2"]
 
 
 def test_recorded_names_win_over_those_of_nodes():

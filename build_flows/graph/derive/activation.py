@@ -14,7 +14,7 @@ from math import erf, sqrt
 import numpy as np
 from onnx import NodeProto
 
-from build_flows.graph.derive.walk import Walk, attribute, named
+from build_flows.graph.derive.walk import Walk, attribute, named, no_product
 from build_flows.graph.value import Curve, Value
 from host.common.arrays import F64Array
 from host.common.errors import UserError
@@ -125,16 +125,16 @@ def prelu(walk: Walk, node: NodeProto) -> Value:
 
 
 def gated(walk: Walk, node: NodeProto) -> Value:
-    """``x * gate(x)`` of one tensor: SiLU and hard swish as they are exported."""
+    """``x * gate(x)`` of one tensor, as SiLU, hard swish and GELU are exported."""
     a, b = (walk.value(node, i) for i in (0, 1))
-    same = (
-        len(a.terms) == len(b.terms) == 1
-        and a.terms[0].tensor == b.terms[0].tensor
-        and np.array_equal(a.terms[0].scale, b.terms[0].scale)
-        and np.array_equal(a.offset, b.offset)
-    )
-    if not same or a.parts or b.parts:
-        raise UserError(f"{named(node)}: {node.op_type} of data by data has no kernel")
-    left, right = a.waiting, b.waiting
+    if a.parts or b.parts or len(a.terms) != 1 or len(b.terms) != 1:
+        raise no_product(node)
+    x, gate = a.terms[0], b.terms[0]
+    scale, other = np.broadcast_arrays(x.scale, gate.scale)
+    with np.errstate(divide="ignore"):
+        factor = np.divide(other, scale, out=np.ones(scale.shape), where=other != scale)
+    if x.tensor != gate.tensor or not np.isfinite(factor).all():
+        raise no_product(node)
+    left, right, offset = a.waiting, b.waiting, b.offset - a.offset * factor
     base = replace(a, limits=(-np.inf, np.inf), curve=None)
-    return walk.unpadded(node, base).through(lambda x: left(x) * right(x))
+    return walk.unpadded(node, base).through(lambda x: left(x) * right(x * factor + offset))

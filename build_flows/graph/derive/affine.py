@@ -9,7 +9,7 @@ import numpy as np
 from onnx import NodeProto
 
 from build_flows.graph.derive.activation import gated
-from build_flows.graph.derive.walk import ZERO, Walk, named
+from build_flows.graph.derive.walk import ZERO, Walk, named, no_product
 from build_flows.graph.edit import is_a
 from build_flows.graph.value import NO_PADS, Value
 from host.common.arrays import F64Array
@@ -53,7 +53,7 @@ def arithmetic(walk: Walk, node: NodeProto) -> Value:
     value, constant = walk.pending(node, index), walk.constant(node, 1 - index)
     kind = node.op_type
     if constant is None or (index and kind == "Div"):
-        raise UserError(f"{named(node)}: {kind} of data by data has no kernel")
+        raise no_product(node)
     operand = _channels(node, constant, value)
     if kind == "Div" and not operand.all():
         raise UserError(f"{named(node)} divides by zero")
@@ -103,7 +103,7 @@ def _channels(node: NodeProto, constant: F64Array, value: Value) -> F64Array:
 def _sum(walk: Walk, node: NodeProto) -> Value:
     """Add or Sub of two tensors of data."""
     if is_a(node, "Div"):
-        raise UserError(f"{named(node)}: {node.op_type} of data by data has no kernel")
+        raise no_product(node)
     a, b = (walk.joined(node, walk.settled(node, walk.value(node, i))) for i in (0, 1))
     if a.shape != b.shape or a.pads != NO_PADS or b.pads != NO_PADS:
         raise UserError(

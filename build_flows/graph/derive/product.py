@@ -170,8 +170,8 @@ def _unfit(node: NodeProto, group: int, kernel: IntArray, channels: int) -> User
 
 def _no_zero(node: NodeProto) -> UserError:
     return UserError(
-        f"{named(node)} pads a tensor whose zero is no integer zero; use a quantiser without "
-        "zero point, or no padding"
+        f"{named(node)} pads a tensor whose zero is no integer zero; put a quantiser without zero "
+        "point before it, behind a normalisation too, or pad nothing"
     )
 
 
@@ -317,7 +317,8 @@ def _convolve(
         )
     if dense and np.ptp(term.scale) > 0:
         raise UserError(
-            f"{named(node)} takes a tensor with a scale for each channel; use one a tensor"
+            f"{named(node)} takes a tensor with a scale for each channel; put a quantiser with one "
+            "scale a tensor before it, behind a normalisation too"
         )
     taps = kernel.shape[2:]
     size = window.size(walk.graph.shapes[term.tensor][1:], taps)

@@ -9,8 +9,9 @@ import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from build_flows.graph.derive.walk import ZERO, Walk, attribute, named
+from build_flows.graph.derive.walk import ZERO, Walk, Weights, attribute, named
 from build_flows.graph.value import Value
+from host.common.arrays import IntArray
 from host.common.errors import UserError, first_line
 
 MOVES = (  #: operators that put elements in other places, or leave some away
@@ -57,8 +58,28 @@ def pad(walk: Walk, node: NodeProto) -> Value:
 
 
 def move(walk: Walk, node: NodeProto) -> tuple[Value, ...]:
-    """Elements in other places, as onnx itself puts their numbers there."""
+    """Elements in other places, those of weights too."""
+    if node.input[0] in walk.weights:
+        _move_weights(walk, node, walk.weights[node.input[0]])
+        return ()
     value = walk.unpadded(node, walk.moved(node))
+    return tuple(value.rearranged(elements) for elements in _places(walk, node, value.elements))
+
+
+def _move_weights(walk: Walk, node: NodeProto, weights: Weights) -> None:
+    shape, integers = weights.integers.shape, weights.integers.reshape(-1)
+    scales = np.broadcast_to(weights.scale, shape).reshape(-1)
+    places = np.arange(integers.size).reshape(shape)
+    for name, elements in zip(node.output, _places(walk, node, places), strict=True):
+        scale = scales[elements]
+        for axis in range(scale.ndim):
+            first = scale.take([0], axis)
+            scale = first if (scale == first).all() else scale
+        walk.weights[name] = Weights(integers[elements], scale, weights.datatype)
+
+
+def _places(walk: Walk, node: NodeProto, elements: IntArray) -> list[IntArray]:
+    """Numbers of elements as onnx itself puts them into the outputs of a node."""
     constants = {name: walk.model.get_initializer(name) for name in node.input[1:] if name}
     for name, given in constants.items():
         if given is None:
@@ -72,12 +93,12 @@ def move(walk: Walk, node: NodeProto) -> tuple[Value, ...]:
     graph = helper.make_graph([node], "elements", *ends, tensors)
     model = helper.make_model(graph, opset_imports=walk.model.model.opset_import)
     try:
-        found = ReferenceEvaluator(model).run(None, {node.input[0]: value.elements})
+        found = ReferenceEvaluator(model).run(None, {node.input[0]: elements})
     except Exception as error:  # whatever onnx finds wrong with a node
         raise UserError(f"{named(node)}: {first_line(error)}; export the network again") from error
-    if not all(elements.size for elements in found):
+    if not all(places.size for places in found):
         raise UserError(f"{named(node)} leaves no element of {node.input[0]}; look at its sizes")
-    return tuple(value.rearranged(elements) for elements in found)
+    return [np.asarray(places) for places in found]
 
 
 def identity(walk: Walk, node: NodeProto) -> Value:

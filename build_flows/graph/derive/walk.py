@@ -38,6 +38,14 @@ def named(node: NodeProto) -> str:
     return f"layer {layer}, {node.name}" if layer else str(node.name)
 
 
+def no_product(node: NodeProto) -> UserError:
+    """Of a product or quotient of two tensors of data."""
+    return UserError(
+        f"{named(node)}: {node.op_type} of data by data has no kernel; train the network without "
+        "it, squeeze-and-excite and other gates too"
+    )
+
+
 def attribute(node: NodeProto, name: str, default: Any) -> Any:
     """Value of an attribute of a node; UserError if it is of another kind than ``default``."""
     found = next((a for a in node.attribute if a.name == name), None)
