@@ -158,9 +158,10 @@ def test_host_sim_backend_equals_the_reference(demo_build, golden):
     np.testing.assert_array_equal(simulation.accumulators, golden.accumulators[:1])
 
 
-def test_the_backends_give_the_same_landmarks_on_fifty_faces(demo_build):
+@pytest.mark.parametrize("count", [10, pytest.param(50, marks=pytest.mark.slow)])
+def test_the_backends_give_the_same_landmarks_on_many_faces(demo_build, count):
     """Simulated RTL and its C++ every integer; the integer graph in onnxruntime up to float32."""
-    faces = make_faces(50, seed=11).images
+    faces = make_faces(count, seed=11).images
     sim, cpp = (open_backend(name, build=demo_build) for name in ("sim", "csim"))
     simulation = sim.simulate(faces)
     np.testing.assert_array_equal(simulation.accumulators, cpp.accumulate(faces))
