@@ -10,6 +10,7 @@ from pathlib import Path
 from onnx import ModelProto, NodeProto, ValueInfoProto
 from onnx.checker import check_model
 from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.transformation.remove import RemoveUnusedNodes
 from qonnx.util.cleanup import cleanup_model
 
 from build_flows import report, synthesise
@@ -45,7 +46,7 @@ def cleaned(model: ModelWrapper, path: Path | str) -> ModelWrapper:
         _one_frame(model)
         _channels_first(model)
         model = fold_constants(model)
-        _drop_constant_outputs(model)
+        model = _without_constant_outputs(model)
         tag_layers(model)  # the clean-up gives nodes other names
         return cleanup_model(model)
     except UserError:
@@ -96,7 +97,7 @@ def _set_order(end: ValueInfoProto, order: Sequence[int]) -> None:
             size.CopyFrom(old[at])
 
 
-def _drop_constant_outputs(model: ModelWrapper) -> None:
+def _without_constant_outputs(model: ModelWrapper) -> ModelWrapper:
     """A network that ends in a QuantTensor gives its scale, zero point and bits as outputs of their
     own; they go with the nodes that compute them."""
     graph = model.graph
@@ -106,15 +107,10 @@ def _drop_constant_outputs(model: ModelWrapper) -> None:
             varying.update(node.output)
     kept = [end for end in graph.output if end.name in varying]
     if len(kept) == len(graph.output):
-        return
+        return model
     del graph.output[:]
     graph.output.extend(kept)
-    read = {end.name for end in kept}
-    for node in reversed(list(graph.node)):
-        if read.intersection(node.output):
-            read.update(node.input)
-        else:
-            graph.node.remove(node)
+    return model.transform(RemoveUnusedNodes(), make_deepcopy=False)
 
 
 def _check(model: ModelWrapper) -> None:
