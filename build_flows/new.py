@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
@@ -20,17 +21,19 @@ from build_flows.config import BYTE, BuildConfig
 from build_flows.explore.choices import table_of
 from build_flows.explore.front import Explorer, Search, dump_table
 from build_flows.graph.execute import File
-from build_flows.graph.streamline import OUTPUT_AFFINE, metadata, streamline
+from build_flows.graph.streamline import OUTPUT_AFFINE, OUTPUTS, metadata, streamline
 from build_flows.steps import cleaned
 from host.common.arrays import F64Array, IntArray
 from host.common.atomic import replacing, write_bytes, write_text
 from host.common.errors import UserError, VerifyError, first_line
+from host.common.tasks import places_of
 from host.face.image import fitted, read_image
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
 RANDOM = 8  #: pictures that are drawn where none are given
 WHOLE = 1e-4  #: most that an output may be off a whole number of its steps
 FIRST_SEARCH = Search(time_limit=5.0)  #: for a first folding
+Row = Mapping[str, Any]
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -89,12 +92,12 @@ def vectors_of(
 ) -> Vectors:
     """Run the file on bytes (N, height, width, channels); VerifyError if an output has no steps."""
     integers = streamline(ModelWrapper(model.model, make_deepcopy=True), input_scale, input_offset)
-    affine = metadata(integers, OUTPUT_AFFINE)
+    affine, described = metadata(integers, OUTPUT_AFFINE), metadata(integers, OUTPUTS)
     file = File(model)
     rows = []
     for image in images:
         frame = np.moveaxis(image, -1, 0).reshape(file.shape) * input_scale + input_offset
-        rows.append(channels_last(list(file.run(frame).values())))
+        rows.append(channels_last(list(file.run(frame).values()), described))
     outputs = np.stack(rows)
     steps = (outputs - affine["bias"]) / affine["scale"]
     whole = np.rint(steps)
@@ -106,14 +109,24 @@ def vectors_of(
                    whole.astype(np.int64))  # fmt: skip
 
 
-def channels_last(outputs: Sequence[F64Array]) -> F64Array:
+def channels_last(outputs: Sequence[F64Array], described: Sequence[Row]) -> F64Array:
     """Outputs of a frame in the order in which they leave: pixels, outputs, channels; those of
-    unlike size as whole maps."""
-    maps = [np.moveaxis(o, 1, -1).reshape(-1, o.shape[1]) for o in outputs]
+    unlike size as whole maps. ``described``: their rows in the metadata."""
+    maps = [_map_of(output, row) for output, row in zip(outputs, described, strict=True)]
+    maps = [np.moveaxis(o, 1, -1).reshape(-1, o.shape[1]) for o in maps]
     if len({len(pixels) for pixels in maps}) > 1:
         return np.concatenate([pixels.reshape(-1) for pixels in maps])
     joined: F64Array = np.concatenate(maps, axis=-1).reshape(-1)
     return joined
+
+
+def _map_of(output: F64Array, row: Row) -> F64Array:
+    """An output of the file as the map (1, channels, height, width) that the integers give."""
+    if "order" not in row:
+        return output
+    found = np.empty(output.size)
+    found[places_of(row)] = output.reshape(-1)
+    return found.reshape(1, *row["shape"])
 
 
 def loaded(path: Path) -> ModelWrapper:

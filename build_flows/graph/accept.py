@@ -13,7 +13,6 @@ INSTEAD = {  # operator -> what to put in its place
     "Softmax": "the network without it, and softmax on the host",
     "LogSoftmax": "the network without it, and log-softmax on the host",
     "ArgMax": "the network without it, and the largest output on the host",
-    "DepthToSpace": "the network without it, and do it on the host",
     "ReduceSum": "the mean over height and width, x.mean(dim=(2, 3))",
     "Upsample": "opset 11 or later, which exports Resize",
     "MultiThreshold": "the network before its conversion for FINN",

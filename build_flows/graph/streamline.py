@@ -26,6 +26,7 @@ from build_flows.config import BYTE
 from build_flows.graph.accept import accept
 from build_flows.graph.derive.affine import epsilon_of
 from build_flows.graph.derive.handlers import walked
+from build_flows.graph.derive.places import runs_of
 from build_flows.graph.derive.walk import Walk, attribute
 from build_flows.graph.edit import apply_all, bypass, is_a, nodes_of, renamed
 from build_flows.graph.fit import NOISE
@@ -40,7 +41,8 @@ from hw.ops.grid_peak import PARTS
 WORD = DataType[f"INT{OUTPUT_BITS}"]  #: of an output
 WHOLE = 1e-6  #: most that a cell may differ from a whole number of steps
 OUTPUT_AFFINE = "landmark_affine"  #: metadata key: JSON {"scale": [...], "bias": [...]}
-OUTPUTS = "outputs"  #: metadata key: JSON [{"name", "shape": [channels, height, width]}, ...]
+OUTPUTS = "outputs"
+"""Metadata key: JSON, a row of ``host.common.tasks`` for each output of the file."""
 ROUNDING = "rounding"  #: metadata key: JSON, one row a fitted requantisation; none for our files
 
 
@@ -102,7 +104,7 @@ def _finish(walk: Walk, snapped: bool) -> ModelWrapper:
     result = walk.graph.model(walk.source, term.tensor)
     text = {name: values.astype(float).tolist() for name, values in affine.items()}
     result.set_metadata_prop(OUTPUT_AFFINE, json.dumps(text))
-    rows = [{"name": n, "shape": list(v.shape)} for n, v in zip(names, values, strict=True)]
+    rows = [_row(name, value) for name, value in zip(names, values, strict=True)]
     result.set_metadata_prop(OUTPUTS, json.dumps(rows))
     return result
 
@@ -117,15 +119,25 @@ def _output(walk: Walk, name: str) -> Value:
             "QuantLinear or a quantiser, without an activation, padding or sum of unlike scales "
             "behind it"
         )
-    if value.moved is not None:
-        raise UserError(
-            f"the output {name} has its elements in another order; leave that to the host"
-        )
     if value.terms[0].tensor == walk.source:
         raise UserError(f"the output {name} is the input; there is nothing to build")
-    if value.vector and value.shape[1:] != (1, 1):
-        raise UserError(f"the output {name} is a flattened map; leave the Flatten to the host")
     return value
+
+
+def _row(name: str, value: Value) -> dict[str, Any]:
+    """An output in the metadata; with ``order`` where the file has its elements otherwise."""
+    row: dict[str, Any] = {"name": name, "shape": list(value.shape)}
+    batch, *shape = value.elements.shape
+    straight = value.moved is None and not (value.vector and value.shape[1:] != (1, 1))
+    if straight:
+        return row
+    runs = runs_of(value.elements) if batch == 1 else None
+    if runs is None:
+        raise UserError(
+            f"the output {name} has elements twice, leaves some away or has them in an order that "
+            "Reshape and Transpose do not make; leave that to the host"
+        )
+    return row | {"order": {"shape": shape, "runs": runs}}
 
 
 def _widened(walk: Walk, value: Value, alone: bool) -> Value:

@@ -86,6 +86,16 @@ class Value:
         shape = {2: (1, -1), 3: (1, channels, -1)}.get(self.rank, (1, *self.shape))
         return np.arange(prod(self.shape)).reshape(shape)
 
+    @property
+    def places(self) -> IntArray | None:
+        """``elements`` as a map (channels, height, width); None where they are none."""
+        batch, *shape = self.elements.shape
+        flat = len(shape) == 1 and self.shape[1:] != (1, 1)
+        if batch != 1 or len(shape) not in (1, 2, 3) or flat:
+            return None
+        channels, *sides = shape
+        return self.elements.reshape(channels, *(self.sides(sides, 1) if sides else (1, 1)))
+
     def rearranged(self, elements: IntArray) -> Value:
         """The same with its elements in other places, as ``elements`` has them."""
         count = prod(self.shape)

@@ -1,5 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the integers that a network gives to what they stand for, by its task."""
+"""From the integers that a network gives to what they stand for, by its task.
+
+A row of ``outputs`` in settings.json is an output of the file: its ``name``, and the ``shape``
+[channels, height, width] of the map that the accelerator gives for it. Where the file has the
+elements in another order or shape, ``order`` is {"shape": that of the file without the batch,
+"runs": [[count, step], ...]}: its elements in turn are those of the map, channels first, at the
+sums of one multiple of each step, the last run the fastest.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +28,8 @@ def values_of(accumulators: IntArray, settings: Settings) -> Outputs:
     """Every output of the file by its name.
 
     accumulators: (N, outputs) of a design with the content ``settings`` of its settings.json.
-    A vector comes as (N, elements), a map as (N, channels, height, width).
+    A vector comes as (N, elements), a map as (N, channels, height, width), what has an ``order`` in
+    the shape of that.
     """
     output = settings["output"]
     scale, bias = (np.asarray(output[name], np.float64) for name in ("scale", "bias"))
@@ -43,8 +51,21 @@ def values_of(accumulators: IntArray, settings: Settings) -> Outputs:
     for row, part in zip(settings["outputs"], parts, strict=True):
         channels, height, width = row["shape"]
         values = np.moveaxis(part.reshape(frames, height, width, channels), -1, 1)
-        found[row["name"]] = values[:, :, 0, 0] if height == width == 1 else values
+        if "order" in row:
+            values = values.reshape(frames, -1)[:, places_of(row)]
+            values = values.reshape(frames, *row["order"]["shape"])
+        elif height == width == 1:
+            values = values[:, :, 0, 0]
+        found[row["name"]] = values
     return found
+
+
+def places_of(row: Mapping[str, Any]) -> IntArray:
+    """Where the elements of an output with an ``order`` stand in its map, (elements,)."""
+    places = np.zeros(1, np.int64)
+    for count, step in row["order"]["runs"]:
+        places = (places[:, np.newaxis] + step * np.arange(count)).reshape(-1)
+    return places
 
 
 def classes_of(accumulators: IntArray, settings: Settings) -> Outputs:

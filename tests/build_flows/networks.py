@@ -12,9 +12,10 @@ from qonnx.transformation.infer_shapes import InferShapes
 from build_flows.graph.edit import streams_of
 from build_flows.graph.execute import File
 from build_flows.graph.mapping import map_to_kernels
-from build_flows.graph.streamline import OUTPUT_AFFINE, streamline
+from build_flows.graph.streamline import OUTPUT_AFFINE, OUTPUTS, streamline
 from build_flows.new import channels_last
 from build_flows.steps import cleaned
+from host.common.tasks import values_of
 from hw.ops.base import OUTPUT_BITS
 
 QONNX = "qonnx.custom_op.general"
@@ -90,13 +91,16 @@ def equal_to_the_file(model, images, scale=1 / 255, lively=True):
     """
     loaded = cleaned(model, "a file")
     file, integers = File(loaded), ModelWrapper(streamline(loaded).model)
-    affine = json.loads(integers.get_metadata_prop(OUTPUT_AFFINE))
+    affine, described = (
+        json.loads(integers.get_metadata_prop(key)) for key in (OUTPUT_AFFINE, OUTPUTS)
+    )
     mapped = map_to_kernels(integers, PART)
     read = [name for node in mapped.graph.node for name in streams_of(mapped, node)]
     assert len(read) == len(set(read))  # a stream has one reader
     source, sink = mapped.graph.input[0].name, mapped.graph.output[0].name
     for image in images:
-        wanted = channels_last(list(file.run(image[None] * scale).values()))
+        outputs = file.run(image[None] * scale)
+        wanted = channels_last(list(outputs.values()), described)
         steps = (wanted - affine["bias"]) / affine["scale"]
         np.testing.assert_allclose(steps, np.rint(steps), atol=1e-5)
         frame = np.moveaxis(image, 0, -1).astype(np.float32)
@@ -104,5 +108,8 @@ def equal_to_the_file(model, images, scale=1 / 255, lively=True):
         found = execute_onnx(mapped, {source: frame})[sink].ravel()
         np.testing.assert_array_equal(found, np.rint(steps))
         assert not lively or len(set(found)) > 1
+        settings = {"output": affine, "outputs": described, "config": "test"}
+        for name, given in values_of(found[np.newaxis], settings).items():
+            np.testing.assert_allclose(given.reshape(outputs[name].shape), outputs[name], atol=1e-5)
     assert mapped.get_tensor_datatype(sink).bitwidth() == OUTPUT_BITS
     return mapped

@@ -14,6 +14,7 @@ from build_flows.graph.execute import NEW, File
 from build_flows.graph.streamline import OUTPUTS, metadata, streamline
 from build_flows.steps import cleaned
 from host.common.errors import UserError
+from hw.units import units_of
 from tests.build_flows.networks import convolution, equal_to_the_file, graph, quant
 from tests.build_flows.test_operators import CONSTANTS, between, kernels, node
 
@@ -67,12 +68,100 @@ def test_elements_in_another_order_before_a_matrix_product():
     equal_to_the_file(model, rng.integers(0, 256, (2, 2, 5, 5)))
 
 
+def whole(rows, constants, shape, seed=33):
+    """``rows`` from image to out, compared with their file; kernels of the design."""
+    rng = np.random.default_rng(seed)
+    model = graph([quant("image", "x", "byte"), *rows], CONSTANTS | constants, [1, *shape])
+    mapped = equal_to_the_file(model, rng.integers(0, 256, (2, *shape)))
+    return [unit.kernel for unit in units_of(mapped)]
+
+
+@pytest.mark.parametrize("mode", ["DCR", "CRD"])
+@pytest.mark.parametrize("first", ["quantiser", "shuffle"])
+def test_depth_to_space_before_a_convolution(mode, first):
+    """Also of sums, whose quantiser then works before the elements move."""
+    rng, constants = np.random.default_rng(34), {"c": 0.02}
+    sums = convolution(rng, "x", "l", (12, 2, 3, 3), constants=constants)[:-2]
+    shuffle = {"blocksize": 2, "mode": mode}
+    rows = {
+        "quantiser": [quant("l_n", "q", "c"), node("DepthToSpace", "q", "m", **shuffle)],
+        "shuffle": [
+            node("DepthToSpace", "l_n", "d", **shuffle), node("Relu", "d", "r"),
+            quant("r", "m", "c"),
+        ],
+    }[first]  # fmt: skip
+    end = convolution(rng, "m", "out", (2, 3, 3, 3), constants=constants)
+    assert "upsample" in whole([*sums, *rows, *end], constants, (2, 4, 5))
+
+
+def test_a_pixel_shuffle_of_reshapes():
+    """As people write it without the operator, with unlike sides, from a vector too."""
+    rng, constants = np.random.default_rng(35), {"c": 0.02}
+    constants |= {"sizes0": [1, 2, 2, 3, 4, 5], "sizes1": [1, 2, 8, 15]}
+    rows = convolution(rng, "x", "l", (12, 2, 3, 3), constants=constants)
+    rows += [
+        node("Reshape", "l", "u", "sizes0"), node("Transpose", "u", "v", perm=[0, 1, 4, 2, 5, 3]),
+        node("Reshape", "v", "m", "sizes1"),
+    ]  # fmt: skip
+    end = convolution(rng, "m", "out", (2, 2, 3, 3), constants=constants)
+    whole([*rows, *end], constants, (2, 4, 5))
+    constants |= {"sizes2": [1, 3, 2, 2]}
+    rows = convolution(rng, "x", "l", (12, 2, 3, 3), constants=constants, pads=[0] * 4)
+    rows.append(node("Reshape", "l", "m", "sizes2"))
+    end = convolution(rng, "m", "out", (2, 3, 3, 3), constants=constants)
+    whole([*rows, *end], constants, (2, 3, 3))
+
+
+def test_space_to_depth_of_slices_is_one_convolution():
+    """As detectors begin, and the operator itself."""
+    rng, constants = np.random.default_rng(36), {"c": 0.02}
+    constants |= {"sizes0": [0], "sizes1": [1], "sizes2": [2], "sizes3": [3], "sizes9": [99]}
+    rows = []
+    for i, j in np.ndindex(2, 2):
+        rows += [
+            node("Slice", "x", f"r{i}{j}", f"sizes{i}", "sizes9", "sizes2", "sizes2"),
+            node("Slice", f"r{i}{j}", f"p{i}{j}", f"sizes{j}", "sizes9", "sizes3", "sizes2"),
+        ]
+    rows.append(node("Concat", "p00", "m", "p10", "p01", "p11", axis=1))
+    end = convolution(rng, "m", "out", (3, 8, 3, 3), constants=constants)
+    kernels = whole([*rows, *end], constants, (2, 6, 8))
+    assert kernels.count("dense") == 2
+    rows = [node("SpaceToDepth", "x", "m", blocksize=2)]
+    assert whole([*rows, *end], constants, (2, 6, 8)) == kernels
+
+
+def test_a_crop():
+    rng, constants = np.random.default_rng(37), {"c": 0.02}
+    constants |= {"sizes_from": [1, 2], "sizes_to": [-1, 6], "sizes_axes": [2, 3]}
+    rows = [node("Slice", "x", "m", "sizes_from", "sizes_to", "sizes_axes")]
+    end = convolution(rng, "m", "out", (3, 2, 3, 3), constants=constants)
+    whole([*rows, *end], constants, (2, 5, 8))
+
+
+def test_outputs_in_another_order_are_left_to_the_host():
+    """Boxes of a detector as a list of rows, a shuffled map with a bias for each channel, a vector
+    of a map."""
+    rng = np.random.default_rng(38)
+    constants = {"c": 0.02, "bias": rng.normal(size=12)}
+    sums = convolution(rng, "x", "l", (12, 2, 3, 3), constants=constants)[:1]
+    constants |= {"sizes_boxes": [1, 3, 4, 4, 5], "sizes_rows": [1, -1, 4]}
+    product = node("Conv", "x", "y", "l_q", "bias", kernel_shape=[3, 3], pads=[1] * 4)
+    ends = [
+        [node("Reshape", "y", "u", "sizes_boxes"), node("Transpose", "u", "v", perm=[0, 1, 3, 4, 2]),
+         node("Reshape", "v", "out", "sizes_rows")],
+        [node("DepthToSpace", "y", "out", blocksize=2, mode="CRD")],
+        [node("Flatten", "y", "out")],
+    ]  # fmt: skip
+    for end in ends:
+        assert whole([*sums, product, *end], constants, (2, 4, 5)).count("dense") == 1
+
+
 @pytest.mark.parametrize(
     ("rows", "reason"),
     [
         (
             [quant("l_n", "q", "b", signed=1), node("Transpose", "q", "m", perm=[0, 1, 3, 2])],
-            "Conv_1 takes elements in another order or shape; only a convolution, a matrix product",
+            "Conv_1 takes elements in another order or shape; only a matrix product or a quantiser",
         ),
         ([node("Reshape", "l_n", "m", "image")], "Reshape_0: .* is computed at run time; make"),
         (

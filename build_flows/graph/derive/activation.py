@@ -22,7 +22,7 @@ from host.common.errors import UserError
 
 def relu(walk: Walk, node: NodeProto) -> Value:
     """Nothing below zero."""
-    return clipped(walk.value(node), 0.0, np.inf)
+    return clipped(walk.anywhere(node), 0.0, np.inf)
 
 
 def clip(walk: Walk, node: NodeProto) -> Value:
@@ -37,7 +37,7 @@ def clip(walk: Walk, node: NodeProto) -> Value:
     low, high = ends
     if not low < high:
         raise UserError(f"{named(node)} clips to {low:g}..{high:g}, which is no range")
-    return clipped(walk.value(node), low, high)
+    return clipped(walk.anywhere(node), low, high)
 
 
 def clipped(value: Value, low: float, high: float) -> Value:
@@ -110,7 +110,7 @@ CURVES: dict[str, Callable[[NodeProto], Curve]] = {  # operator -> the function 
 
 def curve(walk: Walk, node: NodeProto) -> Value:
     """Any function of CURVES."""
-    return walk.unpadded(node, walk.value(node)).through(CURVES[node.op_type](node))
+    return walk.unpadded(node, walk.anywhere(node)).through(CURVES[node.op_type](node))
 
 
 def prelu(walk: Walk, node: NodeProto) -> Value:

@@ -50,8 +50,9 @@ def arithmetic(walk: Walk, node: NodeProto) -> Value:
     if all(data):
         return gated(walk, node) if is_a(node, "Mul") else _sum(walk, node)
     index = data.index(True) if any(data) else 0
-    value, constant = walk.pending(node, index), walk.constant(node, 1 - index)
-    kind = node.op_type
+    constant, kind = walk.constant(node, 1 - index), node.op_type
+    alike = constant is not None and constant.size == 1
+    value = walk.moved(node, index) if alike else walk.pending(node, index)
     if constant is None or (index and kind == "Div"):
         raise no_product(node)
     operand = _channels(node, constant, value)

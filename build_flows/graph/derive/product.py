@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from onnx import NodeProto
 
-from build_flows.graph.derive.resize import repeated
 from build_flows.graph.derive.walk import MOST_BITS, ZERO, Walk, Weights, attribute, named
 from build_flows.graph.value import NO_PADS, Term, Value, per_channel
 from build_flows.graph.window import pads_of, spread, without_groups
@@ -123,7 +122,7 @@ def conv_transpose(walk: Walk, node: NodeProto) -> Value:
     parts = value.parts or (value,)
     if stride != (1, 1) and any(part.offset.any() for part in parts):
         raise _no_zero(node)
-    value = repeated(walk, value, stride, zeros=True)
+    value = walk.repeated(value, stride, zeros=True)
     weights = replace(weights, integers=kernel, scale=scale)
     return _over(walk, node, value, weights, Window((1, 1), pads, group))
 

@@ -77,7 +77,7 @@ def quant(walk: Walk, node: NodeProto) -> Value | None:
             integers.astype(np.int64), scale, narrowest(low, high)
         )
         return None
-    value = walk.value(node)
+    value = walk.anywhere(node) if scale.size == 1 else walk.value(node)
     if scale.size not in (1, value.channels):
         raise UserError(f"{named(node)}: {scale.size} scales for {value.channels} channels")
     _check_bits(node, float(bits.item()), low, high)
@@ -94,7 +94,7 @@ def bipolar(walk: Walk, node: NodeProto) -> Value | None:
         signs = np.where(np.asarray(values) >= 0, 1, -1).astype(np.int64)
         walk.weights[node.output[0]] = Weights(signs, scale, DataType["INT2"])
         return None
-    value = walk.value(node)
+    value = walk.anywhere(node) if scale.size == 1 else walk.value(node)
     if scale.size not in (1, value.channels):
         raise UserError(f"{named(node)}: {scale.size} scales for {value.channels} channels")
     value = value.through(lambda x: np.where(x >= 0, 1.0, -1.0))
@@ -120,7 +120,7 @@ def trunc(walk: Walk, node: NodeProto) -> Value:
     given = numbers.get("output scale", step)
     if "output scale" in numbers:
         dropped = 2.0 ** np.rint(np.log2(given / step))
-    value = walk.value(node).through(lambda x: round_even(x / step) / dropped)
+    value = walk.anywhere(node).through(lambda x: round_even(x / step) / dropped)
     low, high = _ends(node, numbers["output bits"])
     if "output scale" not in numbers:  # version 1 does not clip, and does not know the sign
         low, high = -(2 ** (MOST_BITS - 1)), 2**MOST_BITS - 1
@@ -157,7 +157,7 @@ def _coded(walk: Walk, node: NodeProto, value: Value, grid: Grid) -> Value:
         grids = (replace(grid, step=step) for step in value.split(grid.step))
         pairs = zip(value.parts, grids, strict=True)
         joined = walk.beside([_coded(walk, node, part, own) for part, own in pairs])
-        return replace(joined, rank=value.rank)
+        return replace(joined, rank=value.rank, moved=value.moved)
     straight = value.curve is None and grid.rounding is round_even
     found = _line(walk, node, value, grid) if straight else None
     name, grid = found or _table(walk, node, value, grid)
@@ -165,7 +165,7 @@ def _coded(walk: Walk, node: NodeProto, value: Value, grid: Grid) -> Value:
     kind = DataType["UINT8"] if name == walk.source else grid.kind
     offset = -grid.zero * grid.step if grid.zero else ZERO
     term = Term(name, grid.step, low, high, kind)
-    return Value((term,), offset, value.shape, rank=value.rank)
+    return Value((term,), offset, value.shape, rank=value.rank, moved=value.moved)
 
 
 def _line(walk: Walk, node: NodeProto, value: Value, grid: Grid) -> tuple[str, Grid] | None:

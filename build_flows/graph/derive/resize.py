@@ -1,16 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Maps with more pixels: nearest upsampling, and zeros between the pixels."""
+"""Nearest upsampling: maps with more pixels."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-
-import numpy as np
 from onnx import NodeProto
 
 from build_flows.graph.derive.walk import Walk, attribute, named
-from build_flows.graph.value import Term, Value
+from build_flows.graph.value import Value
 from host.common.errors import UserError
 
 
@@ -28,7 +24,7 @@ def resize(walk: Walk, node: NodeProto) -> Value:
             f"{named(node)}: mode={mode!r}, {before} to {after}; use nearest upsampling of height "
             "and width by whole numbers"
         )
-    return repeated(walk, value, scale)
+    return walk.repeated(value, scale)
 
 
 def _repeats(node: NodeProto, scale: list[int]) -> bool:
@@ -38,31 +34,3 @@ def _repeats(node: NodeProto, scale: list[int]) -> bool:
     if places == "asymmetric":
         return nearest == "floor" or (nearest == "round_prefer_floor" and max(scale) <= 2)
     return places in ("half_pixel", "pytorch_half_pixel") and nearest.startswith("round_prefer")
-
-
-def repeated(walk: Walk, value: Value, scale: Sequence[int], zeros: bool = False) -> Value:
-    """Every pixel as a block of ``scale`` rows and columns; with ``zeros`` in its corner, the rest
-    of the block zero."""
-    if tuple(scale) == (1, 1):
-        return value
-    parts = tuple(repeated(walk, part, scale, zeros) for part in value.parts)
-    terms = tuple(_repeated(walk, term, value.shape, scale, zeros) for term in value.terms)
-    channels, height, width = value.shape
-    shape = (channels, height * scale[0], width * scale[1])
-    return replace(value, terms=terms, parts=parts, shape=shape)
-
-
-def _repeated(
-    walk: Walk, term: Term, shape: tuple[int, int, int], scale: Sequence[int], zeros: bool
-) -> Term:
-    channels, height, width = shape
-    name = walk.graph.add(
-        "Upsample", [term.tensor], (channels, height * scale[0], width * scale[1]),
-        datatype=term.datatype, domain="hw.ops", backend="fpgadataflow", NumChannels=channels,
-        numInputVectors=[1, height, width], Scale=list(scale), zeros=int(zeros),
-        inputDataType="INT32" if term.datatype is None else term.datatype.name,
-    )  # fmt: skip
-    low, high = term.low, term.high
-    if zeros:
-        low, high = np.minimum(low, 0), np.maximum(high, 0)
-    return replace(term, tensor=name, low=low, high=high)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,19 +17,33 @@ from host.common.errors import UserError, first_line
 
 MOVES = (  #: operators that put elements in other places, or leave some away
     "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Split", "Gather",
+    "DepthToSpace", "SpaceToDepth",
 )  # fmt: skip
 
 
 def concat(walk: Walk, node: NodeProto) -> Value:
-    """Maps or vectors joined along their channels."""
-    values = [walk.value(node, i) for i in range(len(node.input))]
+    """Maps or vectors joined along their channels; elements of one tensor along any axis."""
+    axis, inputs = int(attribute(node, "axis", 1)), range(len(node.input))
+    moved = [walk.moved(node, i) for i in inputs]
+    if any(value.moved is not None for value in moved) and _of_one(moved):
+        return moved[0].rearranged(np.concatenate([value.elements for value in moved], axis))
+    values = [walk.value(node, i) for i in inputs]
     first = values[0]
-    axis = int(attribute(node, "axis", 1))
     sizes = {(v.shape[1:], v.rank, v.pads) for v in values}
     flat = first.vector and first.shape[1:] != (1, 1)
     if axis % first.rank != 1 or len(sizes) > 1 or flat:
         raise UserError(f"{named(node)}: axis={axis}; join maps of one size along the channels")
     return walk.beside(values)
+
+
+def _of_one(values: Sequence[Value]) -> bool:
+    """Whether all have elements of one tensor, and nothing else has become of it."""
+    first, names = values[0], ("terms", "parts", "offset", "curve")
+    return all(
+        all(getattr(value, name) is getattr(first, name) for name in names)
+        and (value.limits, value.mean_of, value.pads) == (first.limits, first.mean_of, first.pads)
+        for value in values
+    )
 
 
 def pad(walk: Walk, node: NodeProto) -> Value:

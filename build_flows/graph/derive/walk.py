@@ -12,6 +12,7 @@ from onnx import NodeProto, helper
 from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
+from build_flows.graph.derive.places import gathering
 from build_flows.graph.policy import Policy
 from build_flows.graph.value import NO_PADS, Graph, Term, Value, narrowest, per_channel
 from host.common.arrays import F64Array, IntArray
@@ -99,6 +100,10 @@ class Walk:
         """The tensor of data that a node reads."""
         return self.averaged(self.pending(node, index))
 
+    def anywhere(self, node: NodeProto) -> Value:
+        """The tensor of data that a node reads which treats all its elements alike."""
+        return self.averaged(self.moved(node))
+
     def averaged(self, value: Value) -> Value:
         """``value`` after the mean that it waits for: the sums of its maps."""
         if value.mean_of is None:
@@ -143,33 +148,71 @@ class Walk:
     # -- elements in other places --------------------------------------------------------------
 
     def gathered(self, node: NodeProto, value: Value) -> Value:
-        """``value`` with its channels where the file has them: weights of zeros and ones.
+        """``value`` with its elements where the file has them: a convolution of zeros and ones.
 
-        UserError where not whole channels moved.
+        UserError of an order that is none of those.
         """
         value = self.joined(node, self.settled(node, self.averaged(value)))
-        term, order = self.one_term(node, value), value.order
-        if order is None or value.pads != NO_PADS or term.datatype is None:
+        term, places = self.one_term(node, value), value.places
+        found = None if places is None else gathering(places, value.shape)
+        if places is None or found is None or value.pads != NO_PADS or term.datatype is None:
             raise UserError(
-                f"{named(node)} takes elements in another order or shape; only a convolution, a "
-                "matrix product or an operator behind a quantised map with its channels moved does"
+                f"{named(node)} takes elements in another order or shape; only a matrix product or "
+                "a quantiser does, or an operator behind a quantised map of which whole channels "
+                "moved, or blocks of channels, or even rows and columns"
             )
-        weights = self.graph.constant(
-            np.eye(value.shape[0], dtype=np.float32)[order][:, :, None, None], DataType["INT2"]
-        )
-        shape = (len(order), *value.shape[1:])
+        value = self.repeated(value, found.between, zeros=True)
+        weights = self.graph.constant(found.kernel.astype(np.float32), DataType["INT2"])
         tensor = self.graph.add(
-            "Conv", [term.tensor, weights], shape, kernel_shape=[1, 1], strides=[1, 1],
-            pads=NO_PADS, dilations=[1, 1], group=1,
+            "Conv", [value.terms[0].tensor, weights], places.shape,
+            kernel_shape=found.kernel.shape[2:], strides=found.stride, pads=found.pads,
+            dilations=[1, 1], group=1,
         )  # fmt: skip
         scale, offset = (
-            array if array.size == 1 else array[order] for array in (term.scale, value.offset)
+            self._of_sources(node, array, found.sources) for array in (term.scale, value.offset)
         )
-        moved = Term(tensor, scale, term.low[order], term.high[order])
-        return replace(
-            value, terms=(self.retyped(moved, term.datatype),), offset=offset, shape=shape,
-            moved=None,
+        low, high = term.low[found.sources].min(axis=1), term.high[found.sources].max(axis=1)
+        moved = self.retyped(Term(tensor, scale, low, high), term.datatype)
+        return replace(value, terms=(moved,), offset=offset, shape=places.shape, moved=None)
+
+    def _of_sources(self, node: NodeProto, numbers: F64Array, sources: IntArray) -> F64Array:
+        """Of numbers (1,) or (channels,) the one of each output; UserError if it has several."""
+        if numbers.size == 1:
+            return numbers
+        found = numbers[sources]
+        if np.ptp(found, axis=1).any():
+            raise UserError(
+                f"{named(node)} joins channels of unlike scales to one; put a quantiser with one "
+                "scale a tensor before it"
+            )
+        first: F64Array = found[:, 0]
+        return first
+
+    def repeated(self, value: Value, scale: Sequence[int], zeros: bool = False) -> Value:
+        """Every pixel as a block of ``scale`` rows and columns; with ``zeros`` in its corner, the
+        rest of the block zero."""
+        if tuple(scale) == (1, 1):
+            return value
+        parts = tuple(self.repeated(part, scale, zeros) for part in value.parts)
+        terms = tuple(self._repeated(term, value.shape, scale, zeros) for term in value.terms)
+        channels, height, width = value.shape
+        shape = (channels, height * scale[0], width * scale[1])
+        return replace(value, terms=terms, parts=parts, shape=shape)
+
+    def _repeated(
+        self, term: Term, shape: tuple[int, int, int], scale: Sequence[int], zeros: bool
+    ) -> Term:
+        channels, height, width = shape
+        name = self.graph.add(
+            "Upsample", [term.tensor], (channels, height * scale[0], width * scale[1]),
+            datatype=term.datatype, domain="hw.ops", backend="fpgadataflow", NumChannels=channels,
+            numInputVectors=[1, height, width], Scale=list(scale), zeros=int(zeros),
+            inputDataType="INT32" if term.datatype is None else term.datatype.name,
         )  # fmt: skip
+        low, high = term.low, term.high
+        if zeros:
+            low, high = np.minimum(low, 0), np.maximum(high, 0)
+        return replace(term, tensor=name, low=low, high=high)
 
     # -- joins ---------------------------------------------------------------------------------
 
