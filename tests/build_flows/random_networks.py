@@ -43,8 +43,9 @@ class Network:
     def __post_init__(self):
         self.rng = np.random.default_rng(self.draw(st.integers(0, 2**32 - 1)))
 
-    def constant(self, value):
-        name = f"c{len(self.constants)}"
+    def constant(self, value, kind="c"):
+        """Its name; ``kind`` "sizes" for whole numbers."""
+        name = f"{kind}{len(self.constants)}"
         self.constants[name] = value
         return name
 
@@ -163,6 +164,24 @@ class Network:
         )  # fmt: skip
         return Map(name, x.channels, x.height * down, x.width * along, x.signed)
 
+    def moving(self, x):
+        """Blocks of channels to pixels or the other way, or a crop."""
+        kinds = ["crop"] if min(x.size) > 3 else []
+        kinds += ["DepthToSpace"] if x.channels % 4 == 0 and max(x.size) < 6 else []
+        kinds += ["SpaceToDepth"] if x.channels < 3 and x.height % 2 == x.width % 2 == 0 else []
+        kind = self.of(*kinds) if kinds else ""
+        if kind == "crop":
+            ends = [self.constant(n, "sizes") for n in ([0, 1], list(x.size), [2, 3])]
+            name = self.add("Slice", x.name, *ends)
+            return Map(name, x.channels, x.height, x.width - 1, x.signed)
+        if not kind:
+            return x
+        inner, outer = ((4, 2), (1, 1)) if kind == "DepthToSpace" else ((1, 1), (4, 2))
+        mode = {"mode": self.of("DCR", "CRD")} if kind == "DepthToSpace" else {}
+        sides = [n * inner[1] // outer[1] for n in x.size]
+        name = self.add(kind, x.name, blocksize=2, **mode)
+        return Map(name, x.channels * outer[0] // inner[0], *sides, x.signed)
+
     def joining(self, x):
         """Two branches, each behind a quantiser of its own, added up or side by side."""
         left = self.quantised(*self.branch(x))
@@ -229,7 +248,7 @@ def networks(draw, most_layers=4):
     first = net.of(net.convolution, net.convolution, net.joining)
     x = first(Map(image, *shape, False))
     for _ in range(draw(st.integers(1, most_layers))):
-        layers = [net.convolution, net.joining]
+        layers = [net.convolution, net.joining, net.moving]
         layers += [net.pooling] if min(x.size) > 2 else []
         layers += [net.upsampling] if max(x.size) < 6 else []
         x = net.of(*layers)(x)

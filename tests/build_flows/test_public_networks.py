@@ -15,7 +15,6 @@ REFUSED = {  # name -> why, in the words of the refusal
     "squeeze_excite": "Mul of data by data has no kernel; train the network without",
     "relu_per_channel": "takes a tensor with a scale for each channel; put a quantiser with",
     "shifted_padded": "pads a tensor whose zero is no integer zero; put a quantiser without",
-    "pixel_shuffle": "layer 7, DepthToSpace_0: there is no kernel for DepthToSpace; use the netwo",
     "bilinear": "layer 4, Resize_0: mode='linear', .* use nearest upsampling of height and width",
     "group_norm": "no kernel for InstanceNormalization; use nn.BatchNorm2d",
     "norm_before_conv": "Conv_1 takes a tensor with a scale for each channel; put a quantiser",

@@ -147,7 +147,8 @@ def test_outputs_in_another_order_are_left_to_the_host():
     constants |= {"sizes_boxes": [1, 3, 4, 4, 5], "sizes_rows": [1, -1, 4]}
     product = node("Conv", "x", "y", "l_q", "bias", kernel_shape=[3, 3], pads=[1] * 4)
     ends = [
-        [node("Reshape", "y", "u", "sizes_boxes"), node("Transpose", "u", "v", perm=[0, 1, 3, 4, 2]),
+        [node("Reshape", "y", "u", "sizes_boxes"),
+         node("Transpose", "u", "v", perm=[0, 1, 3, 4, 2]),
          node("Reshape", "v", "out", "sizes_rows")],
         [node("DepthToSpace", "y", "out", blocksize=2, mode="CRD")],
         [node("Flatten", "y", "out")],

@@ -155,6 +155,31 @@ def shuffled_pixels():
     return headed(conv(8, 4, 3), ident(), Do(plain), nn.PixelShuffle(2))
 
 
+def super_resolution():
+    """Blocks of pixels out of channels, sharpened, and out of channels again."""
+    middle = [conv(8, 32), relu(), Do(plain), nn.PixelShuffle(2), *block(8, 8)]
+    return headed(*middle, conv(8, 12), Do(plain), nn.PixelShuffle(2))
+
+
+def unshuffled():
+    """The other way round."""
+    return headed(Do(plain), nn.PixelUnshuffle(2), *block(32, 8), *pooled(8))
+
+
+def focused(x):
+    """Every other pixel of the picture four times, as detectors begin."""
+    x = plain(x)
+    corners = [x[..., i::2, j::2] for j in (0, 1) for i in (0, 1)]
+    return torch.cat(corners, 1)
+
+
+def boxes(x):
+    """The map of a detector as a list of rows: three a cell, seven numbers each."""
+    x = plain(x)
+    x = x.reshape(-1, 3, 7, *x.shape[2:]).permute(0, 1, 3, 4, 2)
+    return x.reshape(-1, 3 * 8 * 8, 7)
+
+
 def enlarged():
     return headed(nn.Upsample(scale_factor=2, mode="bilinear"), ident(), *pooled(8))
 
@@ -188,6 +213,14 @@ NETWORKS = {  # name: (function that gives the layers, shape of the input)
     "eltwise_add": (lambda: between(Added(), *block(8, 8)), SMALL),
     "twice": (lambda: between(Twice()), SMALL),
     "pixel_shuffle": (shuffled_pixels, SMALL),
+    "super_resolution": (super_resolution, SMALL),
+    "pixel_unshuffle": (unshuffled, SMALL),
+    "focus": (lambda: [camera(), Do(focused), *block(12, 8), *pooled(8)], SMALL),
+    "detector_rows": (lambda: headed(conv(8, 21, 1), Do(boxes)), SMALL),
+    "centre_crop": (
+        lambda: headed(Do(lambda x: plain(x)[..., 1:-1, 2:-1]), *block(8, 8), *pooled(8)),
+        SMALL,
+    ),
     "bilinear": (enlarged, SMALL),
     "group_norm": (lambda: between(conv(8, 8), nn.GroupNorm(2, 8), relu()), SMALL),
     "norm_before_conv": (
