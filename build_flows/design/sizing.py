@@ -4,7 +4,8 @@
 A unit that joins branches takes a word from each at once. What a short branch gives must wait while
 the windows of the longest fill; without room the fork before them stops and nothing moves. Padding
 takes nothing while it writes the edge of a frame, FINN's dense unit nothing while it works on a
-pixel; without room before them all units behind pause too. The depths are measured: the design is
+pixel, a converter to narrower words nothing while the last one leaves; without room before them all
+units behind or before pause too. The depths are measured: the design is
 simulated with FIFOs that hold a whole frame, its input at the rate that the design can keep, and
 each FIFO becomes as deep as it was full.
 """
@@ -71,8 +72,25 @@ def short_branches(model: ModelWrapper) -> list[str]:
 
 
 def before_pauses(model: ModelWrapper) -> list[str]:
-    """Tensors that enter a unit which does not take words all the time."""
-    return [unit.onnx_node.input[0] for unit in units_of(model) if unit.pauses]
+    """Tensors that enter a unit which does not take words all the time.
+
+    A converter to narrower words is one where the words come in bursts, faster than they leave.
+    """
+    return [
+        unit.onnx_node.input[0]
+        for unit in units_of(model)
+        if unit.pauses or (unit.narrows and _in_bursts(model, unit.onnx_node.input[0]))
+    ]
+
+
+def _in_bursts(model: ModelWrapper, tensor: str) -> bool:
+    """Whether the words of a tensor come several pixels at once."""
+    source = model.find_producer(tensor)
+    if source is None:
+        return False
+    unit = unit_of(source)
+    streams = streams_of(model, source) if unit.in_step else []
+    return unit.bursts or any(_in_bursts(model, name) for name in streams)
 
 
 def with_fifos(model: ModelWrapper, depths: Mapping[str, int], ultra: bool = True) -> ModelWrapper:

@@ -158,8 +158,7 @@ class FpgaBackend(Accelerator):
         self._closed = True
         try:
             if self._opened:
-                self.device.reset_dma()
-                self._write("CONTROL", RESET)
+                self._reset()
         except DeviceError as error:
             log.warning("the accelerator could not be stopped: %s", error)
         finally:

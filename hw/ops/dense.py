@@ -52,6 +52,7 @@ class Dense(KernelOp):
     rtl_module = cpp_kernel = "dense"
     stream_inputs = 2
     takes_weights = True
+    bursts = True
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         types = super().get_nodeattr_types() | {

@@ -34,6 +34,7 @@ class Lookup(KernelOp):
 
     replaces = "Lookup"  # of the integer graph, whose widths are not known yet
     rtl_module = cpp_kernel = "lookup"
+    in_step = True
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         return super().get_nodeattr_types() | {

@@ -109,6 +109,7 @@ class Requant(KernelOp):
 
     replaces = "Requant"  # of the integer graph, whose widths are not known yet
     rtl_module = cpp_kernel = "requant"
+    in_step = True
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         return super().get_nodeattr_types() | {

@@ -41,6 +41,7 @@ class RequantAdd(KernelOp):
     rtl_module = cpp_kernel = "requant_add"
     stream_inputs = 2
     joins = True
+    in_step = True
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         return super().get_nodeattr_types() | {

@@ -25,6 +25,7 @@ class StreamAdd(KernelOp):
     rtl_module = cpp_kernel = "stream_add"
     stream_inputs = 2
     joins = True
+    in_step = True
 
     @classmethod
     def attributes_for(cls, model: ModelWrapper, node: NodeProto) -> dict[str, Any]:

@@ -15,6 +15,7 @@ class StreamFork(KernelOp):
 
     rtl_module = cpp_kernel = "stream_fork"
     passes_on = True
+    in_step = True
 
     def golden(self, *inputs: IntArray) -> tuple[IntArray, ...]:
         return (inputs[0],) * len(self.onnx_node.output)

@@ -38,6 +38,10 @@ class WidthConverter(KernelOp):
         return int(self.get_nodeattr("outPE"))
 
     @property
+    def narrows(self) -> bool:
+        return self.out_pe < self.pe
+
+    @property
     def folds(self) -> dict[str, int]:
         """None: its words are those of its neighbours."""
         return {}

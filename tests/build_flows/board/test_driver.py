@@ -247,9 +247,12 @@ def test_two_drivers_at_once_are_refused(backend, device, overlay):
     exact(backend)
 
 
-def test_closed_is_closed(overlay, tiny_program, delay):
+def test_closed_is_closed(overlay, tiny_program, delay, caplog):
+    """Also with a frame on its way, without a word."""
     backend = FpgaBackend(overlay, SimDevice(tiny_program, delay=delay))
+    backend.submit(tiny.frames(1)[0])
     backend.close()
+    assert not caplog.records
     backend.close()
     with pytest.raises(UserError, match="the backend fpga is closed; open it again"):
         backend.run(tiny.frames(1))

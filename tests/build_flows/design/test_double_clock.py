@@ -21,6 +21,7 @@ from host.backends.fpga import FpgaBackend
 from host.board.overlay import read_overlay
 from host.board.sim_device import SimDevice
 from hw.units import units_of
+from tests.build_flows.board.conftest import DELAYS
 from tests.build_flows.conftest import config_of
 from tests.build_flows.networks import graph, quant
 
@@ -92,10 +93,11 @@ def test_the_design_is_exact_with_both_clocks(build):
     assert slowest <= report["cycles_per_frame"] <= 1.2 * slowest
 
 
-def test_the_driver_is_exact_through_the_shell(build):
+@pytest.mark.parametrize("delay", DELAYS.values(), ids=DELAYS)
+def test_the_driver_is_exact_through_the_shell(build, delay):
     program, folder = build.board()
     golden = build.golden.repeated(6)
-    device = SimDevice(program, stall_seed=7)
+    device = SimDevice(program, stall_seed=7, delay=delay, delay_seed=4)
     with FpgaBackend(read_overlay(folder), device, timeout_s=0.01) as backend:
         found = backend.run(golden.images)
     np.testing.assert_array_equal(found, golden.accumulators)
