@@ -13,8 +13,10 @@ from build_flows.design.generate import generate
 from build_flows.design.simulate import provide_simulator
 from build_flows.design.sizing import before_pauses, short_branches, with_fifos
 from build_flows.design.stitch import Design, stitch
+from build_flows.graph.folding import fold
 from host.board.simulation import PRELOAD
 from host.common.errors import ToolError
+from hw.units import units_of
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,21 @@ def test_every_short_branch_and_pause_is_measured(sized):
     assert min(deep) > 16
     depths = {n.input[0]: getCustomOp(n).depth for n in fifos(model_of(sized, "size")).values()}
     assert depths == {name: n for name, n in peaks.items() if n >= 2}
+
+
+def test_a_converter_to_narrower_words_is_measured_behind_bursts(small_build, tmp_path):
+    """Two lanes of a dense unit before one: its pixels come together. Not those of a pool."""
+    model = ModelWrapper(str(small_build / "map" / "model.onnx"))
+    dense = next(n for n in model.graph.node if n.op_type == "Dense" and n.name != "Dense_0")
+    requant = model.find_consumer(dense.output[0])
+    table = {dense.name: {"PE": 2}, requant.name: {"PE": 2}, "GlobalAccPool_0": {"PE": 2}}
+    (tmp_path / "folding.json").write_text(json.dumps(table))
+    folded = fold(model, tmp_path / "folding.json")
+    narrow = [unit.onnx_node.input[0] for unit in units_of(folded) if unit.narrows]
+    assert len(narrow) == 2
+    assert [name for name in narrow if name in before_pauses(folded)] == [
+        name for name in narrow if folded.find_producer(name).op_type == "Requant"
+    ]
 
 
 def test_sized_fifos_cost_no_cycle(sized):
