@@ -121,7 +121,7 @@ class Unit(ABC):
     joins: ClassVar[bool] = False  #: whether it takes from all its inputs at once
     pauses: ClassVar[bool] = False  #: whether there are times in which it takes no word
     bursts: ClassVar[bool] = False  #: whether it gives the words of several pixels at once
-    in_step: ClassVar[bool] = False  #: whether it gives a word for every word, and waits for no more
+    in_step: ClassVar[bool] = False  #: whether every word that it takes leaves at once
     cpp_kernel: ClassVar[str] = ""  #: header in hw/hls and namespace of its twin, "" for none
     cpp_outputs_first: ClassVar[bool] = False  #: whether the twin takes the outputs first
 

@@ -9,11 +9,12 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.infer_shapes import InferShapes
 
+from build_flows.config import load_config
 from build_flows.graph.edit import streams_of
 from build_flows.graph.execute import File
 from build_flows.graph.mapping import map_to_kernels
 from build_flows.graph.streamline import OUTPUT_AFFINE, OUTPUTS, streamline
-from build_flows.new import channels_last
+from build_flows.new import channels_last, write_network
 from build_flows.steps import cleaned
 from host.common.tasks import values_of
 from hw.ops.base import OUTPUT_BITS
@@ -82,6 +83,36 @@ def network_of_others(channels):
         helper.make_node("Gemm", ["flat", "fq", "fb"], ["out"], "/fc/Gemm", transB=1),
     ]  # fmt: skip
     return graph(rows, constants, [1, channels, 8, 8])
+
+
+def residual_network():
+    """On 8 x 8 pixels: convolution, depthwise and pointwise with a residual add, pool, product."""
+    rng, channels = np.random.default_rng(21), 6
+    constants = {
+        "byte": 1 / 255, "zero": 0.0, "bits": 8.0, "a": 0.02, "p": 0.01, "fs": 0.007,
+        "fw": rng.normal(size=(5, channels)) / 3, "fb": rng.normal(size=5),
+    }  # fmt: skip
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(
+        rng, "x", "l0", (channels, 1, 3, 3), signed=1, constants=constants, strides=[2, 2]
+    )
+    rows += convolution(rng, "l0", "l1", (channels, 1, 3, 3), constants=constants, group=channels)
+    rows += convolution(rng, "l1", "l2", (channels, channels, 1, 1), signed=1, constants=constants)
+    rows += [
+        helper.make_node("Add", ["l2", "l0"], ["sum"], "/add/Add"),
+        quant("sum", "l3", "a", signed=1),
+        helper.make_node("GlobalAveragePool", ["l3"], ["pool"]),
+        quant("pool", "pooled", "p", signed=1),
+        helper.make_node("Flatten", ["pooled"], ["flat"]), quant("fw", "fq", "fs", signed=1),
+        helper.make_node("Gemm", ["flat", "fq", "fb"], ["out"], "/fc/Gemm", transB=1),
+    ]  # fmt: skip
+    return graph(rows, constants, [1, 1, 8, 8])
+
+
+def configured(network, folder, name):
+    """The configuration of a network as ``new`` writes it into ``folder``."""
+    network.save(str(folder / "file.onnx"))
+    return load_config(str(write_network(name, folder / "file.onnx", None, folder / name)))
 
 
 def equal_to_the_file(model, images, scale=1 / 255, lively=True):

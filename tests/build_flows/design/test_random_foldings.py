@@ -15,48 +15,21 @@ from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from build_flows.build import Build
-from build_flows.config import load_config
 from build_flows.design.generate import generate
 from build_flows.design.simulate import provide_simulator
 from build_flows.design.stitch import stitch
 from build_flows.design.verify import Golden, compare
 from build_flows.explore.choices import space_of, table_of
 from build_flows.explore.front import dump_table
-from build_flows.new import write_network
 from build_flows.parts import part_of
 from host.board.simulation import PRELOAD
 from hw.units import units_of
-from tests.build_flows.networks import convolution, graph, quant
+from tests.build_flows.networks import configured, convolution, graph, quant, residual_network
 
 FOLDINGS = 50
-CHANNELS = 6
 WIDE = 144  #: channels of the second network, whose whole words have more than 1,024 bits
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
-
-
-def residual_network():
-    """On 8 x 8 pixels: convolution, depthwise and pointwise with a residual add, pool, product."""
-    rng = np.random.default_rng(21)
-    constants = {
-        "byte": 1 / 255, "zero": 0.0, "bits": 8.0, "a": 0.02, "p": 0.01, "fs": 0.007,
-        "fw": rng.normal(size=(5, CHANNELS)) / 3, "fb": rng.normal(size=5),
-    }  # fmt: skip
-    rows = [quant("image", "x", "byte")]
-    rows += convolution(
-        rng, "x", "l0", (CHANNELS, 1, 3, 3), signed=1, constants=constants, strides=[2, 2]
-    )
-    rows += convolution(rng, "l0", "l1", (CHANNELS, 1, 3, 3), constants=constants, group=CHANNELS)
-    rows += convolution(rng, "l1", "l2", (CHANNELS, CHANNELS, 1, 1), signed=1, constants=constants)
-    rows += [
-        helper.make_node("Add", ["l2", "l0"], ["sum"], "/add/Add"),
-        quant("sum", "l3", "a", signed=1),
-        helper.make_node("GlobalAveragePool", ["l3"], ["pool"]),
-        quant("pool", "pooled", "p", signed=1),
-        helper.make_node("Flatten", ["pooled"], ["flat"]), quant("fw", "fq", "fs", signed=1),
-        helper.make_node("Gemm", ["flat", "fq", "fb"], ["out"], "/fc/Gemm", transB=1),
-    ]  # fmt: skip
-    return graph(rows, constants, [1, 1, 8, 8])
 
 
 def wide_network():
@@ -78,9 +51,7 @@ def wide_network():
 
 def mapped(network, folder, name):
     """Configuration and folder of a build up to its units."""
-    network.save(str(folder / "file.onnx"))
-    cfg = load_config(str(write_network(name, folder / "file.onnx", None, folder / name)))
-    cfg = replace(cfg, frames=3)
+    cfg = replace(configured(network, folder, name), frames=3)
     Build(cfg, folder / "build").until("map")
     return cfg, folder / "build"
 

@@ -13,17 +13,29 @@ from build_flows.design.generate import generate
 from build_flows.design.simulate import provide_simulator
 from build_flows.design.sizing import before_pauses, short_branches, with_fifos
 from build_flows.design.stitch import Design, stitch
+from build_flows.design.verify import Golden
 from build_flows.graph.folding import fold
 from host.board.simulation import PRELOAD
 from host.common.errors import ToolError
 from hw.units import units_of
+from tests.build_flows.networks import configured, residual_network
 
 
 @pytest.fixture(scope="module")
-def sized(small, tmp_path_factory):
-    """Folder of the small network's build with FIFOs, simulated with and without stalls."""
+def cfg(tmp_path_factory):
+    return configured(residual_network(), tmp_path_factory.mktemp("residual"), "residual")
+
+
+@pytest.fixture(scope="module")
+def golden(cfg):
+    return Golden.load(cfg)
+
+
+@pytest.fixture(scope="module")
+def sized(cfg, tmp_path_factory):
+    """Folder of the residual network's build with FIFOs, simulated with and without stalls."""
     out = tmp_path_factory.mktemp("sized")
-    Build(small, out).until("simulate")
+    Build(cfg, out).until("simulate")
     return out
 
 
@@ -46,12 +58,18 @@ def test_every_short_branch_and_pause_is_measured(sized):
     folded = model_of(sized, "fold")
     peaks = json.loads((sized / "size" / "fifos.json").read_text())["peaks"]
     assert sorted(peaks) == sorted(short_branches(folded) + before_pauses(folded))
-    assert len(short_branches(folded)) == 12  # ten residual adds, two of three pooled vectors
-    assert len(before_pauses(folded)) == 16  # 3x3 windows
+    assert len(short_branches(folded)) == 1  # the residual add
+    assert len(before_pauses(folded)) == 2  # 3x3 windows
     deep = [peaks[name] for name in short_branches(folded) if name.startswith("StreamFork")]
     assert min(deep) > 16
     depths = {n.input[0]: getCustomOp(n).depth for n in fifos(model_of(sized, "size")).values()}
     assert depths == {name: n for name, n in peaks.items() if n >= 2}
+
+
+def test_the_landmark_network_has_its_branches_and_pauses(small_build):
+    model = ModelWrapper(str(small_build / "map" / "model.onnx"))
+    assert len(short_branches(model)) == 12  # ten residual adds, two of three pooled vectors
+    assert len(before_pauses(model)) == 16  # 3x3 windows
 
 
 def test_a_converter_to_narrower_words_is_measured_behind_bursts(small_build, tmp_path):
@@ -75,7 +93,7 @@ def test_sized_fifos_cost_no_cycle(sized):
     assert timing["cycles_per_frame"] <= unbounded
 
 
-def run_with(sized, small, small_golden, tmp_path, name, depth):
+def run_with(sized, cfg, golden, tmp_path, name, depth):
     """Simulate the design with one FIFO changed; memories are preloaded."""
     model = model_of(sized, "fold")
     fifo = fifos(model_of(sized, "size"))[name]
@@ -84,28 +102,28 @@ def run_with(sized, small, small_golden, tmp_path, name, depth):
     changed = with_fifos(model, kept)
     folder = tmp_path / str(depth)
     folder.mkdir()
-    stitch(generate(changed, small, folder), folder / "rtl", folder / "design")
+    stitch(generate(changed, cfg, folder), folder / "rtl", folder / "design")
     simulator = provide_simulator(changed, folder / "design", folder, tmp_path / "cache")
-    return simulator.run(small_golden.images[:2], folder, options=PRELOAD)
+    return simulator.run(golden.images[:2], folder, options=PRELOAD)
 
 
-def test_a_shallow_fifo_is_named(sized, small, small_golden, tmp_path):
+def test_a_shallow_fifo_is_named(sized, cfg, golden, tmp_path):
     fifo = residual_fifo(sized)
     stuck = rf"deadlock: {fifo} of depth 8 is full before StreamAdd_0, which waits for Requant_\d"
     with pytest.raises(ToolError, match=stuck):
-        run_with(sized, small, small_golden, tmp_path, fifo, 8)
+        run_with(sized, cfg, golden, tmp_path, fifo, 8)
 
 
 @pytest.mark.slow
-def test_one_word_too_shallow(sized, small, small_golden, tmp_path):
+def test_one_word_too_shallow(sized, cfg, golden, tmp_path):
     """Between a depth that works and the next that does not, the flow names the FIFO."""
     fifo = residual_fifo(sized)
     works, stops = getCustomOp(fifos(model_of(sized, "size"))[fifo]).depth, 8
     while works - stops > 1:
         depth = (works + stops) // 2
         try:
-            run = run_with(sized, small, small_golden, tmp_path, fifo, depth)
-            np.testing.assert_array_equal(run.found, small_golden.accumulators[:2])
+            run = run_with(sized, cfg, golden, tmp_path, fifo, depth)
+            np.testing.assert_array_equal(run.found, golden.accumulators[:2])
             works = depth
         except ToolError as error:
             stops, found = depth, str(error)
