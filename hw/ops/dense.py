@@ -52,7 +52,6 @@ class Dense(KernelOp):
     rtl_module = cpp_kernel = "dense"
     stream_inputs = 2
     takes_weights = True
-    bursts = True
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         types = super().get_nodeattr_types() | {
@@ -126,6 +125,12 @@ class Dense(KernelOp):
     @property
     def double_clock(self) -> bool:
         return bool(self.get_nodeattr("pumped"))
+
+    @property
+    def bursts(self) -> bool:
+        """Of four pixels the last three leave one after another; there is room for a reader that
+        takes a word a cycle (``PLACES`` of kl_dense)."""
+        return self.double_clock
 
     @property
     def share(self) -> int:

@@ -120,10 +120,14 @@ class Unit(ABC):
     arranges: ClassVar[bool] = False  #: whether it only brings words in the form for the next unit
     joins: ClassVar[bool] = False  #: whether it takes from all its inputs at once
     pauses: ClassVar[bool] = False  #: whether there are times in which it takes no word
-    bursts: ClassVar[bool] = False  #: whether it gives the words of several pixels at once
     in_step: ClassVar[bool] = False  #: whether every word that it takes leaves at once
     cpp_kernel: ClassVar[str] = ""  #: header in hw/hls and namespace of its twin, "" for none
     cpp_outputs_first: ClassVar[bool] = False  #: whether the twin takes the outputs first
+
+    @property
+    def bursts(self) -> bool:
+        """Whether it gives the words of several pixels at once."""
+        return False
 
     @property
     def narrows(self) -> bool:

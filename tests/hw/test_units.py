@@ -70,7 +70,6 @@ def test_finn_s_unit_takes_the_place_of_ours():
     assert finn.outputs[0].datatype == ours.outputs[0].datatype
     assert list(finn.cpp_sizes())[1:] == list(ours.cpp_sizes())[1:]
     assert (finn.pauses, ours.pauses) == (True, False)
-    assert (finn.bursts, ours.bursts) == (False, True)
     set_layer(DENSE.onnx_node, "")
     assert layer_of(DENSE.onnx_node) == ""
 

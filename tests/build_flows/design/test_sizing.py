@@ -72,19 +72,23 @@ def test_the_landmark_network_has_its_branches_and_pauses(small_build):
     assert len(before_pauses(model)) == 16  # 3x3 windows
 
 
-def test_a_converter_to_narrower_words_is_measured_behind_bursts(small_build, tmp_path):
-    """Two lanes of a dense unit before one: its pixels come together. Not those of a pool."""
+@pytest.mark.parametrize("kernel", ["Dense", "DensePumped"])
+def test_a_converter_to_narrower_words_is_measured_behind_bursts(small_build, tmp_path, kernel):
+    """Two lanes before one, of a dense unit whose four pixels come together; not of a pool."""
     model = ModelWrapper(str(small_build / "map" / "model.onnx"))
     dense = next(n for n in model.graph.node if n.op_type == "Dense" and n.name != "Dense_0")
     requant = model.find_consumer(dense.output[0])
-    table = {dense.name: {"PE": 2}, requant.name: {"PE": 2}, "GlobalAccPool_0": {"PE": 2}}
+    table = {
+        dense.name: {"PE": 2, "kernel": kernel}, requant.name: {"PE": 2},
+        "GlobalAccPool_0": {"PE": 2},
+    }  # fmt: skip
     (tmp_path / "folding.json").write_text(json.dumps(table))
     folded = fold(model, tmp_path / "folding.json")
     narrow = [unit.onnx_node.input[0] for unit in units_of(folded) if unit.narrows]
     assert len(narrow) == 2
-    assert [name for name in narrow if name in before_pauses(folded)] == [
-        name for name in narrow if folded.find_producer(name).op_type == "Requant"
-    ]
+    behind = [name for name in narrow if folded.find_producer(name).op_type == "Requant"]
+    found = [name for name in narrow if name in before_pauses(folded)]
+    assert found == (behind if kernel == "DensePumped" else [])
 
 
 def test_sized_fifos_cost_no_cycle(sized):
