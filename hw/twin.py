@@ -49,14 +49,16 @@ class Twin:
     outputs: tuple[Word, ...]
     table: Table | None = None
     outputs_first: bool = False
-    """Whether the function takes the output before the inputs."""
+    """Whether the function takes the inputs last, behind output and table."""
 
     def call(
         self, inputs: Sequence[str], outputs: Sequence[str], table: str = "", named: bool = False
     ) -> str:
         """The call with the names of streams and table, sizes as numbers or by their names."""
-        streams = [*outputs, *inputs] if self.outputs_first else [*inputs, *outputs]
-        arguments = [*streams, table] if self.table else streams
+        tables = [table] if self.table else []
+        arguments = [*inputs, *outputs, *tables]
+        if self.outputs_first:
+            arguments = [*outputs, *tables, *inputs]
         sizes = ", ".join(self.sizes if named else map(str, self.sizes.values()))
         return f"{self.kernel}::run<{sizes}>({', '.join(arguments)});"
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sum of two tensors of unlike scales, requantised once: the end of branches with quantisers of
-their own."""
+"""Sum of tensors of unlike scales, requantised once: the end of branches with quantisers of their
+own."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from host.common.arrays import IntArray
 from host.common.errors import UserError
+from hw.generate import Symbol
 from hw.ops.base import KernelOp, pack
 from hw.ops.cost import output_fifo_cost, rom_luts
 from hw.ops.requant import (
@@ -28,24 +29,29 @@ from hw.ops.stream_add import SLACK_PIXELS
 from hw.ops.unit import Resources, Sizes, Table
 from hw.ops.widths import signed_bits
 
+INPUTS = (2, 8)  #: least and most tensors of a sum
+WIDTH_BITS = 32  #: width of one entry of the SystemVerilog parameter WIDTHS
+
 
 class RequantAdd(KernelOp):
-    """``clip((a * scale_a + b * scale_b + bias) >> shift)`` of two tensors of one shape.
+    """``clip((a * scale_0 + b * scale_1 + .. + bias) >> shift)`` of 2 to 8 tensors of one shape.
 
-    ONNX inputs: a, b, and scale_a, scale_b, bias: integers of shape (C,) with ``perChannel=1``, of
-    shape (1,) with ``perChannel=0``. ``secondDataType`` is the type of b; ``clip`` are the least
-    and the largest result, those of ``outputDataType`` if it is empty.
+    ONNX inputs: the tensors, a scale for each, and the bias; scales and bias are integers of shape
+    (C,) with ``perChannel=1``, of shape (1,) with ``perChannel=0``. ``inputDataTypes`` are the
+    types of the tensors; ``clip`` are the least and the largest result, those of
+    ``outputDataType`` if it is empty.
     """
 
     replaces = "RequantAdd"  # of the integer graph, whose widths are not known yet
     rtl_module = cpp_kernel = "requant_add"
-    stream_inputs = 2
     joins = True
     in_step = True
+    cpp_outputs_first = True
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         return super().get_nodeattr_types() | {
-            "secondDataType": ("s", False, "INT32"),
+            "inputDataType": ("s", False, ""),  # given by inputDataTypes
+            "inputDataTypes": ("strings", False, []),
             "shift": ("i", True, 0),
             "outputDataType": ("s", True, ""),
             "perChannel": ("i", False, 1, {0, 1}),
@@ -58,15 +64,22 @@ class RequantAdd(KernelOp):
     @classmethod
     def attributes_for(cls, model: ModelWrapper, node: NodeProto) -> dict[str, Any]:
         """Those of the node, and the widths."""
-        old, bias = cls(node), model.get_initializer(node.input[4])
+        old, bias = cls(node), model.get_initializer(node.input[-1])
+        tensors = node.input[: old.stream_inputs]
         kept = ("shift", "outputDataType", "scaleBits", "tiesEven", "perChannel")
         clip = list(old.get_nodeattr("clip"))
         return super().attributes_for(model, node) | {
             **{name: old.get_nodeattr(name) for name in kept},
             **({"clip": clip} if clip else {}),
-            "secondDataType": model.get_tensor_datatype(node.input[1]).name,
+            "inputDataType": "",
+            "inputDataTypes": [model.get_tensor_datatype(name).name for name in tensors],
             "biasBits": max(signed_bits(bias), 2),
         }
+
+    @property
+    def stream_inputs(self) -> int:  # type: ignore[override]
+        """Every tensor has a scale, and there is one bias."""
+        return len(self.onnx_node.input) // 2
 
     @property
     def shift(self) -> int:
@@ -81,34 +94,35 @@ class RequantAdd(KernelOp):
         return int(low), int(high)
 
     def golden(self, *inputs: IntArray) -> tuple[IntArray, ...]:
-        a, b, scale_a, scale_b, bias = inputs
-        if a.shape != b.shape:
+        count = self.stream_inputs
+        tensors, scales, bias = inputs[:count], inputs[count:-1], inputs[-1]
+        if len({tensor.shape for tensor in tensors}) > 1:
+            shapes = " and ".join(str(tensor.shape) for tensor in tensors)
             raise UserError(
-                f"{self.onnx_node.name} adds tensors of shape {a.shape} and {b.shape}; "
-                "both must be equal, there is no broadcast"
+                f"{self.onnx_node.name} adds tensors of shape {shapes}; "
+                "all must be equal, there is no broadcast"
             )
-        sums = a * scale_a + b * scale_b + bias
+        sums = sum((x * scale for x, scale in zip(tensors, scales, strict=True)), bias)
         even = bool(self.get_nodeattr("tiesEven"))
         return (rounded_shift(sums, self.shift, even).clip(*self.limits),)
 
-    def check_parameters(self, scale_a: IntArray, scale_b: IntArray, bias: IntArray) -> None:
+    def check_parameters(self, scales: Sequence[IntArray], bias: IntArray) -> None:
         """Raise UserError unless shapes match the op and every sum fits its registers."""
         name = self.onnx_node.name
         expected = (self.channels if self.get_nodeattr("perChannel") else 1,)
-        if not scale_a.shape == scale_b.shape == bias.shape == expected:
+        if {array.shape for array in (*scales, bias)} != {expected}:
+            shapes = ", ".join(str(scale.shape) for scale in scales)
             raise UserError(
-                f"scales {scale_a.shape}, {scale_b.shape} and bias {bias.shape} of {name} must "
+                f"scales {shapes} and bias {bias.shape} of {name} must "
                 f"have the shape {expected} that perChannel={self.get_nodeattr('perChannel')} "
                 "asks for"
             )
-        ends = [
-            scale.astype(object) * int(end)
-            for scale, kind in zip((scale_a, scale_b), self._operands(), strict=True)
-            for end in (kind.min(), kind.max())
-        ]
-        reach = max(map(abs, np.concatenate(ends).tolist())) * 2 + max(map(abs, bias.tolist()))
+        sums = abs(bias.astype(object))
+        for scale, kind in zip(scales, self._operands(), strict=True):
+            sums = sums + abs(scale.astype(object)) * max(abs(int(kind.min())), int(kind.max()))
+        reach = max(sums.tolist())
         widths = (
-            ("a scale", np.concatenate([scale_a, scale_b]), int(self.get_nodeattr("scaleBits"))),
+            ("a scale", np.concatenate(scales), int(self.get_nodeattr("scaleBits"))),
             ("a bias", bias, int(self.get_nodeattr("biasBits"))),
         )
         for what, values, bits in widths:
@@ -120,22 +134,37 @@ class RequantAdd(KernelOp):
 
     # -- hardware ------------------------------------------------------------------------------
 
-    def _operands(self) -> tuple[BaseDataType, BaseDataType]:
-        return self.get_input_datatype(0), self.get_input_datatype(1)
+    def _operands(self) -> list[BaseDataType]:
+        return [self.get_input_datatype(i) for i in range(self.stream_inputs)]
 
     def _operand_bits(self) -> list[int]:
         """Widths of the operands with sign."""
         return [int(kind.bitwidth()) + (not kind.signed()) for kind in self._operands()]
 
-    def rtl_parameters(self) -> dict[str, int | str]:
-        self.check_folding()
-        name, out = self.onnx_node.name, self.get_output_datatype()
-        a, b = self._operands()
+    @property
+    def _signed(self) -> int:
+        """Bit i says whether input i has a sign."""
+        return sum(kind.signed() << i for i, kind in enumerate(self._operands()))
+
+    def check_inputs(self) -> None:
+        """Raise UserError unless there are 2 to 8 tensors, each with its type, scale and width."""
+        name, count = self.onnx_node.name, len(self.onnx_node.input)
+        types = self.get_nodeattr("inputDataTypes")
+        if count != 2 * len(types) + 1 or not INPUTS[0] <= len(types) <= INPUTS[1]:
+            raise UserError(
+                f"{name} has {count} inputs and inputDataTypes={types}; give it {INPUTS[0]} to "
+                f"{INPUTS[1]} tensors, each with a type and a scale, and one bias"
+            )
         if max(self._operand_bits()) > MAX_ACC_BITS:
             raise UserError(
-                f"{name} takes {a.name} and {b.name}; the multipliers take operands of up to "
-                f"{MAX_ACC_BITS} bits with sign: narrow the layers before it"
+                f"{name} takes {' and '.join(types)}; the multipliers take "
+                f"operands of up to {MAX_ACC_BITS} bits with sign: narrow the layers before it"
             )
+
+    def rtl_parameters(self) -> dict[str, int | str]:
+        self.check_folding()
+        self.check_inputs()
+        name, out = self.onnx_node.name, self.get_output_datatype()
         for attribute, least, most in (
             ("shift", 0, SHIFT_LIMIT[1]),
             ("scaleBits", 2, WIDE_SCALE_BITS),
@@ -150,13 +179,14 @@ class RequantAdd(KernelOp):
                 f"clip={[low, high]} of {name} is no range in that of {out.name}, "
                 f"{int(out.min())} to {int(out.max())}"
             )
+        kinds = self._operands()
+        widths = ", ".join(f"{WIDTH_BITS}'d{kind.bitwidth()}" for kind in reversed(kinds))
         return {
             "CHANNELS": self.channels,
             "PE": self.pe,
-            "A_WIDTH": a.bitwidth(),
-            "A_SIGNED": int(a.signed()),
-            "B_WIDTH": b.bitwidth(),
-            "B_SIGNED": int(b.signed()),
+            "INPUTS": len(kinds),
+            "WIDTHS": Symbol(f"{{{widths}}}"),
+            "SIGNED": Symbol(f"{len(kinds)}'d{self._signed}"),
             "OUT_WIDTH": out.bitwidth(),
             "SCALE_WIDTH": int(self.get_nodeattr("scaleBits")),
             "BIAS_WIDTH": int(self.get_nodeattr("biasBits")),
@@ -167,35 +197,33 @@ class RequantAdd(KernelOp):
             "TIES_EVEN": int(self.get_nodeattr("tiesEven")),
         }
 
-    def rtl_ports(self) -> tuple[list[str], list[str]]:
-        return ["s_axis_a", "s_axis_b"], ["m_axis"]
-
     def rtl_memories(self, *constants: IntArray) -> dict[str, tuple[int, list[int]]]:
-        """One word a fold of PE channels, per lane {bias, scale_b, scale_a}."""
-        scale_a, scale_b, bias = constants
-        self.check_parameters(scale_a, scale_b, bias)
+        """One word a fold of PE channels, per lane {bias, scales}, the first least significant."""
+        *scales, bias = constants
+        self.check_parameters(scales, bias)
         width, bias_bits = (int(self.get_nodeattr(n)) for n in ("scaleBits", "biasBits"))
-        mask = (1 << width) - 1
+        bits = len(scales) * width + bias_bits
+        rows = zip(*(array.tolist() for array in constants), strict=True)
         lanes = [
-            (c << 2 * width) + ((b & mask) << width) + (a & mask)
-            for a, b, c in zip(*(v.tolist() for v in (scale_a, scale_b, bias)), strict=True)
+            pack(np.array(values, object), width) + (last << len(values) * width)
+            for *values, last in rows
         ]
         if not self.get_nodeattr("perChannel"):
             lanes *= self.pe
-        bits = 2 * width + bias_bits
         folds = [lanes[start : start + self.pe] for start in range(0, len(lanes), self.pe)]
         return {
             "PARAM_FILE": (bits * self.pe, [pack(np.array(fold, object), bits) for fold in folds])
         }
 
     def cpp_sizes(self) -> Sizes:
-        names = ("CHANNELS", "PE", "A_WIDTH", "A_SIGNED", "B_WIDTH", "B_SIGNED", "OUT_WIDTH")
-        more = ("SHIFT", "PER_CHANNEL", "LOW", "HIGH", "TIES_EVEN")
-        return self._cpp(*names, *more, "WORDS", WORDS=self.get_exp_cycles())
+        names = ("CHANNELS", "PE", "OUT_WIDTH", "SHIFT", "PER_CHANNEL", "LOW", "HIGH", "TIES_EVEN")
+        widths = {f"WIDTH_{i}": int(kind.bitwidth()) for i, kind in enumerate(self._operands())}
+        words = self._cpp(*names, "WORDS", WORDS=self.get_exp_cycles())
+        return {**words, "SIGNED": self._signed, **widths}
 
     def cpp_table(self, constants: Sequence[IntArray]) -> Table:
-        widths = ", ".join(str(self.get_nodeattr(n)) for n in ("scaleBits", "biasBits"))
-        element = f"requant_add::parameter<{widths}>"
+        widths = (self.stream_inputs, *(self.get_nodeattr(n) for n in ("scaleBits", "biasBits")))
+        element = f"requant_add::parameter<{', '.join(map(str, widths))}>"
         return Table("parameters", element, np.stack(constants, axis=1), flat=True)
 
     def waiting_words(self, held: Sequence[int]) -> list[int]:
@@ -203,24 +231,54 @@ class RequantAdd(KernelOp):
         words = self.channels // self.pe
         return [(max(held) - pixels + SLACK_PIXELS) * words for pixels in held]
 
+    @property
+    def levels(self) -> int:
+        """Stages of the tree that adds the products."""
+        return (self.stream_inputs - 1).bit_length()
+
     def latency(self) -> int:
-        return 9
+        return 8 + self.levels
 
     def resources(self) -> Resources:
-        """Products in DSPs; the memory, the sum of 64 bits and the clip of each lane in LUTs."""
+        """Products in DSPs; the memory, the sums and the clip of each lane in LUTs.
+
+        The first sum behind a product of one DSP is in that DSP. With few folds many bits of the
+        memory are the same function of the fold and are there once.
+        """
         out, scale = int(self.get_output_datatype().bitwidth()), int(self.get_nodeattr("scaleBits"))
         folds = self.channels // self.pe if self.get_nodeattr("perChannel") else 1
-        bits = min(self.pe * (2 * scale + int(self.get_nodeattr("biasBits"))), 2**folds - 2)
-        fifo = output_fifo_cost(self.pe * out)
-        sums = 2 * SUM_BITS[1] * self.pe
-        return Resources(
-            lut=rom_luts(bits, folds) + sums + self.pe * out + 4 + fifo.lut,
-            ff=2 * bits + 2 * sums + self.pe * out + 7 + (folds - 1).bit_length() + fifo.ff,
-            dsp=self.pe * sum(1 + two_dsps(width, scale) for width in self._operand_bits()),
+        bias = int(self.get_nodeattr("biasBits"))
+        bits, bias_bits = (
+            min(self.pe * width, 2**folds - 2)
+            for width in (self.stream_inputs * scale + bias, bias)
         )
+        adders, registers = self._tree(scale)
+        last = min(max(max(self._operand_bits()) + scale + self.levels, bias) + 1, SUM_BITS[1])
+        fifo = output_fifo_cost(self.pe * out)
+        return Resources(
+            lut=rom_luts(bits, folds) + self.pe * (adders + last + out) + 4 + fifo.lut,
+            ff=2 * bits + (2 + self.levels) * bias_bits + self.pe * (registers + last + out)
+            + 6 + self.levels + (folds - 1).bit_length() + fifo.ff,
+            dsp=self.pe * sum(1 + two_dsps(width, scale) for width in self._operand_bits()),
+        )  # fmt: skip
+
+    def _tree(self, scale: int) -> tuple[int, int]:
+        """Bits of the adders and of the registers that add the products of a lane."""
+        nodes = [(width + scale, not two_dsps(width, scale)) for width in self._operand_bits()]
+        adders = registers = 0
+        while len(nodes) > 1:
+            pairs = [nodes[i : i + 2] for i in range(0, len(nodes), 2)]
+            nodes = []
+            for pair in pairs:
+                width = min(max(bits for bits, _ in pair) + len(pair) - 1, SUM_BITS[1])
+                outside = not any(in_dsp for _, in_dsp in pair)
+                adders += width * outside * (len(pair) - 1)
+                registers += width * outside
+                nodes.append((width, False))
+        return adders, registers
 
     def get_input_datatype(self, ind: int = 0) -> BaseDataType:
-        return DataType[self.get_nodeattr("secondDataType" if ind else "inputDataType")]
+        return DataType[self.get_nodeattr("inputDataTypes")[ind]]
 
     def get_output_datatype(self, ind: int = 0) -> BaseDataType:
         return DataType[self.get_nodeattr("outputDataType")]

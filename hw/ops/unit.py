@@ -107,7 +107,10 @@ class Table:
     def pragma(self, name: str, pe: int) -> str:
         """How the array under ``name`` is laid out so that an entry is read in a cycle."""
         if self.flat:
-            return f"#pragma HLS array_partition variable = {name} type = cyclic factor = {pe}\n"
+            return (
+                f"#pragma HLS aggregate variable = {name}\n"
+                f"#pragma HLS array_partition variable = {name} type = cyclic factor = {pe}\n"
+            )
         return f"#pragma HLS array_reshape variable = {name} dim = 2 type = complete\n"
 
 
@@ -122,7 +125,7 @@ class Unit(ABC):
     pauses: ClassVar[bool] = False  #: whether there are times in which it takes no word
     in_step: ClassVar[bool] = False  #: whether every word that it takes leaves at once
     cpp_kernel: ClassVar[str] = ""  #: header in hw/hls and namespace of its twin, "" for none
-    cpp_outputs_first: ClassVar[bool] = False  #: whether the twin takes the outputs first
+    cpp_outputs_first: ClassVar[bool] = False  #: whether the twin takes the inputs last
 
     @property
     def bursts(self) -> bool:

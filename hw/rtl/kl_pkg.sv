@@ -38,6 +38,14 @@ package kl_pkg;
     return b == 0 ? a : gcd(b, a % b);
   endfunction
 
+  // Sum of the first count of up to eight numbers, the first one rightmost
+  function automatic int unsigned sum_of_first(int unsigned count, logic [7:0][31:0] numbers);
+    sum_of_first = 0;
+    for (int unsigned i = 0; i < 8; i++) begin
+      if (i < count) sum_of_first += numbers[i];
+    end
+  endfunction
+
   // Whether a product of such signed widths takes two DSP48E2, whose operands have 27 and 18 bits
   function automatic bit two_dsps(int unsigned a_width, int unsigned b_width);
     return b_width > 18 && (a_width > 18 || b_width > 27);

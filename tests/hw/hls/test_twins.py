@@ -71,6 +71,10 @@ ILLEGAL = [
     ("requant", "SHIFT", 61, "SHIFT must be 0..60"),
     ("requant", "LOW", 1 << 20, "LOW must be below HIGH"),
     ("requant", "WORDS", 1, "WORDS must be whole pixels"),
+    ("requant_add", "WIDTH_1", 28, "an operand with sign must fit 27 bits"),
+    ("requant_add", "SHIFT", 61, "SHIFT must be 0..60"),
+    ("requant_add", "LOW", 1 << 20, "LOW must be below HIGH"),
+    ("requant_add", "WORDS", 1, "WORDS must be whole pixels"),
     ("lookup", "LEVELS", 10, "LEVELS must be 1..9"),
     ("lookup", "PE", 3, "PE must divide CHANNELS"),
     ("upsample", "SCALE_X", 0, "scales must be at least 1"),
@@ -93,7 +97,7 @@ STREAMS = {  # kernel -> words of its streams by the names of its sizes
     "stream_concat": ["1, 8", "1, 8", "1, 8"],
     "global_acc_pool": ["PE, IN_WIDTH", "PE, ACC_WIDTH"],
     "requant": ["PE, ACC_WIDTH", "PE, OUT_WIDTH"],
-    "requant_add": ["PE, A_WIDTH", "PE, B_WIDTH", "PE, OUT_WIDTH"],
+    "requant_add": ["PE, WIDTH_0", "PE, WIDTH_1", "PE, OUT_WIDTH"],
     "lookup": ["PE, ACC_WIDTH", "PE, OUT_WIDTH"],
     "upsample": ["PE, WIDTH"] * 2,
     "window_pool": ["PE, WIDTH", "PE, OUT_WIDTH"],
@@ -107,6 +111,7 @@ LANES = {
     "dense": "[PE * SIMD]",
     "depthwise": "[PE]",
     "requant": "",
+    "requant_add": "",
     "lookup": "[31]",
 }  # of a table's entry
 
@@ -124,7 +129,8 @@ def test_illegal_sizes_are_told(
     if twin.table:
         element, rows = twin.table.element, len(twin.table.rows)
         streams.append(f"const {element} table[{rows}]{LANES[kernel]} = {{}};\n")
-    call = twin.call([*words], (), "table", named=True)
+    inputs, outputs = [*words][: len(twin.inputs)], [*words][len(twin.inputs) :]
+    call = twin.call(inputs, outputs, "table", named=True)
     text = f'#include "lanes.hpp"\n#include "{kernel}.hpp"\n{constants}{"".join(streams)}'
     text += f"void f() {{ {call} }}\n"
     (tmp_path / "bench.cpp").write_text(text)

@@ -9,13 +9,12 @@ from hw.ops import RequantAdd
 from tests.hw.rtl.harness import Bench, Case, make_op
 
 
-def make(channels=4, pe=2, pixels=5, **attributes):
+def make(channels=4, pe=2, pixels=5, types=("UINT8", "INT8"), **attributes):
     base = {
         "NumChannels": channels, "PE": pe, "numInputVectors": [1, 1, pixels], "shift": 24,
-        "inputDataType": "UINT8", "secondDataType": "INT8", "outputDataType": "UINT8",
-        "scaleBits": 27, "biasBits": 40,
+        "inputDataTypes": types, "outputDataType": "UINT8", "scaleBits": 27, "biasBits": 40,
     }  # fmt: skip
-    return make_op(RequantAdd, inputs=5, **base | attributes)
+    return make_op(RequantAdd, inputs=2 * len(types) + 1, **base | attributes)
 
 
 def case(name, **attributes):
@@ -24,30 +23,42 @@ def case(name, **attributes):
     rng, bits = np.random.default_rng(3), int(op.get_nodeattr("scaleBits"))
     count = op.channels if op.get_nodeattr("perChannel") else 1
     limit = 1 << (bits - 1)
-    scales = rng.integers(-limit, limit, (2, count))
-    scales[0, 0], scales[1, -1] = limit - 1, -limit
+    scales = rng.integers(-limit, limit, (op.stream_inputs, count))
+    scales[0, 0], scales[-1, -1] = limit - 1, -limit
     half = 1 << (op.shift + 3)
     return Case(name, op, (*scales, rng.integers(-half, half, count)))
 
 
-def halves(ties_even):
+def halves(ties_even, types=("INT6", "UINT3")):
     op = make(
-        channels=2, pe=1, inputDataType="INT6", secondDataType="UINT3", shift=1, biasBits=2,
-        scaleBits=2, tiesEven=ties_even, outputDataType="INT8", clip=[-127, 127],
+        channels=2, pe=1, types=types, shift=1, biasBits=2, scaleBits=2, tiesEven=ties_even,
+        outputDataType="INT8", clip=[-127, 127],
     )  # fmt: skip
-    return Case(f"halves-{ties_even}", op, (np.array([1, -1]), np.array([-1, 1]), np.array([1, 1])))
+    scales = [np.array([1, -1] if i % 2 else [-1, 1]) for i in range(len(types))]
+    return Case(f"halves-{ties_even}-{len(types)}", op, (*scales, np.array([1, 1])))
 
 
 CASES = [
     case("bytes"),
     case("one word", channels=3, pe=3, pixels=1),
     case("tensor", channels=4, pe=4, perChannel=0, shift=27),
-    case("sums", channels=6, pe=3, inputDataType="INT20", secondDataType="UINT19", scaleBits=35,
-         shift=46, biasBits=54, outputDataType="INT8", clip=[-127, 127], tiesEven=1),
-    case("widest", pe=1, inputDataType="INT27", secondDataType="INT27", scaleBits=35, shift=56,
+    case("sums", channels=6, pe=3, types=("INT20", "UINT19"), scaleBits=35, shift=46, biasBits=54,
+         outputDataType="INT8", clip=[-127, 127], tiesEven=1),
+    case("widest", pe=1, types=("INT27", "INT27"), scaleBits=35, shift=56, biasBits=62,
+         outputDataType="INT16"),
+    case("three", types=("UINT8", "INT5", "UINT1"), shift=27),
+    case("three sums", channels=6, pe=3, types=("INT7", "INT21", "UINT18"), scaleBits=35, shift=48,
+         biasBits=56, outputDataType="INT8", clip=[-127, 127], tiesEven=1),
+    case("four", channels=3, pe=1, pixels=2, types=("UINT4", "UINT9", "INT2", "INT8"), shift=27),
+    case("five", types=("INT3", "UINT26", "INT8", "INT12", "UINT2"), perChannel=0, shift=44,
+         biasBits=50, outputDataType="INT9"),
+    case("seven widest", pe=1, types=("INT27", *["UINT26"] * 6), scaleBits=35, shift=58,
          biasBits=62, outputDataType="INT16"),
+    case("eight", channels=8, pe=4, types=("UINT8",) * 4 + ("INT8",) * 4, shift=28),
     halves(0),
     halves(1),
+    halves(1, ("INT6", "UINT3", "INT2")),
+    halves(0, ("INT6", "UINT3", "INT2", "UINT1", "INT4")),
 ]  # fmt: skip
 
 
@@ -55,16 +66,28 @@ def test_kernel(bench: Bench, case: Case) -> None:
     bench.check(case)
 
 
+def test_latency_grows_with_the_tree():
+    latencies = [make(types=("INT8",) * inputs).latency() for inputs in range(2, 9)]
+    assert latencies == [9, 10, 10, 11, 11, 11, 11]
+
+
 def test_multipliers():
     assert make(pe=4).resources().dsp == 8
-    assert make(pe=4, inputDataType="INT20", scaleBits=35).resources().dsp == 16
+    assert make(pe=4, types=("INT20", "INT8"), scaleBits=35).resources().dsp == 16
+    assert make(pe=4, types=("INT20", "UINT8", "INT8")).resources().dsp == 16
 
 
 @pytest.mark.parametrize(
     ("attributes", "text"),
     [
         ({"channels": 6, "pe": 4}, "PE=4 does not divide the 6 channels of dut; use one of"),
-        ({"secondDataType": "UINT27"}, "dut takes UINT8 and UINT27; .* up to 27 bits with sign"),
+        (
+            {"types": ("UINT8", "UINT27", "INT2")},
+            "dut takes UINT8 and UINT27 and INT2; .* up to 27 bits with sign",
+        ),
+        ({"types": ("INT8",)}, r"dut has 3 inputs and .*\['INT8'\]; give it 2 to 8 tensors, each"),
+        ({"types": ("INT8",) * 9}, "dut has 19 inputs and inputDataTypes=.*; give it 2 to 8"),
+        ({"inputDataTypes": ["INT8"]}, "dut has 5 inputs and inputDataTypes=.*; give it 2 to 8"),
         ({"shift": 61}, r"shift=61 of dut is not in 0..60"),
         ({"scaleBits": 36}, r"scaleBits=36 of dut is not in 2..35"),
         ({"biasBits": 65}, r"biasBits=65 of dut is not in 2..64"),
@@ -87,6 +110,15 @@ def test_illegal_attributes_are_named(attributes, text):
 def test_illegal_parameters_are_named(constants, text):
     with pytest.raises(UserError, match=text):
         make().rtl_memories(*map(np.array, constants))
+
+
+def test_a_sum_beyond_its_register_is_refused():
+    """Eight of the widest products reach 2**63, seven do not."""
+    widest = {"channels": 1, "pe": 1, "scaleBits": 35}
+    scales, bias = [np.array([-(1 << 34)])] * 8, np.array([1])
+    assert make(types=("INT27",) * 7, **widest).rtl_memories(*scales[1:], bias)
+    with pytest.raises(UserError, match=f"the sum of dut reaches {2**63 + 1}, beyond its 64 bits"):
+        make(types=("INT27",) * 8, **widest).rtl_memories(*scales, bias)
 
 
 def test_shapes_that_differ():
