@@ -11,7 +11,10 @@ tried, first with few bits of scale.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +34,8 @@ from hw.ops.widths import signed_bits
 
 NOISE = 2e-6  #: relative error of a product of a few float32 numbers
 SEARCH = 90  #: steps of the search for the slope with most room
-PAIRS = 1 << 18  #: of operands of a sum that are looked at
+COMBINATIONS = 1 << 22  #: of operands of a sum up to which all are looked at
+DRAWN = 1 << 18  #: of more of them
 ObjectArray = npt.NDArray[np.object_]
 
 
@@ -108,93 +112,134 @@ def fit(stairs: Staircase) -> Fit:
 
 @dataclass(frozen=True)
 class SumFit:
-    """Integers of a sum of two tensors: scales of both, bias, shift."""
+    """Integers of a sum of tensors: a scale of each, bias, shift."""
 
-    scales: tuple[IntArray, IntArray]
+    scales: tuple[IntArray, ...]
     bias: IntArray
     shift: int
     scale_bits: int
     ties_even: bool
     wrong: int
-    """Pairs whose result differs, of those that were looked at."""
+    """Combinations whose result differs, of those that were looked at."""
 
 
-def fit_sum(a: Staircase, b: Staircase) -> SumFit:
-    """Integers for ``round(a * its multiplier + b * its multiplier + offset)``, one offset in both.
+def fit_sum(stairs: Sequence[Staircase]) -> SumFit:
+    """Integers for the rounded sum of tensors, each by its multiplier, and the offset of the first.
 
-    All pairs are looked at where there are at most PAIRS, else as many at random and the ends.
+    All combinations are looked at where there are at most COMBINATIONS, else DRAWN at random and
+    the ends; scales that are not those of the file are the widest then.
     """
-    widths = [signed_bits(np.stack([s.least, s.most])) for s in (a, b)]
+    widths = [signed_bits(np.stack([s.least, s.most])) for s in stairs]
     narrow = (27,) if max(widths) <= 18 else ()
-    pairs, found = _pairs(a, b), list[SumFit]()
+    operands, complete = _combinations(stairs)
     for bits in (*narrow, WIDE_SCALE_BITS):
-        found += [_rounded_sum(a, b, bits, even, pairs) for even in (False, True)]
-        best = min(found, key=lambda fit: fit.wrong)  # the first of several: the narrowest
-        plane = _plane(a, b, found[-2], pairs) if best.wrong else best
+        found = [_rounded_sum(stairs, bits, even, operands) for even in (False, True)]
+        best = min(found, key=lambda fit: fit.wrong)  # the first of several: halves up
+        if not complete and _is_exact(stairs, best):
+            return found[1]
+        if not complete and bits < WIDE_SCALE_BITS:
+            continue
+        plane = _plane(stairs, found[0], operands) if best.wrong else best
         if plane is not None:
             return plane
     return best
 
 
-def _plane(
-    a: Staircase, b: Staircase, rounded: SumFit, pairs: tuple[IntArray, IntArray]
-) -> SumFit | None:
-    """Scales near the rounded ones and a bias with which no pair is wrong; None if there are none.
+def _is_exact(stairs: Sequence[Staircase], found: SumFit) -> bool:
+    """Whether the integers are what the file has: with halves to the even side none is wrong."""
+    grid = 2.0**found.shift
+    same = [np.array_equal(scale, s.multiplier * grid)
+            for scale, s in zip(found.scales, stairs, strict=True)]  # fmt: skip
+    return all(same) and np.array_equal(found.bias, stairs[0].offset * grid + grid / 2)
 
-    Each pair bounds the bias from both sides.
+
+def _plane(
+    stairs: Sequence[Staircase], rounded: SumFit, operands: Sequence[IntArray]
+) -> SumFit | None:
+    """Scales near the rounded ones and a bias with which no combination is wrong; None if there are
+    none.
+
+    Each combination bounds the bias from both sides.
     """
-    left, right = pairs
-    wanted = round_even(left * a.multiplier + right * b.multiplier + a.offset)
-    codes = wanted.clip(a.low, a.high).astype(np.int64)
+    first, codes = stairs[0], _wanted(stairs, operands)
     free = np.int64(1) << 62
     scales, bias = [s.copy() for s in rounded.scales], rounded.bias.copy()
     missing = np.ones(len(bias), bool)
-    for moves in itertools.product((0, -1, 1), repeat=2):
+    for moves in _moves(len(stairs)):
         tried = [s + move for s, move in zip(rounded.scales, moves, strict=True)]
-        products = left * tried[0] + right * tried[1]
+        products = _weighted(operands, tried)
         lower = (codes << rounded.shift) - products
         upper = lower + (1 << rounded.shift) - 1
-        least = np.where(codes > a.low, lower, -free).max(axis=0)
-        most = np.where(codes < a.high, upper, free).min(axis=0)
+        least = np.where(codes > first.low, lower, -free).max(axis=0)
+        most = np.where(codes < first.high, upper, free).min(axis=0)
         good = missing & (least <= most)
         for kept, new in zip((*scales, bias), (*tried, least + (most - least) // 2), strict=True):
             kept[good] = new[good]
         missing &= ~good
-    if missing.any():
-        return None
-    return replace(rounded, scales=(scales[0], scales[1]), bias=bias, wrong=0)
+        if not missing.any():
+            return replace(rounded, scales=tuple(scales), bias=bias, wrong=0)
+    return None
 
 
-def _pairs(a: Staircase, b: Staircase) -> tuple[IntArray, IntArray]:
-    """Operands (pairs, channels) that can occur."""
-    sizes = [int((s.most - s.least).max()) + 1 for s in (a, b)]
-    if sizes[0] * sizes[1] * len(a.offset) <= PAIRS:
-        left, right = np.divmod(np.arange(sizes[0] * sizes[1])[:, None], sizes[1])
-        return (np.minimum(a.least + left, a.most), np.minimum(b.least + right, b.most))
-    rng, count = np.random.default_rng(0), PAIRS // len(a.offset)
-    drawn = [rng.integers(s.least, s.most, (count, len(s.least)), endpoint=True) for s in (a, b)]
-    ends = [np.stack([s.least, s.most]) for s in (a, b)]
-    first = np.concatenate([drawn[0], np.repeat(ends[0], 2, axis=0)])
-    return first, np.concatenate([drawn[1], ends[1], ends[1]])
+def _moves(count: int) -> Iterator[tuple[int, ...]]:
+    """By how much scales are moved: each by one or not, of more than four one at a time."""
+    every = itertools.product((0, -1, 1), repeat=count)
+    return every if count <= 4 else (moves for moves in every if np.count_nonzero(moves) <= 1)
+
+
+def _weighted(
+    operands: Sequence[npt.NDArray[Any]], factors: Sequence[npt.NDArray[Any]]
+) -> npt.NDArray[Any]:
+    """Sum of all, each times its factor."""
+    first, *others = (x * factor for x, factor in zip(operands, factors, strict=True))
+    found: npt.NDArray[Any] = sum(others, first)
+    return found
+
+
+def _wanted(stairs: Sequence[Staircase], operands: Sequence[IntArray]) -> IntArray:
+    """What the file gives."""
+    first = stairs[0]
+    exact = _weighted(operands, [s.multiplier for s in stairs]) + first.offset
+    codes: IntArray = round_even(exact).clip(first.low, first.high).astype(np.int64)
+    return codes
+
+
+def _combinations(stairs: Sequence[Staircase]) -> tuple[list[IntArray], bool]:
+    """Operands (combinations, channels) that can occur, and whether they are all."""
+    channels, count = len(stairs[0].offset), len(stairs)
+    sizes = [int((s.most - s.least).max()) + 1 for s in stairs]
+    if prod(sizes) * channels <= COMBINATIONS:
+        steps = np.unravel_index(np.arange(prod(sizes)), sizes)
+        return [np.minimum(s.least + n[:, None], s.most)
+                for s, n in zip(stairs, steps, strict=True)], True  # fmt: skip
+    rng = np.random.default_rng(0)
+    sides = np.unravel_index(np.arange(2**count), (2,) * count)
+    return [
+        np.concatenate([
+            rng.integers(s.least, s.most, (DRAWN // channels, channels), endpoint=True),
+            np.stack([s.least, s.most])[side],
+        ])
+        for s, side in zip(stairs, sides, strict=True)
+    ], False  # fmt: skip
 
 
 def _rounded_sum(
-    a: Staircase, b: Staircase, bits: int, even: bool, pairs: tuple[IntArray, IntArray]
+    stairs: Sequence[Staircase], bits: int, even: bool, operands: Sequence[IntArray]
 ) -> SumFit:
     """Scales and offset rounded to the nearest at the largest shift at which they fit."""
-    peak = max(float(np.abs(s.multiplier).max()) for s in (a, b))
-    ends = [np.abs(np.stack([s.least, s.most])).max(axis=0) * np.abs(s.multiplier) for s in (a, b)]
-    most = float((ends[0] + ends[1]).max()) + a.reach
+    first = stairs[0]
+    slopes = [np.abs(s.multiplier) for s in stairs]
+    ends = [np.abs(np.stack([s.least, s.most])).max(axis=0) for s in stairs]
+    peak = max(float(slope.max()) for slope in slopes)
+    most = float(_weighted(ends, slopes).max()) + first.reach
     shift = SHIFT_LIMIT[1]
     while shift > 0 and (peak * 2.0**shift > (1 << (bits - 1)) - 2 or most * 2.0**shift > 2.0**61):
         shift -= 1
-    scales = tuple(np.rint(s.multiplier * 2.0**shift).astype(np.int64) for s in (a, b))
-    bias = np.rint(a.offset * 2.0**shift).astype(np.int64) + ((1 << shift) >> 1)
-    left, right = pairs
-    found = rounded_shift(left * scales[0] + right * scales[1] + bias, shift, even)
-    wanted = round_even(left * a.multiplier + right * b.multiplier + a.offset)
-    wrong = found.clip(a.low, a.high) != wanted.clip(a.low, a.high)
-    return SumFit((scales[0], scales[1]), bias, shift, bits, even, int(wrong.sum()))
+    scales = tuple(np.rint(s.multiplier * 2.0**shift).astype(np.int64) for s in stairs)
+    bias = np.rint(first.offset * 2.0**shift).astype(np.int64) + ((1 << shift) >> 1)
+    found = rounded_shift(_weighted(operands, scales) + bias, shift, even)
+    wrong = found.clip(first.low, first.high) != _wanted(stairs, operands)
+    return SumFit(scales, bias, shift, bits, even, int(wrong.sum()))
 
 
 def _fit(stairs: Staircase, bits: int, even: bool) -> Fit | None:

@@ -62,7 +62,7 @@ class Fitted:
 
     def integers(self, name: str, stairs: Sequence[Staircase]) -> Integers | None:
         if len(stairs) > 1:
-            return self._sum(name, *stairs)
+            return self._sum(name, stairs)
         found = fit(stairs[0])
         if found.wrong:
             return None
@@ -70,12 +70,12 @@ class Fitted:
         attributes = _attributes(found.params.shift, found.scale_bits, found.ties_even)
         return attributes, (found.params.scale, found.params.bias)
 
-    def _sum(self, name: str, a: Staircase, b: Staircase) -> Integers:
-        found = fit_sum(a, b)
+    def _sum(self, name: str, stairs: Sequence[Staircase]) -> Integers:
+        found = fit_sum(stairs)
         if found.wrong:
             raise UserError(
                 f"{name}: the sum of branches of unlike scales does not round as the file does, "
-                f"{found.wrong} pairs give another code; pass both through one quantiser"
+                f"{found.wrong} combinations give another code; pass them through one quantiser"
             )
         self._note(name, found.scale_bits, found.ties_even)
         attributes = _attributes(found.shift, found.scale_bits, found.ties_even)

@@ -183,15 +183,19 @@ class Network:
         return Map(name, x.channels * outer[0] // inner[0], *sides, x.signed)
 
     def joining(self, x):
-        """Two branches, each behind a quantiser of its own, added up or side by side."""
-        left = self.quantised(*self.branch(x))
-        right = x if self.of(True, False) else self.quantised(*self.branch(x))
-        if self.of(True, False) or right.channels != left.channels:
-            channels = left.channels + right.channels
-            joined = self.add("Concat", left.name, right.name, axis=1)
+        """Two or three branches, each behind a quantiser of its own, added up or side by side."""
+        kept = [x] if self.of(True, False) else []
+        count = self.of(2, 2, 3) - len(kept)
+        parts = [self.quantised(*self.branch(x)) for _ in range(count)] + kept
+        names = [part.name for part in parts]
+        if self.of(True, False):
+            joined = self.add("Concat", *names, axis=1)
+            channels = sum(part.channels for part in parts)
             normal, shape = self.sums(Map(joined, channels, *x.size, True))
             return self.line(*self.activation(normal), shape)
-        total = self.add(self.of("Add", "Sub"), left.name, right.name)
+        total, *others = names
+        for name in others:
+            total = self.add(self.of("Add", "Sub"), total, name)
         return self.line(*self.activation(total), self.shape_of(x))
 
     def line(self, source, signed, shape):

@@ -92,7 +92,7 @@ def test_sums_of_bytes_are_exact(seed):
     rng = np.random.default_rng(seed)
     a = staircase(rng.uniform(0.1, 2), rng.uniform(-9, 9), 128)
     b = staircase(rng.uniform(0.1, 2), a.offset, 127)
-    found = fit_sum(a, b)
+    found = fit_sum([a, b])
     left, right = (v.reshape(-1, 1) for v in np.mgrid[-128:129, -127:128])
     sums = left * found.scales[0] + right * found.scales[1] + found.bias
     given = rounded_shift(sums, found.shift, found.ties_even).clip(0, 255)
@@ -106,9 +106,9 @@ def test_sums_of_accumulators_take_wide_scales():
         staircase([np.pi * 1e-4] * 3, [0.1, 3, -7], 400_000),
         staircase([np.e * 3e-4] * 3, 0, 90_000),
     )
-    found = fit_sum(a, b)
+    found = fit_sum([a, b])
     assert (found.wrong, found.scale_bits) == (0, 35)
-    assert fit_sum(staircase([0.5], 0, 60), staircase([0.25], 0, 60)).ties_even
+    assert fit_sum([staircase([0.5], 0, 60), staircase([0.25], 0, 60)]).ties_even
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -116,4 +116,44 @@ def test_sums_of_accumulators_are_fitted_to_every_pair(seed):
     """Where rounded scales and bias are wrong on a few, others nearby are right."""
     rng = np.random.default_rng(seed)
     a, b = (staircase(rng.uniform(1e-4, 1e-3, 2), rng.uniform(-9, 9), 500_000) for _ in range(2))
-    assert fit_sum(a, replace(b, offset=a.offset)).wrong == 0
+    assert fit_sum([a, replace(b, offset=a.offset)]).wrong == 0
+
+
+def wrong_of(found, stairs, operands):
+    """Combinations (count, channels) of operands whose result is not that of the file."""
+    sums = sum(x * scale for x, scale in zip(operands, found.scales, strict=True)) + found.bias
+    given = rounded_shift(sums, found.shift, found.ties_even)
+    exact = sum(x * s.multiplier for x, s in zip(operands, stairs, strict=True)) + stairs[0].offset
+    low, high = stairs[0].low, stairs[0].high
+    return int((given.clip(low, high) != round_even(exact).clip(low, high)).sum())
+
+
+def branches(count, reach, seed=0, channels=2):
+    rng = np.random.default_rng(seed)
+    offset = rng.uniform(-9, 9, channels)
+    return [staircase(rng.uniform(10, 90, channels) / reach, offset, reach) for _ in range(count)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sums_of_three_narrow_tensors_are_exact(seed):
+    """All of 61 * 61 * 61 combinations, with scales for one DSP."""
+    stairs = branches(3, 30, seed)
+    found = fit_sum(stairs)
+    operands = [v.reshape(-1, 1) for v in np.mgrid[-30:31, -30:31, -30:31]]
+    assert (found.wrong, found.scale_bits, wrong_of(found, stairs, operands)) == (0, 27, 0)
+
+
+@pytest.mark.parametrize(("count", "reach"), [(3, 128), (5, 128), (8, 100_000)])
+def test_sums_of_more_are_right_on_others_than_those_that_were_drawn(count, reach):
+    stairs = branches(count, reach)
+    found = fit_sum(stairs)
+    operands = np.random.default_rng(9).integers(-reach, reach, (count, 100_000, 2), endpoint=True)
+    assert (found.wrong, found.scale_bits, wrong_of(found, stairs, operands)) == (0, 35, 0)
+
+
+def test_scales_that_are_powers_of_two_need_no_wide_ones():
+    """Of any number of combinations: the sums are those of the file, halves to the even side."""
+    stairs = [staircase([2.0**-shift], 0.25, 128) for shift in (3, 5, 6, 8)]
+    found = fit_sum(stairs)
+    operands = np.random.default_rng(9).integers(-128, 128, (4, 200_000, 1), endpoint=True)
+    assert (found.scale_bits, found.ties_even, wrong_of(found, stairs, operands)) == (27, True, 0)

@@ -283,6 +283,55 @@ def test_differences_of_branches():
     assert kernels(between(nodes)).count("requant_add") == 1
 
 
+def branches(count, join):
+    """Quantisers of unlike scales of one tensor, every second one with a sign, and their join."""
+    scales = {f"s{i}": 0.0131 + 0.0037 * i for i in range(count)}
+    nodes = [quant("l_n", f"q{i}", f"s{i}", signed=i % 2) for i in range(count)]
+    if join == "Concat":
+        names = [f"q{i}" for i in range(count)]
+        return [*nodes, helper.make_node("Concat", names, ["j"], "Concat_0", axis=1)], scales
+    sums = ["q0", *(f"j{i}" for i in range(1, count - 1)), "j"]
+    for i in range(1, count):
+        nodes.append(helper.make_node(join, [sums[i - 1], f"q{i}"], [sums[i]], f"{join}_{i}"))
+    return nodes, scales
+
+
+def sums_of(mapped):
+    """Streams into each sum of unlike scales."""
+    return [len(unit.inputs) for unit in units_of(mapped) if unit.kernel == "requant_add"]
+
+
+@pytest.mark.parametrize(("count", "join"), [(3, "Add"), (3, "Sub"), (5, "Add"), (8, "Add")])
+def test_sums_of_more_branches_of_unlike_scales(count, join):
+    nodes, scales = branches(count, join)
+    mapped = between([*nodes, quant("j", "m", "a", signed=1)], scales)
+    assert sums_of(mapped) == [count]
+
+
+@pytest.mark.parametrize("count", [3, 4])
+def test_a_convolution_of_a_concatenation_of_unlike_scales(count):
+    """The sum of a convolution of each part."""
+    nodes, scales = branches(count, "Concat")
+    rng, constants = np.random.default_rng(27), CONSTANTS | scales
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(rng, "x", "l", (4, 2, 3, 3), signed=1, constants=constants)[:-1]
+    rows += nodes
+    rows += convolution(rng, "j", "out", (5, 4 * count, 3, 3), constants=constants)
+    images = rng.integers(0, 256, (3, 2, 6, 6))
+    mapped = equal_to_the_file(graph(rows, constants, [1, 2, 6, 6]), images)
+    assert sums_of(mapped) == [count]
+
+
+def test_a_sum_of_too_many_branches_is_refused():
+    nodes, scales = branches(9, "Add")
+    refused = (
+        "takes a sum of 9 branches of unlike scales, of which there may be 8; put a quantiser "
+        "behind the sum of some"
+    )
+    with pytest.raises(UserError, match=refused):
+        between([*nodes, quant("j", "m", "a", signed=1)], scales)
+
+
 def test_an_activation_of_a_sum_of_unlike_scales_is_refused():
     nodes = [
         quant("l_n", "q", "a", signed=1), quant("l_n", "r", "b", signed=1),

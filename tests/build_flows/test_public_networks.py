@@ -10,8 +10,6 @@ from tests.build_flows.networks import equal_to_the_file
 from tests.build_flows.public_networks import NETWORKS, export
 
 REFUSED = {  # name -> why, in the words of the refusal
-    "densenet": "takes a sum of 3 branches of unlike scales; put a quantiser behind",
-    "three_branches": "takes a sum of 3 branches of unlike scales; put a quantiser behind",
     "squeeze_excite": "Mul of data by data has no kernel; train the network without",
     "relu_per_channel": "takes a tensor with a scale for each channel; put a quantiser with",
     "shifted_padded": "pads a tensor whose zero is no integer zero; put a quantiser without",

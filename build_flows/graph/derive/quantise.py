@@ -20,6 +20,7 @@ from build_flows.graph.value import NO_PADS, Term, Value, narrowest, per_channel
 from host.common.arrays import F64Array, IntArray
 from host.common.errors import UserError
 from hw.ops.lookup import MOST_LEVELS
+from hw.ops.requant_add import INPUTS
 
 
 @dataclass(frozen=True)
@@ -196,10 +197,11 @@ def _line(walk: Walk, node: NodeProto, value: Value, grid: Grid) -> tuple[str, G
 
 def _stairs(node: NodeProto, value: Value, grid: Grid) -> list[Staircase]:
     """For each tensor of ``value`` what the file makes of its integers."""
-    if len(value.terms) > 2:
+    if len(value.terms) > INPUTS[1]:
         raise UserError(
-            f"{named(node)} takes a sum of {len(value.terms)} branches of unlike scales; put a "
-            "quantiser behind the sum of the first two, or let branches that are joined share one"
+            f"{named(node)} takes a sum of {len(value.terms)} branches of unlike scales, of which "
+            f"there may be {INPUTS[1]}; put a quantiser behind the sum of some, or let branches "
+            "that are joined share one"
         )
     terms = [(term.scale / grid.step, term.low, term.high) for term in value.terms]
     offset = value.offset / grid.step + grid.zero
