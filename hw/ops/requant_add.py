@@ -240,42 +240,21 @@ class RequantAdd(KernelOp):
         return 8 + self.levels
 
     def resources(self) -> Resources:
-        """Products in DSPs; the memory, the sums and the clip of each lane in LUTs.
-
-        The first sum behind a product of one DSP is in that DSP. With few folds many bits of the
-        memory are the same function of the fold and are there once.
-        """
+        """Products in DSPs; the memory, the sums of 64 bits and the clip of each lane in LUTs."""
         out, scale = int(self.get_output_datatype().bitwidth()), int(self.get_nodeattr("scaleBits"))
         folds = self.channels // self.pe if self.get_nodeattr("perChannel") else 1
-        bias = int(self.get_nodeattr("biasBits"))
-        bits, bias_bits = (
-            min(self.pe * width, 2**folds - 2)
-            for width in (self.stream_inputs * scale + bias, bias)
-        )
-        adders, registers = self._tree(scale)
-        last = min(max(max(self._operand_bits()) + scale + self.levels, bias) + 1, SUM_BITS[1])
+        count = self.stream_inputs
+        bits = count * scale + int(self.get_nodeattr("biasBits"))
+        bits = min(self.pe * bits, 2**folds - 2)
+        tree = sum(-(-count >> level) for level in range(self.levels + 1))  # products and sums
         fifo = output_fifo_cost(self.pe * out)
+        adders, registers = (SUM_BITS[1] * self.pe * n for n in (count, tree + 1))  # with the bias
         return Resources(
-            lut=rom_luts(bits, folds) + self.pe * (adders + last + out) + 4 + fifo.lut,
-            ff=2 * bits + (2 + self.levels) * bias_bits + self.pe * (registers + last + out)
-            + 6 + self.levels + (folds - 1).bit_length() + fifo.ff,
+            lut=rom_luts(bits, folds) + adders + self.pe * out + 4 + fifo.lut,
+            ff=2 * bits + registers + self.pe * out + 6 + self.levels
+            + (folds - 1).bit_length() + fifo.ff,
             dsp=self.pe * sum(1 + two_dsps(width, scale) for width in self._operand_bits()),
         )  # fmt: skip
-
-    def _tree(self, scale: int) -> tuple[int, int]:
-        """Bits of the adders and of the registers that add the products of a lane."""
-        nodes = [(width + scale, not two_dsps(width, scale)) for width in self._operand_bits()]
-        adders = registers = 0
-        while len(nodes) > 1:
-            pairs = [nodes[i : i + 2] for i in range(0, len(nodes), 2)]
-            nodes = []
-            for pair in pairs:
-                width = min(max(bits for bits, _ in pair) + len(pair) - 1, SUM_BITS[1])
-                outside = not any(in_dsp for _, in_dsp in pair)
-                adders += width * outside * (len(pair) - 1)
-                registers += width * outside
-                nodes.append((width, False))
-        return adders, registers
 
     def get_input_datatype(self, ind: int = 0) -> BaseDataType:
         return DataType[self.get_nodeattr("inputDataTypes")[ind]]
