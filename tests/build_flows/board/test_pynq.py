@@ -23,7 +23,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 def pynq(request, tmp_path_factory):
     """Version and Python of an environment with it."""
     folder = tmp_path_factory.mktemp("pynq")
-    return request.param, new_environment(folder, "-r", str(REQUIREMENTS), f"pynq=={request.param}")
+    packages = ("-r", str(REQUIREMENTS), f"pynq=={request.param}", PARSER)
+    return request.param, new_environment(folder, *packages)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
