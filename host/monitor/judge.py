@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -44,6 +45,10 @@ STATE_COLOURS: dict[str, Colour] = {
 }
 """BGR colour of each state."""
 
+LOOK_S = 0.015
+"""A look at the eyes counts for the frames of so many seconds: lids are slower than that, and fast
+sources leave the time to the network."""
+
 Looker = Callable[[Image, Points], Look]
 """Looks at the eyes in a picture (H, W, 3) with landmarks (98, 2) in its pixels."""
 
@@ -65,7 +70,7 @@ class Observation:
     clock_s: float = field(default_factory=time.time)
     """When it was judged, in seconds since 1970."""
     look: Look | None = None
-    """What the picture tells of the eyes; None when nobody has looked."""
+    """What this picture, or one of the last LOOK_S, tells of the eyes; None without a look."""
 
     @cached_property
     def picture(self) -> Image:
@@ -98,6 +103,8 @@ class Judge:
         """profile: of the driver who is expected. looker: without it nobody looks at the eyes."""
         self._measurer, self._machine = Measurer(thresholds, profile), StateMachine(thresholds)
         self._looker = looker
+        self._look: Look | None = None
+        self._look_s = -math.inf
         self._recalibrate = threading.Event()
 
     @property
@@ -124,10 +131,7 @@ class Judge:
         if self._recalibrate.is_set():
             self._recalibrate.clear()
             self._measurer.recalibrate()
-        look = None
-        if track.landmarks is not None and self._looker is not None:
-            with timed(times, "eyes"):
-                look = self._looker(frame.image, track.landmarks)
+        look = self._look_at(frame, track, times)
         with timed(times, "measures"):
             measures = self._measurer.update(
                 frame.time_s, track.landmarks, frame.stale_s, look, track.wrong_way
@@ -136,3 +140,13 @@ class Judge:
         limits = self.thresholds
         alarm = state in limits.alarm_states
         return Observation(frame, track, measures, state, times, alarm, limits, look=look)
+
+    def _look_at(self, frame: Frame, track: Track, times: dict[str, float]) -> Look | None:
+        """What the picture tells of the eyes, or what the same face's last one has just told."""
+        if track.landmarks is None or self._looker is None:
+            self._look = None
+        elif self._look is None or track.new or frame.time_s - self._look_s >= LOOK_S:
+            with timed(times, "eyes"):
+                self._look = self._looker(frame.image, track.landmarks)
+            self._look_s = frame.time_s
+        return self._look
