@@ -54,37 +54,44 @@ class Share:
         self.true_s += span_s if value else 0.0
 
 
+FAINTEST = 1e-100
+"""How far the past fades before its weights are computed anew, so that none gets lost."""
+
+
 class Distribution:
     """A histogram over time whose past fades: quantiles of the last minutes in constant memory."""
 
     def __init__(self, low: float, high: float, bins: int, fade_s: float) -> None:
         """low, high: range; values beyond count as its ends. fade_s: time constant of the past."""
         self.low, self.high, self.fade_s = low, high, fade_s
-        self.weights = np.zeros(bins)
+        self.total_s = 0.0
+        """Seconds that are remembered."""
+        self._weights = np.zeros(bins)
         self._edges = np.linspace(low, high, bins + 1)
+        self._faded = 1.0  # what a weight counts now: the past fades without a touch of its bins
 
     def add(self, value: float, span_s: float) -> None:
         """The value held for ``span_s`` seconds that end now."""
         if span_s <= 0:
             return
-        self.weights *= math.exp(-span_s / self.fade_s)
-        place = (value - self.low) / (self.high - self.low) * len(self.weights)
-        self.weights[int(min(max(place, 0), len(self.weights) - 1))] += span_s
+        fade = math.exp(-span_s / self.fade_s)
+        self._faded *= fade
+        if self._faded < FAINTEST:
+            self._weights *= self._faded
+            self._faded = 1.0
+        place = (value - self.low) / (self.high - self.low) * len(self._weights)
+        self._weights[int(min(max(place, 0), len(self._weights) - 1))] += span_s / self._faded
+        self.total_s = self.total_s * fade + span_s
 
     def shrink(self, total_s: float) -> None:
         """Let the past weigh ``total_s`` at most."""
         if self.total_s > total_s:
-            self.weights *= total_s / self.total_s
-
-    @property
-    def total_s(self) -> float:
-        """Seconds that are remembered."""
-        return float(self.weights.sum())
+            self._faded *= total_s / self.total_s
+            self.total_s = total_s
 
     def quantile(self, share: float) -> float:
         """The value below which ``share`` of the time lies; nan without any."""
-        total = self.total_s
-        if total <= 0:
+        if self.total_s <= 0:
             return math.nan
-        below: F64Array = np.concatenate([[0.0], np.cumsum(self.weights)])
-        return float(np.interp(share * total, below, self._edges))
+        below: F64Array = np.concatenate([[0.0], np.cumsum(self._weights)])
+        return float(np.interp(share * below[-1], below, self._edges))
