@@ -20,6 +20,7 @@ from model.network.checkpoint import load_network
 from model.network.infer import predict
 from model.network.pfld import HEAD_CHOICES, PFLD, STEM_CHOICES, count_macs
 from model.training.config import TrainConfig
+from model.training.curves import draw_together
 from model.training.source import Source
 from model.training.train import Start, Training
 
@@ -70,10 +71,12 @@ def compare_networks(
 ) -> str:
     """Train each network in ``out``/STEM_HEAD, or go on with it; the table as Markdown.
 
+    ``out``/curves.png shows how their errors fell.
+
     minutes: of each network in this call; the rates still fall along the views of ``config``.
     KeyboardInterrupt: a signal has ended the training of a network, after its step.
     """
-    rows = []
+    rows, logs = [], {}
     for stem, head in itertools.product(STEM_CHOICES, HEAD_CHOICES):
         folder = out / f"{stem}_{head}"
         chosen = replace(config, stem=stem, head=head)
@@ -83,5 +86,7 @@ def compare_networks(
         if done.interrupted:
             raise KeyboardInterrupt
         rows.append(Row(load_network(folder / "weights.pt"), done.views, done.held))
+        logs[f"{stem}, {head}"] = folder / "log.csv"
+    draw_together(logs, out / "curves.png")
     lines = [COLUMNS, ["---"] * len(COLUMNS), *(row.cells() for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

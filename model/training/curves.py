@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib
@@ -49,6 +50,25 @@ def draw(log: Path, picture: Path) -> None:
     right.set(xlabel="epoch", title="NME of the measured faces, %", yscale="log")
     for axes in (left, right):
         axes.grid(alpha=0.3, which="both")
+    with replacing(picture) as partial:
+        figure.savefig(partial, dpi=110, format="png")
+    pyplot.close(figure)
+
+
+def draw_together(logs: Mapping[str, Path], picture: Path) -> None:
+    """Draw the errors of several trainings, by name of their log.csv, over the views as PNG."""
+    matplotlib.use("Agg")
+    figure, axes = pyplot.subplots(figsize=(6, 3.6), layout="constrained")
+    for name, log in logs.items():
+        rows = read_rows(log)
+        axes.plot(
+            [row["views"] for row in rows], [row["nme"] for row in rows], marker=".", label=name
+        )
+    axes.set(xlabel="views", title="NME of the held-back faces, %", yscale="log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
+    axes.grid(alpha=0.3, which="both")
+    axes.legend()
     with replacing(picture) as partial:
         figure.savefig(partial, dpi=110, format="png")
     pyplot.close(figure)

@@ -500,7 +500,8 @@ def run_epoch(
     seconds = time.perf_counter() - start
     trainer.save_weights(out / "weights.pt")
     if loss is not None:
-        row = {"epoch": trainer.epoch, "loss": loss, **asdict(metrics), "seconds": seconds}
+        row = {"epoch": trainer.epoch, "views": trainer.views, "loss": loss}
+        row |= {**asdict(metrics), "seconds": seconds}
         curves.append_row(out / "log.csv", row)
         curves.log_scalars(out / "tensorboard", row)
         curves.draw(out / "log.csv", out / "curves.png")

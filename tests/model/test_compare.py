@@ -29,7 +29,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return ["equal", "--config", "tiny", "--out", str(tmp_path), "--cache", str(tmp_path / "c")]
 
 
-def test_four_networks_at_equal_views(command: list[str]) -> None:
+def test_four_networks_at_equal_views(command: list[str], tmp_path: Path) -> None:
     first = CliRunner().invoke(main, [*command, "--pause", "0.0001"])
     assert first.exit_code == 0, first.output
     assert "| conv | fc | 7." in first.output
@@ -38,6 +38,9 @@ def test_four_networks_at_equal_views(command: list[str]) -> None:
     assert second.exit_code == 0, second.output
     assert second.output.count("| 24 |") == 4
     assert "| depthwise | grid | 6." in second.output
+    log = (tmp_path / "depthwise_grid" / "log.csv").read_text().splitlines()
+    assert [row.split(",")[:2] for row in log] == [["epoch", "views"], ["1", "16"]]
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_signal_ends_the_whole_comparison(
