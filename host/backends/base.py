@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -37,11 +37,13 @@ class Backend(Protocol):
     def details(self) -> Mapping[str, object]:
         """What the last ``infer`` told besides the landmarks; fit for JSON."""
 
-    def infer(self, images: Images) -> Points:
+    def infer(self, images: Images, meanwhile: Callable[[], None] | None = None) -> Points:
         """Return landmarks (N, points, 2), x then y, as fractions 0..1 of the crop.
 
         Args:
             images: grey crops, (N, input_size, input_size) uint8.
+            meanwhile: called when the network is about to run, which leaves Python's lock to
+                others; starts what they are to do beside it.
         """
 
     def close(self) -> None:
@@ -68,12 +70,14 @@ class Accelerator(ABC):
         """Side of the crops of ``infer``; UserError for a network that is not about landmarks."""
         return self.settings.input_size
 
-    def infer(self, images: Images) -> Points:
+    def infer(self, images: Images, meanwhile: Callable[[], None] | None = None) -> Points:
         """Return landmarks (N, points, 2), fractions 0..1 of the crop; images (N, S, S) uint8.
 
-        As :meth:`accumulate`.
+        As :meth:`accumulate`; ``meanwhile`` as of any backend.
         """
         check_images(images, self.input_size)
+        if meanwhile is not None:
+            meanwhile()
         return self.settings.landmarks(self.accumulate(images))
 
     @abstractmethod

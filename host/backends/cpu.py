@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -86,11 +86,16 @@ class CpuBackend:
             times.append(time.perf_counter() - begin)
         return min(times[1:])
 
-    def infer(self, images: Images) -> Points:
-        """Return landmarks (N, points, 2), fractions 0..1 of the crop; images (N, S, S) uint8."""
+    def infer(self, images: Images, meanwhile: Callable[[], None] | None = None) -> Points:
+        """Return landmarks (N, points, 2), fractions 0..1 of the crop; images (N, S, S) uint8.
+
+        meanwhile: as of any backend.
+        """
         check_images(images, self.input_size)
         batch = 1 if self._one_by_one else len(images)
         scaled = images[:, np.newaxis].astype(np.float32) / np.float32(255)
+        if meanwhile is not None:
+            meanwhile()
         found = [
             self.session.run(None, {self._input: scaled[start : start + batch]})[0]
             for start in range(0, len(images), batch)

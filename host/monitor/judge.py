@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from host.common.arrays import Image, Points
@@ -45,9 +44,9 @@ STATE_COLOURS: dict[str, Colour] = {
 }
 """BGR colour of each state."""
 
-LOOK_S = 0.015
-"""A look at the eyes counts for the frames of so many seconds: lids are slower than that, and fast
-sources leave the time to the network."""
+JUDGED_S = 0.015
+"""What is found out about a frame counts for so many seconds: nothing that is judged is quicker,
+and fast sources leave the time to the network."""
 
 Looker = Callable[[Image, Points], Look]
 """Looks at the eyes in a picture (H, W, 3) with landmarks (98, 2) in its pixels."""
@@ -70,7 +69,7 @@ class Observation:
     clock_s: float = field(default_factory=time.time)
     """When it was judged, in seconds since 1970."""
     look: Look | None = None
-    """What this picture, or one of the last LOOK_S, tells of the eyes; None without a look."""
+    """What the picture tells of the eyes; None when nobody has looked."""
 
     @cached_property
     def picture(self) -> Image:
@@ -103,8 +102,7 @@ class Judge:
         """profile: of the driver who is expected. looker: without it nobody looks at the eyes."""
         self._measurer, self._machine = Measurer(thresholds, profile), StateMachine(thresholds)
         self._looker = looker
-        self._look: Look | None = None
-        self._look_s = -math.inf
+        self._judged: Observation | None = None
         self._recalibrate = threading.Event()
 
     @property
@@ -126,12 +124,35 @@ class Judge:
         return self._measurer.profile()
 
     def update(self, frame: Frame, track: Track) -> Observation:
-        """Judge the next frame."""
+        """Judge the next frame, or pass on what was found out about the last one just now."""
+        last = self._judged
+        if last is not None and self._holds(last, frame, track):
+            measures = replace(last.measures, time_s=frame.time_s)
+            times = dict(track.times_ms)
+            return replace(last, frame=frame, track=track, measures=measures, times_ms=times)
+        self._judged = self._judge(frame, track)
+        return self._judged
+
+    def _holds(self, last: Observation, frame: Frame, track: Track) -> bool:
+        """Whether what was judged last counts for this frame too."""
+        return (
+            track.landmarks is not None
+            and last.track.landmarks is not None
+            and not track.new
+            and frame.time_s - last.frame.time_s < JUDGED_S
+            and not self._recalibrate.is_set()
+            and last.limits is self.thresholds
+        )
+
+    def _judge(self, frame: Frame, track: Track) -> Observation:
         times = dict(track.times_ms)
         if self._recalibrate.is_set():
             self._recalibrate.clear()
             self._measurer.recalibrate()
-        look = self._look_at(frame, track, times)
+        look = None
+        if track.landmarks is not None and self._looker is not None:
+            with timed(times, "eyes"):
+                look = self._looker(frame.image, track.landmarks)
         with timed(times, "measures"):
             measures = self._measurer.update(
                 frame.time_s, track.landmarks, frame.stale_s, look, track.wrong_way
@@ -140,13 +161,3 @@ class Judge:
         limits = self.thresholds
         alarm = state in limits.alarm_states
         return Observation(frame, track, measures, state, times, alarm, limits, look=look)
-
-    def _look_at(self, frame: Frame, track: Track, times: dict[str, float]) -> Look | None:
-        """What the picture tells of the eyes, or what the same face's last one has just told."""
-        if track.landmarks is None or self._looker is None:
-            self._look = None
-        elif self._look is None or track.new or frame.time_s - self._look_s >= LOOK_S:
-            with timed(times, "eyes"):
-                self._look = self._looker(frame.image, track.landmarks)
-            self._look_s = frame.time_s
-        return self._look

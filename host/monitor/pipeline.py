@@ -268,12 +268,13 @@ class Pipeline:
     def _follow(self) -> None:
         """Follow the face. While frames wait, each is handed on when the network has the next one.
 
-        So the judge works beside the network, which does not hold Python's lock, and not beside
-        the cropping, which does: they would wait for one another.
+        So capture and judge work beside the network, which does not hold Python's lock, and not
+        beside the cropping, which does: they would wait for one another.
         """
         done: list[tuple[Frame, Track]] = []
 
         def hand_on() -> None:
+            self._frames.tell_room()
             while done:
                 self._tracks.put(done.pop())
 
@@ -281,7 +282,7 @@ class Pipeline:
             while True:
                 if self._frames.empty():
                     hand_on()
-                frame = self._frames.get()
+                frame = self._frames.get(tell=False)
                 try:
                     track = self._track(frame, hand_on)
                 finally:

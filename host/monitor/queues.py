@@ -21,7 +21,7 @@ class StageQueue(Generic[Item]):
         """drop: a full queue loses its oldest item; otherwise ``put`` waits for room."""
         self._items: deque[Item] = deque()
         self._size, self._drop = size, drop
-        self._ended = self._aborted = False
+        self._ended = self._aborted = self._untold = False
         self._changed = threading.Condition()
         self.dropped = 0
         """Items lost so far."""
@@ -42,15 +42,27 @@ class StageQueue(Generic[Item]):
             self.longest = max(self.longest, len(self._items))
             self._changed.notify_all()
 
-    def get(self) -> Item:
-        """Take the oldest item, waiting for one. Raises Closed after the last."""
+    def get(self, tell: bool = True) -> Item:
+        """Take the oldest item, waiting for one. Raises Closed after the last.
+
+        tell: wake whoever waits for room; otherwise ``tell_room`` must follow.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._aborted or self._ended or bool(self._items))
             if self._aborted or not self._items:
                 raise Closed
             item = self._items.popleft()
-            self._changed.notify_all()
+            self._untold = not tell
+            if tell:
+                self._changed.notify_all()
             return item
+
+    def tell_room(self) -> None:
+        """Wake whoever waits for room, after a ``get`` that did not."""
+        with self._changed:
+            if self._untold:
+                self._untold = False
+                self._changed.notify_all()
 
     def empty(self) -> bool:
         """True if ``get`` would wait now."""

@@ -203,8 +203,7 @@ class Tracker:
 
         Args:
             frame: the next one.
-            meanwhile: called just before the network runs, if it does; starts what others are to
-                do beside it.
+            meanwhile: see Backend.infer; not called if the network does not run.
 
         Raises:
             UserError, ToolError: the backend or the detector fails.
@@ -228,10 +227,8 @@ class Tracker:
         if not self._looks_alike(crop):
             self._lose()
             return Track(landmarks=None, times_ms=times)
-        if meanwhile is not None:
-            meanwhile()
         with timed(times, "landmarks"):
-            fractions = self._backend.infer(crop[np.newaxis])[0]
+            fractions = self._backend.infer(crop[np.newaxis], meanwhile)[0]
         with timed(times, "track"):
             landmarks = self._follow(to_image(fractions), frame)
         return Track(landmarks=landmarks, square=square, new=new, times_ms=times)

@@ -84,8 +84,10 @@ class Backend:
         self.fractions = (points - (low + high) / 2) / side + 0.5
         self.calls, self.fail_at = 0, fail_at
 
-    def infer(self, images):
+    def infer(self, images, meanwhile=None):
         self.calls += 1
+        if meanwhile is not None:
+            meanwhile()
         if self.fail_at is not None and self.calls >= self.fail_at:
             raise self.failure
         return np.repeat(self.fractions[np.newaxis], len(images), axis=0)

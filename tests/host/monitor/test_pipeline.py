@@ -57,8 +57,8 @@ def test_a_frame_is_handed_on_as_soon_as_the_network_has_the_next_one_or_none_wa
     judged = [threading.Event() for _ in range(6)]
 
     class Waits(Backend):
-        def infer(self, images):
-            found = super().infer(images)
+        def infer(self, images, meanwhile=None):
+            found = super().infer(images, meanwhile)
             assert self.calls < 2 or judged[self.calls - 2].wait(5)
             return found
 
