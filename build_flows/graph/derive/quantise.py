@@ -78,7 +78,7 @@ def quant(walk: Walk, node: NodeProto) -> Value | None:
             integers.astype(np.int64), scale, narrowest(low, high)
         )
         return None
-    value = walk.anywhere(node) if scale.size == 1 else walk.value(node)
+    value = walk.anywhere(node, scale.size == 1)
     if scale.size not in (1, value.channels):
         raise UserError(f"{named(node)}: {scale.size} scales for {value.channels} channels")
     _check_bits(node, float(bits.item()), low, high)
@@ -95,7 +95,7 @@ def bipolar(walk: Walk, node: NodeProto) -> Value | None:
         signs = np.where(np.asarray(values) >= 0, 1, -1).astype(np.int64)
         walk.weights[node.output[0]] = Weights(signs, scale, DataType["INT2"])
         return None
-    value = walk.anywhere(node) if scale.size == 1 else walk.value(node)
+    value = walk.anywhere(node, scale.size == 1)
     if scale.size not in (1, value.channels):
         raise UserError(f"{named(node)}: {scale.size} scales for {value.channels} channels")
     value = value.through(lambda x: np.where(x >= 0, 1.0, -1.0))

@@ -100,9 +100,10 @@ class Walk:
         """The tensor of data that a node reads."""
         return self.averaged(self.pending(node, index))
 
-    def anywhere(self, node: NodeProto) -> Value:
-        """The tensor of data that a node reads which treats all its elements alike."""
-        return self.averaged(self.moved(node))
+    def anywhere(self, node: NodeProto, alike: bool = True) -> Value:
+        """The tensor of data that a node reads; where it treats all elements ``alike``, they may
+        be in other places."""
+        return self.averaged(self.moved(node) if alike else self.pending(node))
 
     def averaged(self, value: Value) -> Value:
         """``value`` after the mean that it waits for: the sums of its maps."""
