@@ -84,8 +84,9 @@ def test_cpu_gives_the_graphs_landmarks(batch, tmp_path, tiny_model, shape, imag
         tiny_model = save_model(
             tmp_path / "one.onnx", nodes, constants, [1, 1, SIZE, SIZE], [1, OUTPUTS]
         )
-    backend = open_backend("cpu", model=tiny_model)
-    found = backend.infer(images)
+    backend, told = open_backend("cpu", model=tiny_model), []
+    found = backend.infer(images, lambda: told.append("the network begins"))
+    assert told == ["the network begins"]
     expected = shape + images.mean((1, 2))[:, None, None] / 2550
     assert found.dtype == np.float64
     assert found.shape == (3, 98, 2)
@@ -275,7 +276,10 @@ def test_sim_gives_accumulators_landmarks_and_statistics(make_build, images):
     assert (result.accumulators == words).all()
     bias = np.array(settings()["output"]["bias"])
     assert result.stats["frame_ends"] == [1000, 2000, 3000]
-    assert (backend.infer(images) == (words / 1024 + bias).reshape(3, 98, 2)).all()
+    told = []
+    found = backend.infer(images, lambda: told.append("the network begins"))
+    assert (found == (words / 1024 + bias).reshape(3, 98, 2)).all()
+    assert told == ["the network begins"]
     assert backend.details["accumulators"] == words.tolist()
     assert backend.details["stats"] == result.stats
     backend.close()

@@ -253,6 +253,26 @@ def test_a_dropping_queue_keeps_the_newest():
     assert [queue.get(), queue.get()] == [3, 4]
 
 
+def test_who_takes_quietly_wakes_the_other_end_later():
+    queue, done = StageQueue(1, drop=False), threading.Event()
+    queue.put(1)
+
+    def put():
+        queue.put(2)
+        done.set()
+
+    thread = threading.Thread(target=put, daemon=True)
+    thread.start()
+    while not queue._changed._waiters:  # until it waits for room
+        time.sleep(0.001)
+    assert queue.get(tell=False) == 1
+    assert not done.wait(0.05)
+    queue.tell_room()
+    assert done.wait(5)
+    thread.join()
+    assert queue.get() == 2
+
+
 def test_a_waiting_queue_waits_for_room():
     queue, done = StageQueue(1, drop=False), threading.Event()
     queue.put(1)
