@@ -163,6 +163,7 @@ CONFIGS = {
     "eyes": EYES,
     "eyes_finish": replace(EYES, rate=3e-4, warm_up=0.02, schedule="cosine", live=0, epochs=10),
     "eyes_small": replace(HALF, batch=32, views=400_000, rate=1.5e-3),
+    "eyes_small_finish": replace(HALF, batch=16, views=200_000, rate=8e-4),
     "equal": replace(HALF, batch=16, views=300_000, rate=1e-3),
     "paper": TrainConfig(
         mix=(("wflw", 1.0),),
