@@ -23,7 +23,7 @@ import numpy as np
 
 from host.common.errors import FAILURES
 from host.monitor.capture import Frame, Source
-from host.monitor.judge import Judge, Looker, Observation
+from host.monitor.judge import JUDGED_S, Judge, Looker, Observation
 from host.monitor.notices import Notices
 from host.monitor.profile import Profile
 from host.monitor.queues import Closed, StageQueue
@@ -32,6 +32,9 @@ from host.monitor.track import Track, Tracker
 
 QUEUE = 2
 """Frames that may wait between two stages."""
+
+TOGETHER = 8
+"""Most frames that are handed on together."""
 
 PATIENCE_S = 0.5
 """How long a stopped pipeline lets frames pass that are not judged; then they are forgotten."""
@@ -146,7 +149,9 @@ class Pipeline:
         self.timings = Timings()
         self.frames = self.faces = 0
         self._frames: StageQueue[Frame] = StageQueue(QUEUE, drop=source.live)
-        self._tracks: StageQueue[tuple[Frame, Track]] = StageQueue(QUEUE, drop=source.live)
+        self._tracks: StageQueue[Sequence[tuple[Frame, Track]]] = StageQueue(
+            QUEUE, drop=source.live
+        )
         self._inputs: list[StageQueue[Observation]] = [
             StageQueue(QUEUE, drop=source.live or sink.lossy) for sink in self._sinks
         ]
@@ -266,17 +271,24 @@ class Pipeline:
         return frame.fault
 
     def _follow(self) -> None:
-        """Follow the face. While frames wait, each is handed on when the network has the next one.
+        """Follow the face. While frames wait, they are handed on when the network has the next one.
 
         So capture and judge work beside the network, which does not hold Python's lock, and not
-        beside the cropping, which does: they would wait for one another.
+        beside the cropping, which does: they would wait for one another. Frames of a recording of
+        which the judge judges only the first are handed on together.
         """
         done: list[tuple[Frame, Track]] = []
 
         def hand_on() -> None:
+            if done:
+                self._tracks.put(tuple(done))
+                done.clear()
+
+        def begin() -> None:
             self._frames.tell_room()
-            while done:
-                self._tracks.put(done.pop())
+            waits = not self._source.live and len(done) < TOGETHER
+            if done and not (waits and frame.time_s - done[0][0].time_s < JUDGED_S):
+                hand_on()
 
         with self._stage(self._frames, self._tracks):
             while True:
@@ -284,9 +296,11 @@ class Pipeline:
                     hand_on()
                 frame = self._frames.get(tell=False)
                 try:
-                    track = self._track(frame, hand_on)
-                finally:
+                    track = self._track(frame, begin)
+                except BaseException:
                     hand_on()
+                    raise
+                begin()
                 done.append((frame, track))
 
     def _track(self, frame: Frame, meanwhile: Callable[[], None]) -> Track:
@@ -297,13 +311,13 @@ class Pipeline:
     def _judge(self) -> None:
         with self._stage(self._tracks, *self._inputs):
             while True:
-                frame, track = self._tracks.get()
-                seen = self.judge.update(frame, track)
-                self.frames += 1
-                self.faces += track.landmarks is not None
-                self.timings.add(seen.times_ms)
-                for items in self._inputs:
-                    self._offer(items, seen)
+                for frame, track in self._tracks.get():
+                    seen = self.judge.update(frame, track)
+                    self.frames += 1
+                    self.faces += track.landmarks is not None
+                    self.timings.add(seen.times_ms)
+                    for items in self._inputs:
+                        self._offer(items, seen)
 
     @staticmethod
     def _offer(items: StageQueue[Observation], seen: Observation) -> None:

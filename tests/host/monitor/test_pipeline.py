@@ -24,8 +24,11 @@ def build(source, sinks, backend=None, **options):
     return Pipeline(source, tracker, sinks, **options)
 
 
-def test_a_recording_is_seen_whole_and_in_order():
+@pytest.mark.parametrize("fps", [30, 240, 1e9])
+def test_a_recording_is_seen_whole_and_in_order(fps):
+    """Also where frames are judged, and handed on, together, or hardly differ in time."""
     sink, source = Sink(), Source(lambda _: STILL, 60)
+    source.fps = fps
     outcome = build(source, [sink]).run()
     assert [seen.frame.number for seen in sink.seen] == list(range(60))
     assert (outcome.frames, outcome.faces, outcome.dropped, outcome.failures) == (60, 60, 0, [])
