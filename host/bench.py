@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import math
 import os
 import platform
 import resource
@@ -92,15 +91,13 @@ def end_to_end(
     """Run the whole pipeline on the clip at full speed, from its first face to its last."""
     search = BackgroundSearch(open_detector(detector, quick=True))
     try:
-        tracker = _Stamping(backend, search)
-        source = LoopSource(clip)
+        tracker, source = _Stamping(backend, search), LoopSource(clip)
         done = Pipeline(source, tracker, [], seconds=seconds, looker=look_at_eyes).run()
     finally:
         search.close()
     stamps = tracker.stamps
-    span = stamps[-1] - stamps[0] if len(stamps) > 1 else math.inf
     return {
-        "fps": (len(stamps) - 1) / span if span < math.inf else 0.0,
+        "fps": (len(stamps) - 1) / (stamps[-1] - stamps[0]) if len(stamps) > 1 else 0.0,
         "frames": len(stamps), "stages_ms": done.medians_ms,
     }  # fmt: skip
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import matplotlib
 from matplotlib import pyplot
+from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
 from host.common.atomic import replacing, write_text
@@ -50,9 +51,7 @@ def draw(log: Path, picture: Path) -> None:
     right.set(xlabel="epoch", title="NME of the measured faces, %", yscale="log")
     for axes in (left, right):
         axes.grid(alpha=0.3, which="both")
-    with replacing(picture) as partial:
-        figure.savefig(partial, dpi=110, format="png")
-    pyplot.close(figure)
+    _save(figure, picture)
 
 
 def draw_together(logs: Mapping[str, Path], picture: Path) -> None:
@@ -69,6 +68,10 @@ def draw_together(logs: Mapping[str, Path], picture: Path) -> None:
     axes.yaxis.set_minor_formatter("{x:g}")
     axes.grid(alpha=0.3, which="both")
     axes.legend()
+    _save(figure, picture)
+
+
+def _save(figure: Figure, picture: Path) -> None:
     with replacing(picture) as partial:
         figure.savefig(partial, dpi=110, format="png")
     pyplot.close(figure)
