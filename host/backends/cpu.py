@@ -100,7 +100,8 @@ class CpuBackend:
             self.session.run(None, {self._input: scaled[start : start + batch]})[0]
             for start in range(0, len(images), batch)
         ]
-        return np.concatenate(found).reshape(len(images), -1, 2).astype(np.float64)
+        landmarks = found[0] if len(found) == 1 else np.concatenate(found)
+        return landmarks.reshape(len(images), -1, 2).astype(np.float64)
 
     def close(self) -> None:
         """Free the session."""

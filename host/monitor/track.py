@@ -29,10 +29,9 @@ from host.face.crop import (
     turned_square,
 )
 from host.face.detect.faces import Box, Detector, Face
-from host.face.landmarks import OUTER_CORNERS, inter_ocular
+from host.face.landmarks import OUTER_CORNERS
 from host.monitor.capture import Frame
 from host.monitor.seat import ANYWHERE, DriverPlace, Seat
-from host.monitor.smooth import OneEuro
 
 RECHECK_S = 2.0
 """The detector confirms the face this often."""
@@ -65,9 +64,6 @@ turn of the picture at once."""
 
 MIN_EYES = 8.0
 """Least distance of the outer eye corners, in pixels of the picture."""
-
-CUTOFF_HZ, BETA = 4.0, 3.0
-"""One-euro filter; speeds are in inter-ocular distances a second."""
 
 
 class Search(Protocol):
@@ -158,7 +154,7 @@ class Track:
     """The face of one frame, or that there is none."""
 
     landmarks: Points | None
-    """(98, 2) in pixels of the picture, smoothed."""
+    """(98, 2) in pixels of the picture."""
     square: Transform | None = None
     """What the network saw; of a tilted face turned upright about its middle."""
     new: bool = False
@@ -191,7 +187,6 @@ class Tracker:
         self._place = DriverPlace(seat)
         self._steady = False
         self._wrong_way_s = -math.inf
-        self._filter = OneEuro(CUTOFF_HZ, BETA)
         self._square: Transform | None = None
         self._roll = 0.0
         self._likeness: F32Array | None = None
@@ -266,7 +261,7 @@ class Tracker:
     def _looks_alike(self, crop: Image) -> bool:
         """Compare with the mean of the last crops, and add this one to it."""
         small = cv2.resize(crop, SMALL, interpolation=cv2.INTER_AREA).astype(np.float32)
-        small -= small.mean()
+        small -= small.sum() / small.size
         if self._likeness is None:
             self._likeness = small
             return True
@@ -277,36 +272,36 @@ class Tracker:
         return alike
 
     def _follow(self, landmarks: Points, frame: Frame) -> Points | None:
-        """Smooth the landmarks and put the next crop around them; None if they are no face."""
-        eyes = float(inter_ocular(landmarks))
+        """Put the next crop around the landmarks and return them; None if they are no face."""
+        middle_x, middle_y = (landmarks.sum(axis=0) / len(landmarks)).tolist()
         height, width = frame.image.shape[:2]
-        middle = landmarks.mean(axis=0)
-        inside = 0 <= middle[0] < width and 0 <= middle[1] < height
-        if not (np.isfinite(landmarks).all() and inside and eyes >= MIN_EYES):
+        inside = 0 <= middle_x < width and 0 <= middle_y < height  # False for nan too
+        right, down = eye_line(landmarks)
+        eyes = math.hypot(right, down)
+        if not (inside and eyes >= MIN_EYES):
             self._lose()
             return None
-        self._roll = _turn(tilt(landmarks))
+        self._roll = _turn(math.atan2(down, right))
         square = turned_square(landmarks, self._roll)
         if self._square is not None and self._steady and _jumps(self._square, square):
             self._lose()
             return None
         self._square, self._steady = square, True
         self._place.follow(self._square, frame.time_s)
-        return self._filter.smooth(landmarks, frame.time_s, eyes)
+        return landmarks
 
     def _lose(self) -> None:
         self._square = self._likeness = None
         self._steady = False
         self._asked_s = -np.inf
         self._misses = 0
-        self._filter.reset()
 
 
-def tilt(landmarks: Points) -> float:
-    """How far the line of the eyes of landmarks (98, 2) is turned clockwise, in radians."""
+def eye_line(landmarks: Points) -> tuple[float, float]:
+    """From the left to the right outer eye corner of landmarks (98, 2): right and down."""
     first, second = OUTER_CORNERS
     right, down = (landmarks[second] - landmarks[first]).tolist()
-    return math.atan2(down, right)
+    return right, down
 
 
 def _turn(roll: float) -> float:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Following a face: when the detector is asked, when a face is lost, how points are smoothed."""
+"""Following a face: when the detector is asked, when a face is lost."""
 
 import math
 import threading
@@ -13,9 +13,8 @@ from host.backends import MONITOR_MODEL, open_backend
 from host.face.detect.choice import open_detector
 from host.face.landmarks import inter_ocular
 from host.monitor.capture import Frame
-from host.monitor.smooth import OneEuro
 from host.monitor.state import WRONG_WAY
-from host.monitor.track import MISSES, RECHECK_S, BackgroundSearch, DirectSearch, Tracker, tilt
+from host.monitor.track import MISSES, RECHECK_S, BackgroundSearch, DirectSearch, Tracker, eye_line
 from host.monitor.watch import Monitor
 from tests.host.drivers import FPS, Backend, Finder, picture
 
@@ -153,7 +152,8 @@ def test_a_tilted_face_is_followed_by_upright_crops(portrait, degrees):
     back = cv2.invertAffineTransform(turn)
     error = np.linalg.norm(track.landmarks @ back[:, :2].T + back[:, 2] - upright, axis=1).mean()
     assert error / float(inter_ocular(upright)) < 0.04
-    assert math.degrees(tilt(track.landmarks) - tilt(upright)) == pytest.approx(degrees, abs=3)
+    tilts = [math.atan2(*eye_line(points)[::-1]) for points in (track.landmarks, upright)]
+    assert math.degrees(tilts[0] - tilts[1]) == pytest.approx(degrees, abs=3)
     backend.close()
 
 
@@ -162,27 +162,3 @@ def test_a_camera_that_hangs_upside_down_is_told(portrait):
     turned = np.ascontiguousarray(portrait[::-1, ::-1])
     states = [monitor.update(number / 10, turned).state for number in range(60)]
     assert set(states[30:]) == {WRONG_WAY}
-
-
-# -- one-euro filter -------------------------------------------------------------------------------
-
-
-def test_the_filter_calms_noise_and_follows_motion():
-    rng = np.random.default_rng(3)
-    still, noise = OneEuro(1.0, 0.1), rng.normal(0, 1, 500)
-    calmed = [float(still.smooth(value, n / FPS)) for n, value in enumerate(noise)]
-    assert np.std(calmed[50:]) < 0.6 * np.std(noise[50:])
-    quick, slow = OneEuro(1.0, 5.0), OneEuro(1.0, 0.0)
-    ramp = np.arange(100) * 2.0
-    for number, value in enumerate(ramp):
-        lags = [value - float(one.smooth(value, number / FPS)) for one in (quick, slow)]
-    assert 0 < lags[0] < 0.2 * lags[1]
-
-
-def test_the_filter_is_exact_at_first_and_after_a_reset():
-    smooth = OneEuro(1.0, 1.0)
-    assert smooth.smooth([1.0, 2.0], 0.0).tolist() == [1, 2]
-    assert smooth.smooth([9.0, 2.0], 1.0).tolist() != [9, 2]
-    smooth.reset()
-    assert smooth.smooth([5.0, 5.0], 2.0).tolist() == [5, 5]
-    assert smooth.smooth([7.0, 5.0], 2.0).tolist() == [7, 5]
