@@ -56,8 +56,11 @@ class Heads:
         radius, before, after = self._rows(down)
         angle = torch.asin(((across - before) / radius).clamp(-1, 1)) + self._further()
         on_head = after + radius * torch.sin(angle.clamp(-math.pi / 2, math.pi / 2))
-        reached = torch.where((across - before).abs() < radius, on_head,
-                              across + self._beside(across - before, radius, before, after))
+        reached = torch.where(
+            (across - before).abs() < radius,
+            on_head,
+            across + self._beside(across - before, radius, before, after),
+        )
         seen = reached
         for _ in range(STEPS):
             seen = reached + self._nose(seen, down)
@@ -70,8 +73,11 @@ class Heads:
         radius, before, after = self._rows(down)
         angle = torch.asin(((across - after) / radius).clamp(-1, 1)) - self._further()
         on_head = before + radius * torch.sin(angle.clamp(-math.pi / 2, math.pi / 2))
-        source = torch.where((across - after).abs() < radius, on_head,
-                             across - self._beside(across - after, radius, before, after))
+        source = torch.where(
+            (across - after).abs() < radius,
+            on_head,
+            across - self._beside(across - after, radius, before, after),
+        )
         return self._picture(source, down, points)
 
     def _further(self) -> Tensor:
@@ -121,8 +127,10 @@ class Heads:
         at = after + radius * torch.sin(angle.clamp(-math.pi / 2, math.pi / 2))
         at = at + NOSE * torch.sin(yaw + self._further())
         wide, high = NOSE_SIZE
-        return NOSE * step * torch.exp(
-            -(((across - at) / wide) ** 2 + ((down - self.tip[:, 1:]) / high) ** 2) / 2
+        return (
+            NOSE
+            * step
+            * torch.exp(-(((across - at) / wide) ** 2 + ((down - self.tip[:, 1:]) / high) ** 2) / 2)
         )
 
 
