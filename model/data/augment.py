@@ -18,7 +18,6 @@ from torch.nn.functional import avg_pool2d, conv2d, grid_sample
 
 from host.face.landmarks import MIRROR
 from model.data.bend import pixel_centres, random_field, seen_at
-from model.data.heads import random_heads
 
 TURN = math.radians(13)  #: standard deviation of the rotation, which ends at 2.2 times this
 SHEAR, STRETCH = 0.1, 0.08
@@ -148,10 +147,6 @@ def view(
     if generator is not None:
         turn, angle = random_turn(count, generator, strength)
     points = (batch.landmarks - 0.5) @ turn.transpose(1, 2)
-    heads, further = None, torch.zeros(count, device=device)
-    if generator is not None and not framed:
-        heads = random_heads(points, batch.mask, batch.pose[:, 0], generator, strength)
-        points, further = heads.turned(points), heads.further
     if framed:
         middle, side = torch.zeros(count, 2, device=device), torch.ones(count, device=device)
     else:
@@ -170,14 +165,12 @@ def view(
         field = random_field(seen, batch.mask, generator, strength)
         at, seen = at + field(at), seen_at(seen, field)
     source = (at - 0.5) * side[:, None, None, None] + middle[:, None, None]
-    if heads is not None:
-        source = heads.unturned(source.flatten(1, 2)).view_as(source)
     source = source @ inverse.mT[:, None]
     return replace(
         batch,
         images=grid_sample(batch.images, 2 * source, padding_mode="zeros", align_corners=False),
         landmarks=seen,
-        pose=batch.pose + torch.stack([further, 0 * angle, angle], 1),
+        pose=batch.pose + torch.stack([0 * angle, 0 * angle, angle], 1),
     )
 
 
