@@ -105,7 +105,7 @@ class Paced:
 
 
 class LoopSource:
-    """Copies of frames in memory, over and over, as fast as they are read: for measuring speed.
+    """Frames in memory, over and over, as fast as they are read: for measuring speed.
 
     Their times are the clock's, as a camera's would be.
     """
@@ -119,7 +119,7 @@ class LoopSource:
     def read(self) -> Frame:
         """Return the next frame."""
         number, self._number = self._number, self._number + 1
-        image = self._images[number % len(self._images)].copy()  # a camera's picture is new too
+        image = self._images[number % len(self._images)]
         return Frame(number, time.monotonic() - self._begin_s, image)
 
     def close(self) -> None:
