@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a frame and its track to an observation: smoothing, measures, state, alarm."""
+"""From a frame and its track to an observation: measures, state, alarm."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from host.common.arrays import Image, Points
 from host.common.timing import timed
 from host.face.draw import Colour, draw_driver
 from host.face.eyes import Look
-from host.face.landmarks import inter_ocular
 from host.monitor.capture import Frame
 from host.monitor.measures import Measurer, Measures
 from host.monitor.profile import Profile
-from host.monitor.smooth import OneEuro
 from host.monitor.state import (
     ASLEEP,
     AWAY,
@@ -45,9 +43,6 @@ STATE_COLOURS: dict[str, Colour] = {
     ASLEEP: (60, 60, 230),
 }
 """BGR colour of each state."""
-
-CUTOFF_HZ, BETA = 4.0, 3.0
-"""One-euro filter of the landmarks; speeds are in inter-ocular distances a second."""
 
 JUDGED_S = 0.015
 """What is found out about a frame counts for so many seconds: nothing that is judged is quicker,
@@ -107,7 +102,6 @@ class Judge:
         """profile: of the driver who is expected. looker: without it nobody looks at the eyes."""
         self._measurer, self._machine = Measurer(thresholds, profile), StateMachine(thresholds)
         self._looker = looker
-        self._filter = OneEuro(CUTOFF_HZ, BETA)
         self._judged: Observation | None = None
         self._recalibrate = threading.Event()
 
@@ -130,11 +124,7 @@ class Judge:
         return self._measurer.profile()
 
     def update(self, frame: Frame, track: Track) -> Observation:
-        """Judge the next frame, or pass on what was found out about the last one just now.
-
-        The observation's track has smoothed landmarks.
-        """
-        track = self._smoothed(frame, track)
+        """Judge the next frame, or pass on what was found out about the last one just now."""
         last = self._judged
         if last is not None and self._holds(last, frame, track):
             measures = replace(last.measures, time_s=frame.time_s)
@@ -142,15 +132,6 @@ class Judge:
             return replace(last, frame=frame, track=track, measures=measures, times_ms=times)
         self._judged = self._judge(frame, track)
         return self._judged
-
-    def _smoothed(self, frame: Frame, track: Track) -> Track:
-        if track.landmarks is None or track.new:
-            self._filter.reset()
-        if track.landmarks is None:
-            return track
-        unit = float(inter_ocular(track.landmarks))
-        smooth = self._filter.smooth(track.landmarks, frame.time_s, unit)
-        return replace(track, landmarks=smooth)
 
     def _holds(self, last: Observation, frame: Frame, track: Track) -> bool:
         """Whether what was judged last counts for this frame too."""

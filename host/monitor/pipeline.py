@@ -27,6 +27,7 @@ from host.monitor.judge import JUDGED_S, Judge, Looker, Observation
 from host.monitor.notices import Notices
 from host.monitor.profile import Profile
 from host.monitor.queues import Closed, StageQueue
+from host.monitor.smooth import Smoother
 from host.monitor.thresholds import Thresholds
 from host.monitor.track import Track, Tracker
 
@@ -309,10 +310,11 @@ class Pipeline:
         return self._tracker.update(frame, meanwhile)
 
     def _judge(self) -> None:
+        smoother = Smoother()
         with self._stage(self._tracks, *self._inputs):
             while True:
                 for frame, track in self._tracks.get():
-                    seen = self.judge.update(frame, track)
+                    seen = self.judge.update(frame, smoother.update(frame, track))
                     self.frames += 1
                     self.faces += track.landmarks is not None
                     self.timings.add(seen.times_ms)

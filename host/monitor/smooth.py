@@ -4,11 +4,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from host.common.arrays import F64Array
+from host.face.landmarks import inter_ocular
+from host.monitor.capture import Frame
+from host.monitor.track import Track
+
+CUTOFF_HZ, BETA = 4.0, 3.0
+"""Of the landmarks; speeds are in inter-ocular distances a second."""
 
 SPEED_CUTOFF_HZ = 1.0
 """Cutoff of the speed's own low pass, as in the paper."""
@@ -47,3 +54,20 @@ class OneEuro:
 def _share(cutoff_hz: npt.ArrayLike, step_s: float) -> F64Array:
     """Weight of the new value in a first-order low pass, for one cutoff or for each."""
     return 1 / (1 + 1 / (2 * math.pi * np.asarray(cutoff_hz, np.float64) * step_s))
+
+
+class Smoother:
+    """Smooths the landmarks of tracks; begins anew with each face."""
+
+    def __init__(self) -> None:
+        self._filter = OneEuro(CUTOFF_HZ, BETA)
+
+    def update(self, frame: Frame, track: Track) -> Track:
+        """The track of the next frame with smoothed landmarks."""
+        if track.landmarks is None or track.new:
+            self._filter.reset()
+        if track.landmarks is None:
+            return track
+        unit = float(inter_ocular(track.landmarks))
+        smooth = self._filter.smooth(track.landmarks, frame.time_s, unit)
+        return replace(track, landmarks=smooth)

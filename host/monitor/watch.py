@@ -14,6 +14,7 @@ from host.monitor.capture import Frame
 from host.monitor.judge import Judge, Observation
 from host.monitor.profile import Profile
 from host.monitor.seat import ANYWHERE, Seat
+from host.monitor.smooth import Smoother
 from host.monitor.thresholds import Thresholds, doubt
 from host.monitor.track import DirectSearch, Tracker
 
@@ -46,6 +47,7 @@ class Monitor:
         if doubted := doubt(backend.network, own=thresholds is not None):
             logging.getLogger(__name__).warning(doubted)
         self._judge = Judge(limits, profile, look_at_eyes)
+        self._smoother = Smoother()
         self._number = 0
         self._time_s = float("-inf")
 
@@ -83,4 +85,5 @@ class Monitor:
         self._time_s = time_s
         frame = Frame(self._number, time_s, image)
         self._number += 1
-        return self._judge.update(frame, self._tracker.update(frame))
+        track = self._smoother.update(frame, self._tracker.update(frame))
+        return self._judge.update(frame, track)

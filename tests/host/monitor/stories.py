@@ -23,10 +23,9 @@ from host.common.tables import to_markdown
 from host.face.eyes import Look
 from host.face.landmarks import inter_ocular
 from host.monitor.eyes import DOWN, SIDE, TURNED, UP
-from host.monitor.judge import BETA, CUTOFF_HZ
 from host.monitor.measures import Measurer
 from host.monitor.profile import Profile
-from host.monitor.smooth import OneEuro
+from host.monitor.smooth import BETA, CUTOFF_HZ, OneEuro
 from host.monitor.state import NORMAL, StateMachine
 from host.monitor.thresholds import Thresholds
 from tests.host.drivers import UNIT, face

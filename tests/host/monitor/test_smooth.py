@@ -5,9 +5,7 @@ import numpy as np
 
 from host.face.landmarks import inter_ocular
 from host.monitor.capture import Frame
-from host.monitor.judge import Judge
-from host.monitor.smooth import OneEuro
-from host.monitor.thresholds import Thresholds
+from host.monitor.smooth import OneEuro, Smoother
 from host.monitor.track import Track
 from tests.host.drivers import FPS, face, picture
 
@@ -33,14 +31,14 @@ def test_the_filter_is_exact_at_first_and_after_a_reset():
     assert smooth.smooth([7.0, 5.0], 2.0).tolist() == [7, 5]
 
 
-def test_observations_have_smoothed_landmarks_and_begin_anew_with_each_face():
+def test_tracks_have_smoothed_landmarks_and_begin_anew_with_each_face():
     """Noise is calmed; the first frame of a face, also after a gap, is as it was found."""
-    rng, judge = np.random.default_rng(5), Judge(Thresholds())
+    rng, smoother = np.random.default_rng(5), Smoother()
     unit, found, seen = float(inter_ocular(face())), [], []
     for number in range(60):
         found.append(face() + rng.normal(0, 0.01 * unit, (98, 2)) + 40 * (number >= 30))
         track = Track(landmarks=None if number == 30 else found[-1], new=number in (0, 31))
-        seen.append(judge.update(Frame(number, number / FPS, picture()), track).track.landmarks)
+        seen.append(smoother.update(Frame(number, number / FPS, picture()), track).landmarks)
     assert seen[30] is None
     for first in (0, 31):
         assert np.array_equal(seen[first], found[first])
