@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The place of each landmark from the best cell of a grid head."""
+"""The place of each landmark from the two best cells of a grid head."""
 
 from __future__ import annotations
 
@@ -18,15 +18,20 @@ from hw.ops.cost import rom_luts
 from hw.ops.unit import Resources, Sizes, Table
 
 PARTS = 3  #: channels of a landmark in a cell: score, x, y
+LEVELS = 8  #: sixteenths of the way to the second best cell's place, where its score is as large
+MAX_SHIFT = 31
 MAX_STEP_BITS = 24
 
 
 class GridPeak(KernelOp):
     """(N, H, W, 3 P) -> (N, 1, 1, 2 P): the place x, y of each landmark.
 
-    ONNX inputs: the cells and ``steps`` (P, 2), positive integers. A place is the column of the
-    landmark's best cell times its first step plus that cell's x, and the row times the second step
-    plus y. The best cell has the largest score, the first in raster order if several have it.
+    ONNX inputs: the cells and ``steps`` (P, 3): steps in x and in y, positive integers, and a
+    shift. A cell's place is its column times the first step plus its x, and its row times the
+    second step plus its y. The answer is the place of the best cell, moved towards that of the
+    second best by max(0, LEVELS - (difference of their scores >> shift)) sixteenths of the way,
+    rounded down. The best cell has the largest score; of equal scores the first in raster order is
+    the larger one. A single cell is its own second.
     A word carries ``PE`` whole landmarks. ``stepBits`` is the width of a step in the memory,
     ``outputDataType`` the type of a place, "" for the narrowest.
     """
@@ -81,21 +86,37 @@ class GridPeak(KernelOp):
 
     def golden(self, *inputs: IntArray) -> tuple[IntArray, ...]:
         tensor, steps = inputs
-        columns = self.grid[1]
         cells = tensor.reshape(self.vectors[0], -1, self.landmarks, PARTS)
-        best = cells[..., 0].argmax(axis=1)
-        offsets = np.take_along_axis(cells, best[:, None, :, None], axis=1)[:, 0, :, 1:]
-        corners = np.stack([best % columns, best // columns], axis=2)
-        return ((corners * steps + offsets).reshape(self.get_normal_output_shape()),)
+        order = np.argsort(-cells[..., 0], axis=1, kind="stable")
+        best, second = (np.take_along_axis(cells, n[:, None, :, None], 1)[:, 0] for n in ends(order))
+        corners = (np.stack(np.divmod(n, self.grid[1])[::-1], 2) for n in ends(order))
+        place, other = (
+            corner * steps[:, :2] + cell[..., 1:]
+            for corner, cell in zip(corners, (best, second), strict=True)
+        )
+        share = LEVELS - ((best[..., 0] - second[..., 0]) >> steps[:, 2])
+        way = (other - place) * share.clip(0)[..., None]
+        return ((place + (way >> 4)).reshape(self.get_normal_output_shape()),)
 
     def check_steps(self, steps: IntArray) -> None:
-        """Raise UserError unless there are two steps a landmark that fit their memory."""
-        bits = self.step_bits
-        if steps.shape != (self.landmarks, 2) or steps.min() < 1 or steps.max() >> bits:
+        """Raise UserError unless each landmark has two steps and a shift that fit their memory."""
+        bits, name = self.step_bits, self.onnx_node.name
+        if steps.shape != (self.landmarks, PARTS):
             raise UserError(
-                f"steps of {self.onnx_node.name} have the shape {steps.shape} and are "
-                f"{steps.min()}..{steps.max()}; there must be two for each of its "
-                f"{self.landmarks} landmarks, from 1 to {(1 << bits) - 1} (stepBits={bits})"
+                f"steps of {name} have the shape {steps.shape}; there must be two and a shift for "
+                f"each of its {self.landmarks} landmarks"
+            )
+        sides, shifts = steps[:, :2], steps[:, 2]
+        if sides.min() < 1 or sides.max() >> bits:
+            raise UserError(
+                f"steps of {name} are {sides.min()}..{sides.max()}; use 1 to {(1 << bits) - 1} "
+                f"(stepBits={bits})"
+            )
+        most = min(MAX_SHIFT, (1 << bits) - 1)
+        if shifts.min() < 0 or shifts.max() > most:
+            raise UserError(
+                f"shifts of {name} are {shifts.min()}..{shifts.max()}; use 0 to {most} "
+                f"(stepBits={bits})"
             )
 
     # -- hardware ------------------------------------------------------------------------------
@@ -124,11 +145,11 @@ class GridPeak(KernelOp):
         }
 
     def rtl_memories(self, *constants: IntArray) -> dict[str, tuple[int, list[int]]]:
-        """A word for each word of a cell, per landmark {step_y, step_x}."""
+        """A word for each word of a cell, per landmark {shift, step_y, step_x}."""
         (steps,) = constants
         self.check_steps(steps)
-        bits, words = self.step_bits, steps.reshape(-1, 2 * self.pe)
-        return {"STEP_FILE": (2 * self.pe * bits, [pack(word, bits) for word in words])}
+        bits, words = self.step_bits, steps.reshape(-1, PARTS * self.pe)
+        return {"STEP_FILE": (PARTS * self.pe * bits, [pack(word, bits) for word in words])}
 
     def cpp_sizes(self) -> Sizes:
         return self._cpp("LANDMARKS", "PE", "ROWS", "COLUMNS", "WIDTH", "STEP_WIDTH", "OUT_WIDTH")
@@ -136,7 +157,7 @@ class GridPeak(KernelOp):
     def cpp_table(self, constants: Sequence[IntArray]) -> Table:
         (steps,) = constants
         self.check_steps(steps)
-        rows = steps.reshape(-1, 2 * self.pe)
+        rows = steps.reshape(-1, PARTS * self.pe)
         return Table("steps", f"lanes::native<{self.step_bits}, false>", rows)
 
     def get_output_datatype(self, ind: int = 0) -> BaseDataType:
@@ -167,22 +188,28 @@ class GridPeak(KernelOp):
         return (*shape[:-1], self.landmarks // self.pe, 2 * self.pe)
 
     def latency(self) -> int:
-        return 3
+        return 6
 
     def resources(self) -> Resources:
-        """Memory of the best cells, comparison, product by sums of shifted steps, registers."""
+        """Memory of the two best cells, comparisons, products by sums of shifted terms, registers."""
         folds, lanes = self.landmarks // self.pe, self.pe
         bits = int(self.get_input_datatype().bitwidth())
-        out = 2 * lanes * (max(bits, self.step_bits + max(self.grid).bit_length()) + 1)
+        side = max(bits, self.step_bits + max(self.grid).bit_length()) + 1
         cell = sum(max(1, (side - 1).bit_length()) for side in self.grid)
-        answer = lanes * (2 * bits + cell)
-        kept, sides = answer + lanes * bits, out + 2 * lanes * bits
+        kept = 2 * lanes * (3 * bits + cell)
+        out = 2 * lanes * side
         memory = 8 * -(-kept // 14) * -(-folds // 32)
-        products = lanes * cell * self.step_bits
-        registers = 2 * (answer + sides + out)
+        products = 2 * lanes * cell * self.step_bits + 4 * lanes * side * 3
+        near = lanes * bits * 4  # subtraction and shift
+        registers = 2 * (kept + 2 * (out + 2 * lanes * bits) + 2 * out + 3 * out)
         counters = 2 * (folds - 1).bit_length() + cell
         return Resources(
-            lut=memory + kept + lanes * bits + products + out
-            + rom_luts(2 * lanes * self.step_bits, folds) + registers // 4 + 2 * counters + 12,
-            ff=registers + 6 + counters,
+            lut=memory + 3 * kept // 2 + 2 * lanes * bits + products + near + 4 * out
+            + rom_luts(PARTS * lanes * self.step_bits, folds) + registers // 4 + 2 * counters + 12,
+            ff=registers + 12 + counters,
         )  # fmt: skip
+
+
+def ends(order: IntArray) -> tuple[IntArray, IntArray]:
+    """The first and the second of (N, cells, P) along the cells; of a single one that one twice."""
+    return order[:, 0], order[:, min(1, order.shape[1] - 1)]

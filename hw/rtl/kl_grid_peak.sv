@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// For each landmark the place that the cell with the largest score gives.
+// For each landmark a place between those that the two cells with the largest scores give.
 //
 // Input: ROWS x COLUMNS x LANDMARKS/PE words, landmarks fastest; a landmark is score, x, y, each of
 // WIDTH bits, the score least significant. While the last cell passes, its word f makes result
-// word f: of each landmark
-//   column * step_x + x   and   row * step_y + y
-// of its best cell, the first in raster order where several have the largest score.
+// word f. The place of a cell is
+//   column * step_x + x   and   row * step_y + y.
+// The result is that of the best cell, moved towards that of the second best by share sixteenths of
+// the way, rounded down, with share = max(0, 8 - (difference of their scores >> shift)). Of equal
+// scores the first in raster order is the larger one; a single cell is its own second.
 // Step memory: hexadecimal, a word for each of the LANDMARKS/PE words of a cell; per landmark
-// {step_y, step_x}, the first landmark least significant, unsigned.
-// Latency 3 cycles, one input word a cycle with no pause between frames; the input stalls only in
+// {shift, step_y, step_x}, the first landmark least significant, unsigned, each STEP_WIDTH bits.
+// Latency 6 cycles, one input word a cycle with no pause between frames; the input stalls only in
 // the last cell, while the output is blocked.
 `default_nettype none
 
@@ -21,7 +23,7 @@ module kl_grid_peak
   parameter int unsigned ROWS       = 14,  // of cells
   parameter int unsigned COLUMNS    = 14,  // cells of a row
   parameter int unsigned WIDTH      = 20,  // bits of a score, of x and of y, two's complement
-  parameter int unsigned STEP_WIDTH = 14,  // bits of a step, unsigned
+  parameter int unsigned STEP_WIDTH = 14,  // bits of a step and of a shift, unsigned
   parameter int unsigned OUT_WIDTH  = 21,  // bits of a place, two's complement
   parameter              STEP_FILE  = ""
 ) (
@@ -51,6 +53,10 @@ module kl_grid_peak
   localparam longint PLACE_PEAK = (SIDE - 1) * LARGEST_STEP + LARGEST_OFFSET;
   localparam longint OUT_PEAK = (64'd1 << (OUT_WIDTH - 1)) - 1;
   localparam int unsigned PLACE_WIDTH = $clog2(PLACE_PEAK + 1) + 1;  // the rest is sign
+  localparam int unsigned SHARE_WIDTH = 4;  // of 0..LEVELS
+  localparam logic [SHARE_WIDTH-1:0] LEVELS = 4'd8;  // sixteenths of the way, scores being equal
+  localparam int unsigned WAY_WIDTH = PLACE_WIDTH + 1;
+  localparam int unsigned PART_WIDTH = WAY_WIDTH + SHARE_WIDTH;
 
   if (PE < 1 || LANDMARKS < 1 || LANDMARKS % PE != 0) begin : g_illegal_pe
     $fatal(1, "kl_grid_peak: PE=%0d does not divide LANDMARKS=%0d", PE, LANDMARKS);
@@ -79,30 +85,52 @@ module kl_grid_peak
     $fatal(1, "kl_grid_peak: STEP_FILE is empty; name the memory image");
   end
 
+  typedef logic signed [WIDTH-1:0] offset_t;
+  typedef logic signed [PLACE_WIDTH-1:0] place_t;
+  typedef logic signed [WAY_WIDTH-1:0] way_t;
+  typedef logic signed [PART_WIDTH-1:0] part_t;
+  typedef logic [SHARE_WIDTH-1:0] share_t;
+
   typedef struct packed {
-    logic signed [WIDTH-1:0] y;
-    logic signed [WIDTH-1:0] x;
-    logic signed [WIDTH-1:0] score;
+    offset_t y;
+    offset_t x;
+    offset_t score;
   } cell_t;
 
   typedef struct packed {
     logic [ROW_WIDTH-1:0]    row;
     logic [COLUMN_WIDTH-1:0] column;
-    logic signed [WIDTH-1:0] y;
-    logic signed [WIDTH-1:0] x;
-  } answer_t;
+    cell_t                   content;
+  } found_t;
 
   typedef struct packed {
-    answer_t                 answer;
-    logic signed [WIDTH-1:0] score;
+    found_t second;
+    found_t first;
   } best_t;
 
+  // What follows has the second cell above the first, and y above x
   typedef struct packed {
-    logic signed [PLACE_WIDTH-1:0] corner_y;
-    logic signed [PLACE_WIDTH-1:0] corner_x;
-    logic signed [WIDTH-1:0]       y;
-    logic signed [WIDTH-1:0]       x;
+    logic [WIDTH-1:0]      apart;    // of the two scores
+    logic [STEP_WIDTH-1:0] shift;
+    offset_t [1:0][1:0]    offsets;
+    place_t [1:0][1:0]     corners;
   } sides_t;
+
+  typedef struct packed {
+    share_t            share;
+    place_t [1:0][1:0] places;
+  } pair_t;
+
+  typedef struct packed {
+    share_t       share;
+    way_t [1:0]   ways;    // from the first to the second
+    place_t [1:0] places;  // of the first
+  } ways_t;
+
+  typedef struct packed {
+    part_t [1:0]  parts;   // of the ways, in sixteenths
+    place_t [1:0] places;  // of the first
+  } parts_t;
 
   // The best cells so far
   logic [FOLD_WIDTH-1:0] fold;  // 0..FOLDS-1, the word of the cell
@@ -113,10 +141,12 @@ module kl_grid_peak
 
   cell_t [PE-1:0] seen;
   best_t [PE-1:0] old, best;
-  answer_t [PE-1:0] answer;
-  logic ready, accept, first_cell, last_fold, last_column, last_cell;
+  found_t [PE-1:0] here;
+  logic [PE-1:0] better, next;
+  logic ready, accept, first_cell, second_cell, last_fold, last_column, last_cell;
 
   assign first_cell    = row == '0 && column == '0;
+  assign second_cell   = COLUMNS > 1 ? row == '0 && 32'(column) == 1 : 32'(row) == 1;
   assign last_fold     = fold == LAST_FOLD;
   assign last_column   = column == LAST_COLUMN;
   assign last_cell     = row == LAST_ROW && last_column;
@@ -127,11 +157,13 @@ module kl_grid_peak
 
   always_comb begin
     for (int unsigned i = 0; i < PE; i++) begin
-      best[i] = old[i];
-      if (first_cell || seen[i].score > old[i].score) begin
-        best[i] = '{'{row, column, seen[i].y, seen[i].x}, seen[i].score};
-      end
-      answer[i] = best[i].answer;
+      here[i]   = '{row, column, seen[i]};
+      better[i] = first_cell || seen[i].score > old[i].first.content.score;
+      next[i]   = first_cell || second_cell || seen[i].score > old[i].second.content.score;
+      best[i]   = old[i];
+      if (better[i]) best[i].first = here[i];
+      if (better[i] && !first_cell) best[i].second = old[i].first;
+      else if (next[i]) best[i].second = here[i];
     end
   end
 
@@ -149,16 +181,20 @@ module kl_grid_peak
     end
   end
 
-  // Their places: product, then sum
+  // Their places: products, sums; then the way between them: difference, product, sum
   (* rom_style = "distributed" *)
-  logic [PE-1:0][1:0][STEP_WIDTH-1:0] steps[FOLDS];
+  logic [PE-1:0][2:0][STEP_WIDTH-1:0] steps[FOLDS];
   initial $readmemh(STEP_FILE, steps);
 
   logic [FOLD_WIDTH-1:0] out_fold;  // 0..FOLDS-1, the word of the result
-  answer_t [PE-1:0] chosen;
+  best_t [PE-1:0] chosen;
   sides_t [PE-1:0] sides, multiplied;
+  pair_t [PE-1:0] pairs, placed;
+  ways_t [PE-1:0] ways, apart;
+  parts_t [PE-1:0] parts, shared;
+  place_t [PE-1:0][1:0] results, moved;
   logic chosen_valid, chosen_ready, multiplied_valid, multiplied_ready;
-  logic [PE-1:0][1:0][PLACE_WIDTH-1:0] places, placed;
+  logic placed_valid, placed_ready, apart_valid, apart_ready, shared_valid, shared_ready;
 
   always_ff @(posedge clk) begin
     if (!rst_n) out_fold <= '0;
@@ -167,23 +203,51 @@ module kl_grid_peak
     end
   end
 
+  function automatic place_t corner(input int unsigned cells, input logic [STEP_WIDTH-1:0] step);
+    return PLACE_WIDTH'(cells) * PLACE_WIDTH'(step);
+  endfunction
+
+  function automatic share_t share_of(input logic [WIDTH-1:0] difference,
+                                      input logic [STEP_WIDTH-1:0] shift);
+    logic [WIDTH-1:0] lost;
+    lost = difference >> shift;
+    return 32'(lost) < 32'(LEVELS) ? LEVELS - SHARE_WIDTH'(lost) : '0;
+  endfunction
+
   always_comb begin
     for (int unsigned i = 0; i < PE; i++) begin
-      sides[i].corner_x = PLACE_WIDTH'(chosen[i].column) * PLACE_WIDTH'(steps[out_fold][i][0]);
-      sides[i].corner_y = PLACE_WIDTH'(chosen[i].row) * PLACE_WIDTH'(steps[out_fold][i][1]);
-      sides[i].x        = chosen[i].x;
-      sides[i].y        = chosen[i].y;
-      places[i][0]      = multiplied[i].corner_x + PLACE_WIDTH'(multiplied[i].x);
-      places[i][1]      = multiplied[i].corner_y + PLACE_WIDTH'(multiplied[i].y);
+      sides[i].apart = chosen[i].first.content.score - chosen[i].second.content.score;
+      sides[i].shift = steps[out_fold][i][2];
+      sides[i].offsets[0] = {chosen[i].first.content.y, chosen[i].first.content.x};
+      sides[i].offsets[1] = {chosen[i].second.content.y, chosen[i].second.content.x};
+      sides[i].corners[0][0] = corner(32'(chosen[i].first.column), steps[out_fold][i][0]);
+      sides[i].corners[0][1] = corner(32'(chosen[i].first.row), steps[out_fold][i][1]);
+      sides[i].corners[1][0] = corner(32'(chosen[i].second.column), steps[out_fold][i][0]);
+      sides[i].corners[1][1] = corner(32'(chosen[i].second.row), steps[out_fold][i][1]);
+      pairs[i].share = share_of(multiplied[i].apart, multiplied[i].shift);
+      ways[i].share = placed[i].share;
+      ways[i].places = placed[i].places[0];
+      parts[i].places = apart[i].places;
+      for (int unsigned axis = 0; axis < 2; axis++) begin
+        for (int unsigned rank = 0; rank < 2; rank++) begin
+          pairs[i].places[rank][axis] =
+              multiplied[i].corners[rank][axis] + PLACE_WIDTH'(multiplied[i].offsets[rank][axis]);
+        end
+        ways[i].ways[axis] =
+            WAY_WIDTH'(placed[i].places[1][axis]) - WAY_WIDTH'(placed[i].places[0][axis]);
+        parts[i].parts[axis] =
+            PART_WIDTH'(apart[i].ways[axis]) * PART_WIDTH'(signed'({1'b0, apart[i].share}));
+        results[i][axis] = shared[i].places[axis] + PLACE_WIDTH'(shared[i].parts[axis] >>> 4);
+      end
     end
   end
 
   kl_stream_register #(
-    .WIDTH(PE * $bits(answer_t))
+    .WIDTH(PE * $bits(best_t))
   ) u_chosen (
     .clk          (clk),
     .rst_n        (rst_n),
-    .s_axis_tdata (answer),
+    .s_axis_tdata (best),
     .s_axis_tvalid(s_axis_tvalid && last_cell),
     .s_axis_tready(ready),
     .m_axis_tdata (chosen),
@@ -205,21 +269,60 @@ module kl_grid_peak
   );
 
   kl_stream_register #(
-    .WIDTH(2 * PE * PLACE_WIDTH)
+    .WIDTH(PE * $bits(pair_t))
   ) u_placed (
     .clk          (clk),
     .rst_n        (rst_n),
-    .s_axis_tdata (places),
+    .s_axis_tdata (pairs),
     .s_axis_tvalid(multiplied_valid),
     .s_axis_tready(multiplied_ready),
     .m_axis_tdata (placed),
+    .m_axis_tvalid(placed_valid),
+    .m_axis_tready(placed_ready)
+  );
+
+  kl_stream_register #(
+    .WIDTH(PE * $bits(ways_t))
+  ) u_apart (
+    .clk          (clk),
+    .rst_n        (rst_n),
+    .s_axis_tdata (ways),
+    .s_axis_tvalid(placed_valid),
+    .s_axis_tready(placed_ready),
+    .m_axis_tdata (apart),
+    .m_axis_tvalid(apart_valid),
+    .m_axis_tready(apart_ready)
+  );
+
+  kl_stream_register #(
+    .WIDTH(PE * $bits(parts_t))
+  ) u_shared (
+    .clk          (clk),
+    .rst_n        (rst_n),
+    .s_axis_tdata (parts),
+    .s_axis_tvalid(apart_valid),
+    .s_axis_tready(apart_ready),
+    .m_axis_tdata (shared),
+    .m_axis_tvalid(shared_valid),
+    .m_axis_tready(shared_ready)
+  );
+
+  kl_stream_register #(
+    .WIDTH(2 * PE * PLACE_WIDTH)
+  ) u_moved (
+    .clk          (clk),
+    .rst_n        (rst_n),
+    .s_axis_tdata (results),
+    .s_axis_tvalid(shared_valid),
+    .s_axis_tready(shared_ready),
+    .m_axis_tdata (moved),
     .m_axis_tvalid(m_axis_tvalid),
     .m_axis_tready(m_axis_tready)
   );
 
   for (genvar i = 0; i < PE; i++) begin : g_out
-    assign m_axis_tdata[2*i*OUT_WIDTH+:OUT_WIDTH]     = OUT_WIDTH'(signed'(placed[i][0]));
-    assign m_axis_tdata[(2*i+1)*OUT_WIDTH+:OUT_WIDTH] = OUT_WIDTH'(signed'(placed[i][1]));
+    assign m_axis_tdata[2*i*OUT_WIDTH+:OUT_WIDTH]     = OUT_WIDTH'(moved[i][0]);
+    assign m_axis_tdata[(2*i+1)*OUT_WIDTH+:OUT_WIDTH] = OUT_WIDTH'(moved[i][1]);
   end
 
 endmodule

@@ -96,7 +96,8 @@ def cases() -> Iterator[Case]:
             ops.GridPeak, 2, 1, NumChannels=3 * landmarks, PE=lanes,
             numInputVectors=[1, side, side], inputDataType="INT21", stepBits=13,
         )  # fmt: skip
-        steps = np.random.default_rng(lanes).integers(4000, 8192, (landmarks, 2))
+        steps = np.random.default_rng(lanes).integers(4000, 8192, (landmarks, 3))
+        steps[:, 2] = 10
         yield Case(f"{landmarks} landmarks, {lanes} a word, {side}x{side} cells", op, (steps,))
     yield from (_lookup(*sizes) for sizes in LOOKUPS)
     for channels, lanes, columns, zeros in UPSAMPLES:

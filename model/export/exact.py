@@ -103,8 +103,10 @@ class _Writer:
 
     def peak(self, step: Peak) -> None:
         """The best cells; sums stay below 2**24, so that float32 holds them."""
-        side = self.network.image_shape[0] // CELL
-        nodes, constants = peak_nodes(step.source, "accumulators", step.steps, side)
+        side, units = self.network.image_shape[0] // CELL, 2.0**-step.shifts
+        nodes, constants = peak_nodes(
+            step.source, "accumulators", step.steps, units, side, whole=True
+        )
         self.nodes += nodes
         self.constants += constants
 

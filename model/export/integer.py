@@ -25,9 +25,11 @@ from host.common.arrays import Accumulators, F32Array, F64Array, I8Array, Images
 from host.common.errors import UserError
 from hw.ops.requant import RequantParams, quantise_affine
 from model.export.qonnx import QuantInfo, attribute, constant, describe, load_qonnx, quant_info
-from model.network.grid import PARTS
+from model.network.grid import CLOSE, PARTS
 
 EXACT_FLOAT32 = 1 << 24  #: integers up to here are exact in float32
+LEVELS = 8  #: of a peak, from scores that are equal to scores CLOSE apart
+WAY_BITS = 4  #: of the way between two places, half of which is LEVELS
 SAME = 1e-5  #: relative difference up to which two scales count as one
 Tensors = dict[str, Tensor]
 
@@ -160,30 +162,31 @@ class Multiply:
 class Peak:
     """``output`` (N, 2 P) = places of the best cells of ``source`` (N, 3 P, H, W).
 
-    The channels are those of model.network.grid. steps: (P, 2), accumulators a cell in x and y. A
-    place is the column or row of the best cell times ``steps`` plus its offset. The best cell has
-    the largest score; of several the first in raster order.
+    The channels are those of model.network.grid. A cell's place is its column or row times
+    ``steps`` (P, 2) plus its offset. The answer is the place of the cell with the largest score,
+    moved towards that of the second largest by ``share`` / 16 of the way between them, where
+
+        share = max(0, LEVELS - ((largest - second) >> shifts))
+
+    with ``shifts`` (P,). Of equal scores the first in raster order is the larger one.
     """
 
     source: str
     output: str
     steps: npt.NDArray[np.int64]
-
-    def words(self, cells: Tensor) -> Tensor:
-        """What the kernel grid_peak gives of a map: number of the best cell, x, y (N, P, 3)."""
-        parts = cells.reshape(len(cells), -1, PARTS, cells.shape[2] * cells.shape[3])
-        # numpy's argmax promises the first of several
-        best = torch.from_numpy(parts[:, :, 0].numpy().argmax(2))[:, :, None]
-        offsets = parts[:, :, 1:].gather(3, best[..., None].expand(-1, -1, 2, -1))[..., 0]
-        return torch.cat([best, offsets], 2)
+    shifts: npt.NDArray[np.int64]
 
     def run(self, tensors: Tensors) -> Tensor:
         """Places x0, y0, x1, y1, ... (N, 2 P)."""
-        cells = tensors[self.source]
-        words = self.words(cells)
-        best, columns = words[:, :, :1], cells.shape[3]
-        corners = torch.cat([best % columns, best // columns], 2)
-        return (corners * torch.from_numpy(self.steps) + words[:, :, 1:]).flatten(1)
+        cells = tensors[self.source].numpy()
+        parts = cells.reshape(len(cells), -1, PARTS, cells.shape[2] * cells.shape[3])
+        order = np.argsort(-parts[:, :, 0], axis=2, kind="stable")[:, :, None, :2]
+        scores, *offsets = np.moveaxis(np.take_along_axis(parts, order, 3), 2, 0)
+        corners = np.stack(np.divmod(order[:, :, 0], cells.shape[3])[::-1], -1)
+        places = corners * self.steps[:, None] + np.stack(offsets, -1)
+        share = LEVELS - ((scores[..., 0] - scores[..., -1]) >> self.shifts)
+        way = (places[:, :, -1] - places[:, :, 0]) * share.clip(0)[..., None]
+        return torch.from_numpy(places[:, :, 0] + (way >> WAY_BITS)).flatten(1)
 
 
 Step = Convolve | Requantise | Add | SumPixels | Flatten | Concatenate | Multiply | Peak
@@ -379,16 +382,23 @@ class _Tracer:
 
         The bias of a score is the same in all cells, no place hangs on it.
         """
-        scale, bias = (v.reshape(-1, PARTS)[:, 1:] for v in (cells.multiplier, cells.offset))
-        steps = np.rint(1 / scale)
-        if np.abs(steps * scale - 1).max() > SAME:
+        scale, bias = (v.reshape(-1, PARTS) for v in (cells.multiplier, cells.offset))
+        steps, shifts = np.rint(1 / scale[:, 1:]), np.rint(np.log2(CLOSE / LEVELS / scale[:, 0]))
+        if np.abs(steps * scale[:, 1:] - 1).max() > SAME:
             raise UserError(
                 f"{cells.tensor}: a cell is no whole number of steps of its offsets; make the file "
                 "with `python -m model export`"
             )
+        if np.abs(scale[:, 0] * 2.0**shifts * LEVELS / CLOSE - 1).max() > SAME or shifts.min() < 0:
+            raise UserError(
+                f"{cells.tensor}: the scale of a score is no power of two up to {CLOSE / LEVELS}; "
+                "make the file with `python -m model export`"
+            )
         sides = np.array([shape[3], shape[2]])
         output = f"{cells.tensor}_peak"
-        self.steps.append(Peak(cells.tensor, output, steps.astype(np.int64)))
+        whole = (values.astype(np.int64) for values in (steps, shifts))
+        self.steps.append(Peak(cells.tensor, output, *whole))
+        bias = bias[:, 1:]
         return _Affine(output, (1 / (steps * sides)).ravel(), ((bias + 0.5) / sides).ravel())
 
     def batch_norm(self, node: NodeProto) -> _Affine:

@@ -11,12 +11,22 @@ from model.network.grid import PARTS
 
 
 def peak_nodes(
-    cells: str, places: str, steps: F64Array | IntArray, side: int
+    cells: str,
+    places: str,
+    steps: F64Array | IntArray,
+    units: F64Array,
+    side: int,
+    whole: bool,
 ) -> tuple[list[NodeProto], list[TensorProto]]:
     """Nodes and constants that make ``places`` (N, 2 P) of the map ``cells`` (N, 3 P, side, side).
 
-    A place is the column or row of the best cell times ``steps`` (P, 2) plus the cell's offset. The
-    best cell has the largest score, the first of several in raster order. All in float32.
+    A cell's place is its column or row times ``steps`` (P, 2) plus its offset. The answer is the
+    place of the cell with the largest score, moved by ``share`` of the way to that of the second
+    largest, of equal ones the first in raster order; side is at least 2.
+
+    units: (P,), sixteenths of the way by which two scores that differ by 1 shorten ``share``, which
+    is 8 / 16 for equal ones. whole: round sixteenths up and places down, as the integers do; exact
+    where differences of scores and places are below 2**24. All in float32, the way in float64.
     """
     points, count = len(steps), side * side
     at = np.arange(count)
@@ -24,22 +34,42 @@ def peak_nodes(
     constants = {
         "apart": np.array([-1, points, PARTS, count]),
         "sizes": np.array([1, PARTS - 1]),
+        "two": np.array([2]),
         "corners": corners.astype(np.float32),
+        "units": units[:, None, None].astype(np.float32),
+        "half": np.array(8, np.float32),
+        "sixteenth": np.array(1 / 16),
         "flat": np.array([-1, 2 * points]),
     }
-    name = {
-        n: f"{places}_{n}"
-        for n in (*constants, *["parts", "score", "offset", "best", "both", "all", "found"])
-    }
-    nodes = [
-        helper.make_node("Reshape", [cells, name["apart"]], [name["parts"]]),
-        helper.make_node(
-            "Split", [name["parts"], name["sizes"]], [name["score"], name["offset"]], axis=2
-        ),
-        helper.make_node("ArgMax", [name["score"]], [name["best"]], axis=3, keepdims=1),
-        helper.make_node("Concat", [name["best"]] * 2, [name["both"]], axis=2),
-        helper.make_node("Add", [name["offset"], name["corners"]], [name["all"]]),
-        helper.make_node("GatherElements", [name["all"], name["both"]], [name["found"]], axis=3),
-        helper.make_node("Reshape", [name["found"], name["flat"]], [places]),
-    ]
-    return nodes, [numpy_helper.from_array(v, name[n]) for n, v in constants.items()]
+    nodes: list[NodeProto] = []
+
+    def name(value: str) -> str:
+        return f"{places}_{value}"
+
+    def add(kind: str, inputs: str, outputs: str, **attributes: object) -> None:
+        names = [[name(n) for n in text.split()] for text in (inputs, outputs)]
+        nodes.append(helper.make_node(kind, *names, **attributes))
+
+    nodes.append(helper.make_node("Reshape", [cells, name("apart")], [name("parts")]))
+    add("Split", "parts sizes", "score offset", axis=2)
+    add("TopK", "score two", "top best", axis=3)
+    add("Concat", "best best", "both", axis=2)
+    add("Add", "offset corners", "all")
+    add("GatherElements", "all both", "found", axis=3)
+    add("Split", "top", "first second", axis=3)
+    add("Split", "found", "place other", axis=3)
+    add("Sub", "first second", "difference")
+    add("Mul", "difference units", "fewer")
+    add("Floor", "fewer", "rounded") if whole else add("Identity", "fewer", "rounded")
+    add("Sub", "half rounded", "left")
+    add("Relu", "left", "sixteenths")
+    for value in ("place", "other", "sixteenths"):
+        add("Cast", value, f"{value}_wide", to=TensorProto.DOUBLE)
+    add("Sub", "other_wide place_wide", "way")
+    add("Mul", "way sixteenths_wide", "much")
+    add("Mul", "much sixteenth", "part")
+    add("Floor", "part", "step") if whole else add("Identity", "part", "step")
+    add("Add", "place_wide step", "moved")
+    add("Cast", "moved", "narrow", to=TensorProto.FLOAT)
+    nodes.append(helper.make_node("Reshape", [name("narrow"), name("flat")], [places]))
+    return nodes, [numpy_helper.from_array(v, name(n)) for n, v in constants.items()]

@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -28,11 +27,11 @@ from host.common.errors import UserError
 from hw.ops.layers import record_layers, recorded_layers
 from hw.ops.requant import BIAS_FRACTION, SCALE_BITS, quantise_affine
 from model.export.exact import write_exact
-from model.export.integer import Peak, batch_norm_affine, integer_network, pool_pixels
+from model.export.integer import LEVELS, batch_norm_affine, integer_network, pool_pixels
 from model.export.packing import pack
 from model.export.qdq import write_qdq
 from model.export.qonnx import describe, quant_info
-from model.network.grid import PARTS
+from model.network.grid import CLOSE, PARTS
 from model.network.pfld import PFLD
 
 INPUT, OUTPUT, CELLS = "image", "landmarks", "cells"
@@ -204,7 +203,9 @@ def _snap_norm(model: ModelWrapper, node: NodeProto) -> None:
 def _snap_cells(model: ModelWrapper, node: NodeProto) -> None:
     """Give the offsets of the grid head scales of which a cell is a whole number of steps.
 
-    A place is then ``column * steps + accumulator``, an integer, as the hardware gives it.
+    A place is then ``column * steps + accumulator``, an integer, as the hardware gives it. Scores
+    get a power of two as scale, the nearest: their order stays, and how close two of them are is
+    a difference without its last bits.
     """
     step, scale = _scale(model, node.input[0], node), _scale(model, node.input[1], node)
     quantiser = model.find_producer(node.input[1])
@@ -213,8 +214,9 @@ def _snap_cells(model: ModelWrapper, node: NodeProto) -> None:
     )
     whole = np.rint(1 / (step * scale))
     offsets = np.arange(len(scale)) % PARTS != 0
-    snapped = np.where(offsets, 1 / (step * np.maximum(whole, 1)), scale).astype(np.float32)
-    shaped = snapped.reshape(-1, 1, 1, 1)
+    power = np.minimum(2.0 ** np.rint(np.log2(step * scale)), CLOSE / LEVELS)
+    snapped = np.where(offsets, 1 / np.maximum(whole, 1), power) / step
+    shaped = snapped.astype(np.float32).reshape(-1, 1, 1, 1)
     model.set_initializer(quantiser.input[1], shaped)
     model.set_initializer(quantiser.input[0], integers.astype(np.float32) * shaped)
 
@@ -246,16 +248,10 @@ def write_golden(model: Path, images: Images, path: Path) -> None:
     """Write the integer network's answers for ``images`` uint8 (N, S, S) to an npz ``path``.
 
     Keys: images, accumulators int32 (N, 196), out_scale and out_bias float64 (196,), landmarks
-    float64 (N, 98, 2) in fractions of the crop, model_sha256 of the file ``model``. With the head
-    grid also words int32 (N, 98, 3), what the kernel grid_peak gives, and steps (98, 2).
+    float64 (N, 98, 2) in fractions of the crop, model_sha256 of the file ``model``.
     """
     network = integer_network(model)
-    peaks = [step for step in network.steps if isinstance(step, Peak)]
-    result = network.run(images, keep=[peak.source for peak in peaks])
-    extra: dict[str, Any] = {}
-    for peak in peaks:
-        words = peak.words(torch.from_numpy(result.tensors[peak.source]))
-        extra = {"words": words.numpy().astype(np.int32), "steps": peak.steps}
+    result = network.run(images)
     with replacing(path) as partial, partial.open("wb") as file:
         np.savez_compressed(
             file,
@@ -265,5 +261,4 @@ def write_golden(model: Path, images: Images, path: Path) -> None:
             out_bias=network.out_bias,
             landmarks=result.landmarks,
             model_sha256=hashlib.sha256(model.read_bytes()).hexdigest(),
-            **extra,
         )

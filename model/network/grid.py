@@ -3,8 +3,10 @@
 
 A cell is 8x8 input pixels. Channel 3 * i of the map is the score of landmark i, 3 * i + 1 and
 3 * i + 2 are its offsets in x and y from the middle of the cell, in cells. The landmark lies where
-the cell of the largest score says, the first one in raster order where several have it. The scores
-of a landmark share one channel, so that integer accumulators have the same largest one.
+the cell of the largest score says, moved towards where that of the second largest says: half way
+where both scores are equal, less the farther they are apart, not at all from CLOSE on. Of equal
+scores the first in raster order is the larger one. The scores of a landmark share one channel, so
+that integer accumulators have the same order.
 
 Training takes the cells as a mixture (Jacobs et al., "Adaptive mixtures of local experts", 1991):
 each is right with the softmax of its score, and its point scatters around its answer.
@@ -17,6 +19,7 @@ from torch import Tensor
 
 CELL = 8  #: input pixels of a cell's side
 PARTS = 3  #: channels of a landmark: score, x, y
+CLOSE = 4.0  #: difference of two scores from which on the smaller one does not count
 SCATTER = 2.0  #: pixels, scale of the Laplace distribution around a cell's answer
 
 
@@ -44,11 +47,15 @@ def middles(cells: Tensor) -> Tensor:
 
 def decode(cells: Tensor) -> Tensor:
     """Landmarks (B, 2 P), fractions of the crop, of cells (B, 3 P, H, W)."""
-    batch, channels, height, width = cells.shape
-    parts = cells.reshape(batch, channels // PARTS, PARTS, height * width)
-    best = parts[:, :, 0].argmax(2)
-    offsets = parts.gather(3, best[:, :, None, None].expand(-1, -1, PARTS, 1))[:, :, 1:, 0]
-    return ((offsets + middles(cells)[best]) / sides(cells)).flatten(1)
+    scores, answers = split(cells)
+    best = scores.argmax(2, keepdim=True)
+    second = scores.scatter(2, best, -torch.inf).argmax(2, keepdim=True)
+    apart = scores.gather(2, best) - scores.gather(2, second)
+    share = (1 - apart / CLOSE).clamp_min(0) / 2
+    place, other = (
+        answers.gather(2, cell[..., None].expand(-1, -1, -1, 2)) for cell in (best, second)
+    )
+    return (place + (other - place) * share[..., None]).flatten(1)
 
 
 def expected(cells: Tensor) -> Tensor:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""grid_peak: lanes, ties, scores and steps at the ends of their range, a frame of one cell."""
+"""grid_peak: lanes, ties, close scores, scores and steps at the ends of their range, one cell."""
 
 import numpy as np
 import pytest
@@ -31,10 +31,13 @@ def wide(op: GridPeak) -> GridPeak:
 
 
 def steps_of(op: GridPeak) -> IntArray:
-    """Random steps; the largest possible among them."""
-    most = (1 << op.step_bits) - 1
-    steps = np.random.default_rng(op.landmarks).integers(1, most, (op.landmarks, 2), endpoint=True)
+    """Random steps and shifts; the largest steps and the shifts 0 and the largest among them."""
+    most, bits = (1 << op.step_bits) - 1, op.get_input_datatype().bitwidth()
+    rng = np.random.default_rng(op.landmarks)
+    steps = rng.integers(1, most, (op.landmarks, 3), endpoint=True)
     steps[0] = most
+    steps[:, 2] = rng.integers(0, min(most, bits), op.landmarks)
+    steps[-1, 2], steps[len(steps) // 2, 2] = 0, min(most, 31)
     return steps
 
 
@@ -54,6 +57,19 @@ def ties(op: GridPeak) -> Case:
     return Case(f"ties-{op.landmarks}", op, (steps_of(op),), data=data)
 
 
+def close(op: GridPeak) -> Case:
+    """Scores as far apart as the shifts make sixteenths of, offsets at the ends of their range."""
+    rng, dtype = np.random.default_rng(4), op.get_input_datatype()
+    steps = steps_of(op)
+    steps[:, 2] = np.arange(op.landmarks) % 5
+    shape = (op.grid[0] * op.grid[1], op.landmarks)
+    scores = rng.integers(0, 12 << steps[:, 2], shape)
+    offsets = rng.choice([int(dtype.min()), -1, 0, int(dtype.max())], (*shape, 2))
+    tensor = np.concatenate([scores[..., None], offsets], 2)
+    data = (tensor.reshape(*op.vectors, op.channels),)
+    return Case(f"close-{op.landmarks}-{dtype.name}", op, (steps,), data=data)
+
+
 CASES = [
     *(
         case(op)
@@ -70,6 +86,9 @@ CASES = [
     ),
     case(wide(peak("INT20", 4, 2, (2, 2), 12))),
     ties(peak("INT4", 4, 2, (2, 4))),
+    close(peak("INT12", 5, 1, (3, 4))),
+    close(peak("INT20", 10, 2, (2, 2), 14)),
+    close(peak("INT10", 6, 3, (4, 1))),
 ]
 
 
@@ -77,10 +96,20 @@ def test_kernel(bench: Bench, case: Case) -> None:
     bench.check(case)
 
 
-def test_the_first_of_equal_scores_wins() -> None:
+@pytest.mark.parametrize(
+    ("cells", "shift", "places"),
+    [
+        ([[-8, 1, 2], [3, 4, 5], [3, 6, 7], [2, 0, 0]], 0, [55, 106]),  # half way from [104, 5]
+        ([[3, 1, 2], [3, 4, 5], [3, 6, 7], [3, 0, 0]], 0, [52, 3]),  # the first two of equal ones
+        ([[-8, 1, 2], [3, 4, 5], [0, 6, 7], [-1, 0, 0]], 0, [73, 68]),  # 5 / 16 of the way
+        ([[-8, 1, 2], [3, 4, 5], [0, 6, 7], [-1, 0, 0]], 1, [61, 93]),  # 7 / 16
+        ([[-8, 1, 2], [7, 4, 5], [-1, 6, 7], [-1, 0, 0]], 0, [104, 5]),  # 8 apart
+    ],
+)
+def test_places_by_hand(cells: list[list[int]], shift: int, places: list[int]) -> None:
     op = peak("INT4", 1, 1, (2, 2))
-    cells = np.array([[-8, 1, 2], [3, 4, 5], [3, 6, 7], [2, 0, 0]]).reshape(1, 2, 2, 3)
-    assert op.golden(cells, np.array([[100, 200]]))[0].reshape(-1).tolist() == [104, 5]
+    found = op.golden(np.array(cells).reshape(1, 2, 2, 3), np.array([[100, 200, shift]]))[0]
+    assert found.reshape(-1).tolist() == places
 
 
 @pytest.mark.parametrize(
@@ -94,7 +123,7 @@ def test_places_fit_the_output_type(
     cells = np.full((1, *grid, 3), int(op.get_input_datatype().max()))
     cells[..., 0] = -2
     cells[0, -1, -1, 0] = 1
-    (places,) = op.golden(cells, np.full((1, 2), (1 << step_bits) - 1))
+    (places,) = op.golden(cells, np.array([[(1 << step_bits) - 1] * 2 + [0]]))
     assert op.get_output_datatype().name == expected
     assert op.get_output_datatype().allowed(int(places.max()))
 
@@ -117,9 +146,18 @@ def test_illegal_attributes(change: dict[str, int | str], text: str) -> None:
         op.rtl_parameters()
 
 
-@pytest.mark.parametrize("steps", [np.ones((3, 2), int), np.zeros((4, 2), int), 256])
-def test_illegal_steps(steps: IntArray | int) -> None:
+@pytest.mark.parametrize(
+    ("steps", "text"),
+    [
+        (np.ones((4, 2), int), r"the shape \(4, 2\); there must be two and a shift for each"),
+        (np.zeros((4, 3), int), r"steps of dut are 0\.\.0; use 1 to 255 \(stepBits=8\)"),
+        (np.full((4, 3), 256), r"steps of dut are 256\.\.256; use 1 to 255"),
+        (np.full((4, 3), 32), r"shifts of dut are 32\.\.32; use 0 to 31"),
+        (np.tile([1, 1, -1], (4, 1)), r"shifts of dut are -1\.\.-1; use 0 to 31"),
+    ],
+)
+def test_illegal_steps(steps: IntArray, text: str) -> None:
     op = peak("INT8", 4, 1)
-    values = np.broadcast_to(np.asarray(steps), (4, 2)) if np.ndim(steps) == 0 else steps
-    with pytest.raises(UserError, match=r"4 landmarks, from 1 to 255 \(stepBits=8\)"):
-        op.rtl_memories(values)
+    for use in (op.rtl_memories, lambda values: op.cpp_table([values])):
+        with pytest.raises(UserError, match=text):
+            use(steps)

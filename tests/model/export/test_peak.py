@@ -14,7 +14,7 @@ from onnx import TensorProto, helper
 from host.backends import open_backend
 from host.common.errors import UserError
 from model.export.fp32 import export_fp32
-from model.export.integer import Peak, integer_network
+from model.export.integer import LEVELS, Peak, integer_network
 from model.export.peak import peak_nodes
 from model.export.qonnx import load_qonnx
 from model.export.snap import CELLS, export_files
@@ -23,13 +23,15 @@ from model.training.ptq import post_train
 from tests.model.samples import as_tensor, random_network, smooth_images
 
 STEPS = np.array([[1000, 900], [70, 80]])
+SHIFTS = np.array([2, 0])
 
 
 def cells() -> torch.Tensor:
-    """Map (1, 6, 3, 3): point 0 in row 2, column 1; three cells of point 1 are equally good."""
+    """Map (1, 6, 3, 3): of point 0 row 2, column 1 is the best and row 2, column 0 the second one,
+    12 below; three cells of point 1 are equally good."""
     found = torch.zeros(1, 6, 3, 3, dtype=torch.int64)
-    found[0, 0] = -5
-    found[0, 0, 2, 1] = -4
+    found[0, 0] = -50
+    found[0, 0, 2, 1], found[0, 0, 2, 0] = -4, -16
     found[0, 1, 2, 1], found[0, 2, 2, 1] = 33, -44
     found[0, 3, 0, 2] = found[0, 3, 1, 0] = found[0, 3, 2, 2] = 9
     found[0, 4, 0, 2], found[0, 5, 0, 2] = 7, 8
@@ -37,14 +39,19 @@ def cells() -> torch.Tensor:
 
 
 def test_places_by_hand() -> None:
-    found = Peak("cells", "places", STEPS).run({"cells": cells()})
-    assert found.tolist() == [[1000 + 33, 2 * 900 - 44, 2 * 70 + 7, 8]]
+    found = Peak("cells", "places", STEPS, SHIFTS).run({"cells": cells()})
+    # 8 - (12 >> 2) sixteenths of the way; half of the way from (147, 8) to (0, 80)
+    x, y = 1033 + (-1033 * 5 >> 4), 1756 + (44 * 5 >> 4)
+    assert found.tolist() == [[x, y, 147 + (-147 * 8 >> 4), 8 + 36]]
 
 
-def test_nodes_find_the_same_places() -> None:
+@pytest.mark.parametrize("spread", [4, 40, 40_000])
+def test_nodes_find_the_same_places(spread: int) -> None:
+    """Many equal scores, close ones, and scores far apart."""
     rng = np.random.default_rng(0)
-    maps = torch.from_numpy(rng.integers(-3, 4, (50, 6, 4, 4)) * 1000)  # many equal scores
-    nodes, constants = peak_nodes("cells", "places", STEPS, 4)
+    maps = torch.from_numpy(rng.integers(-spread, spread, (50, 6, 4, 4)))
+    maps[:, 1::3] *= 7
+    nodes, constants = peak_nodes("cells", "places", STEPS, 2.0**-SHIFTS, 4, whole=True)
     entries = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
         for name, shape in (("cells", ["N", 6, 4, 4]), ("places", ["N", 4]))
@@ -55,7 +62,8 @@ def test_nodes_find_the_same_places() -> None:
         "CPUExecutionProvider"
     ])  # fmt: skip
     (found,) = session.run(None, {"cells": maps.float().numpy()})
-    np.testing.assert_array_equal(found, Peak("cells", "places", STEPS).run({"cells": maps}))
+    expected = Peak("cells", "places", STEPS, SHIFTS).run({"cells": maps})
+    np.testing.assert_array_equal(found, expected)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +81,7 @@ def test_file_ends_with_the_cells(exported: Path) -> None:
     (output,) = model.graph.output
     assert output.name == CELLS
     assert model.get_tensor_shape(CELLS) == [1, 294, 14, 14]
-    assert "ArgMax" not in {node.op_type for node in model.graph.node}
+    assert not {"ArgMax", "TopK"} & {node.op_type for node in model.graph.node}
 
 
 def test_accumulators_are_places_with_one_scale_each(exported: Path) -> None:
@@ -85,21 +93,20 @@ def test_accumulators_are_places_with_one_scale_each(exported: Path) -> None:
     assert peak.steps.min() > 100, "a cell is many steps"
     # the same through floating point: scores and offsets of the map, decoded as in training
     maps = found.tensors[CELLS].astype(np.float64)
-    scale = np.ones(294)
-    scale[1::3], scale[2::3] = 1 / peak.steps[:, 0], 1 / peak.steps[:, 1]
+    scale = np.stack([grid.CLOSE / LEVELS / 2.0**peak.shifts, *(1 / peak.steps.T)], 1).ravel()
     bias = np.zeros(294)
     bias.reshape(98, 3)[:, 1:] = network.out_bias.reshape(98, 2) * 14 - 0.5
     floats = torch.from_numpy(maps * scale[:, None, None] + bias[:, None, None])
-    decoded = grid.decode(floats).view(4, 98, 2)
-    np.testing.assert_allclose(found.landmarks, decoded.numpy(), atol=1e-12)
-
-
-def test_golden_file_holds_the_words_of_the_kernel(exported: Path) -> None:
-    with np.load(exported.with_name("grid_golden.npz")) as golden:
-        words, steps, places = golden["words"], golden["steps"], golden["accumulators"]
-    assert words.shape == (2, 98, 3)
-    corners = np.stack([words[..., 0] % 14, words[..., 0] // 14], 2)
-    np.testing.assert_array_equal((corners * steps + words[..., 1:]).reshape(2, -1), places)
+    decoded = grid.decode(floats).view(4, 98, 2).numpy()
+    # the share is a number of sixteenths, a place a number of steps
+    order = np.sort(floats.view(4, 98, 3, -1).numpy()[:, :, 0], 2)
+    one, two = (grid.split(floats)[0].topk(2, 2).indices[..., rank] for rank in (0, 1))
+    answers = grid.split(floats)[1].numpy()
+    pick = [np.take_along_axis(answers, n.numpy()[..., None, None], 2)[:, :, 0] for n in (one, two)]
+    allowed = np.abs(pick[1] - pick[0]) / 16 + 1 / (14 * peak.steps) + 1e-12
+    assert (order[..., -1] >= order[..., -2]).all()
+    assert (np.abs(found.landmarks - decoded) <= allowed).all()
+    assert np.abs(found.landmarks - pick[0]).max() > 0, "no second cell counts"
 
 
 def test_exact_file_equals_the_integers(exported: Path) -> None:
@@ -137,7 +144,18 @@ def test_cells_that_are_no_whole_number_of_steps(exported: Path) -> None:
     model = load_qonnx(exported)
     last = model.find_producer(CELLS)
     quantiser = model.find_producer(last.input[1])
-    scale = model.get_initializer(quantiser.input[1])
-    model.set_initializer(quantiser.input[1], scale * np.float32(1.0001))
+    scale = model.get_initializer(quantiser.input[1]).copy()
+    scale[1] *= np.float32(1.0001)
+    model.set_initializer(quantiser.input[1], scale)
     with pytest.raises(UserError, match="a cell is no whole number of steps of its offsets"):
+        integer_network(model)
+
+
+def test_scores_whose_scale_is_no_power_of_two(exported: Path) -> None:
+    model = load_qonnx(exported)
+    quantiser = model.find_producer(model.find_producer(CELLS).input[1])
+    scale = model.get_initializer(quantiser.input[1]).copy()
+    scale[0] *= np.float32(1.3)
+    model.set_initializer(quantiser.input[1], scale)
+    with pytest.raises(UserError, match=r"the scale of a score is no power of two up to 0\.5"):
         integer_network(model)
