@@ -40,7 +40,6 @@ from hw.ops.grid_peak import PARTS
 
 WORD = DataType[f"INT{OUTPUT_BITS}"]  #: of an output
 WHOLE = 1e-6  #: most that a cell may differ from a whole number of steps
-NEAR = 2  #: levels of a peak by which scores lie apart that differ by 1
 OUTPUT_AFFINE = "landmark_affine"  #: metadata key: JSON {"scale": [...], "bias": [...]}
 OUTPUTS = "outputs"
 """Metadata key: JSON, a row of ``host.common.tasks`` for each output of the file."""
@@ -220,16 +219,16 @@ def _peak(
         )
     scores, scale = np.split(scale.reshape(-1, PARTS), [1], axis=1)
     offset = offset.reshape(-1, PARTS)[:, 1:]
-    steps, shifts = np.rint(1 / scale), np.rint(-np.log2(NEAR * scores))
+    steps, shifts = np.rint(1 / scale), np.rint(-np.log2(scores))
     if np.abs(steps * scale - 1).max() > WHOLE:
         raise UserError(
             "a cell of the output map is no whole number of steps of its offsets; export the "
             "network with `python -m model export`"
         )
-    if np.abs(scores * NEAR * 2.0**shifts - 1).max() > WHOLE or shifts.min() < 0:
+    if np.abs(scores * np.exp2(shifts) - 1).max() > WHOLE or shifts.min() < 0:
         raise UserError(
-            f"the scale of a score of the output map is no power of two up to {1 / NEAR:g}; export "
-            "the network with `python -m model export`"
+            "the scale of a score of the output map is no power of two up to 1; export the network "
+            "with `python -m model export`"
         )
     name = walk.graph.add(
         "GridPeak", [cells.tensor, walk.graph.constant(np.hstack([steps, shifts]))],

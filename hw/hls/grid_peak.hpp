@@ -7,21 +7,21 @@
 
 namespace grid_peak {
 
-/// Sixteenths of the way to the second best cell's place, where its score is as large.
-constexpr int LEVELS = 8;
+/// Most halvings of the way from the best cell's place to that of the second best.
+constexpr int HALVINGS = 15;
 
-/// `place` moved towards `other`, the less the more their scores are `apart`.
+/// `place` moved half way towards `other`, half of that for each unit that their scores are
+/// `apart`.
 template <int OUT_WIDTH, int WIDTH>
 lanes::integer<OUT_WIDTH, true> between(const lanes::integer<OUT_WIDTH, true> &place,
                                         const lanes::integer<OUT_WIDTH, true> &other,
                                         const lanes::integer<WIDTH + 1, false> &apart, int shift) {
 #pragma HLS inline
-  const lanes::integer<WIDTH + 1, false> lost = apart >> shift;
-  const lanes::integer<5, true> share = lost < LEVELS ? int(LEVELS - lost) : 0;
-  const lanes::integer<OUT_WIDTH + 1, true> way =
-      lanes::integer<OUT_WIDTH + 1, true>(other) - lanes::integer<OUT_WIDTH + 1, true>(place);
-  const auto part = lanes::multiply(way, share) >> 4;
-  return lanes::integer<OUT_WIDTH, true>(place + part);
+  using Way = lanes::integer<OUT_WIDTH + 1, true>;
+  const lanes::integer<WIDTH + 1, false> units = apart >> shift;
+  const int halvings = units < HALVINGS ? int(units) : HALVINGS;
+  const Way way = Way(other) - Way(place);
+  return lanes::integer<OUT_WIDTH, true>(place + (way >> (1 + halvings)));
 }
 
 /// One frame: ROWS x COLUMNS x LANDMARKS/PE words in, LANDMARKS/PE words out with the last
@@ -64,8 +64,8 @@ void run(hls::stream<lanes::word<3 * PE, WIDTH>> &in,
       const bool next = begin || seen > more;
       more = better && !first ? most : next ? seen : more;
       most = better ? seen : most;
-      const Apart apart = Apart(lanes::integer<WIDTH + 1, true>(most) -
-                                lanes::integer<WIDTH + 1, true>(more));
+      const Apart apart =
+          Apart(lanes::integer<WIDTH + 1, true>(most) - lanes::integer<WIDTH + 1, true>(more));
       for (int axis = 0; axis < 2; axis++) {
         const int lane = 2 * i + axis;
         const Place corner = Place(axis ? row : column) * Place(steps[fold][3 * i + axis]);

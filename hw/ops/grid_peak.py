@@ -18,7 +18,7 @@ from hw.ops.cost import rom_luts
 from hw.ops.unit import Resources, Sizes, Table
 
 PARTS = 3  #: channels of a landmark in a cell: score, x, y
-LEVELS = 8  #: sixteenths of the way to the second best cell's place, where its score is as large
+HALVINGS = 15  #: most of the way from the best cell's place to that of the second best
 MAX_SHIFT = 31
 MAX_STEP_BITS = 24
 
@@ -28,10 +28,13 @@ class GridPeak(KernelOp):
 
     ONNX inputs: the cells and ``steps`` (P, 3): steps in x and in y, positive integers, and a
     shift. A cell's place is its column times the first step plus its x, and its row times the
-    second step plus its y. The answer is the place of the best cell, moved towards that of the
-    second best by max(0, LEVELS - (difference of their scores >> shift)) sixteenths of the way,
-    rounded down. The best cell has the largest score; of equal scores the first in raster order is
-    the larger one. A single cell is its own second.
+    second step plus its y. The answer is
+
+        place + ((other - place) >> (1 + min(HALVINGS, (score - second) >> shift)))
+
+    with place and score of the best cell, and other and second those of the second best. The best
+    cell has the largest score; of equal scores the first in raster order is the larger one. A
+    single cell is its own second.
     A word carries ``PE`` whole landmarks. ``stepBits`` is the width of a step in the memory,
     ``outputDataType`` the type of a place, "" for the narrowest.
     """
@@ -88,15 +91,13 @@ class GridPeak(KernelOp):
         tensor, steps = inputs
         cells = tensor.reshape(self.vectors[0], -1, self.landmarks, PARTS)
         order = np.argsort(-cells[..., 0], axis=1, kind="stable")
-        best, second = (np.take_along_axis(cells, n[:, None, :, None], 1)[:, 0] for n in ends(order))
-        corners = (np.stack(np.divmod(n, self.grid[1])[::-1], 2) for n in ends(order))
-        place, other = (
-            corner * steps[:, :2] + cell[..., 1:]
-            for corner, cell in zip(corners, (best, second), strict=True)
-        )
-        share = LEVELS - ((best[..., 0] - second[..., 0]) >> steps[:, 2])
-        way = (other - place) * share.clip(0)[..., None]
-        return ((place + (way >> 4)).reshape(self.get_normal_output_shape()),)
+        numbers = order[:, [0, min(1, order.shape[1] - 1)]]  # of the best and the second, (N, 2, P)
+        found = np.take_along_axis(cells, numbers[..., None], 1)
+        rows, columns = np.divmod(numbers, self.grid[1])
+        places = np.stack([columns, rows], 3) * steps[:, :2] + found[..., 1:]
+        halvings = (found[:, 0, :, 0] - found[:, 1, :, 0]) >> steps[:, 2]
+        way = (places[:, 1] - places[:, 0]) >> (1 + halvings.clip(max=HALVINGS))[..., None]
+        return ((places[:, 0] + way).reshape(self.get_normal_output_shape()),)
 
     def check_steps(self, steps: IntArray) -> None:
         """Raise UserError unless each landmark has two steps and a shift that fit their memory."""
@@ -188,28 +189,24 @@ class GridPeak(KernelOp):
         return (*shape[:-1], self.landmarks // self.pe, 2 * self.pe)
 
     def latency(self) -> int:
-        return 6
+        return 5
 
     def resources(self) -> Resources:
-        """Memory of the two best cells, comparisons, products by sums of shifted terms, registers."""
+        """Memory of the best cells, comparisons, products by sums of shifted terms, registers."""
         folds, lanes = self.landmarks // self.pe, self.pe
         bits = int(self.get_input_datatype().bitwidth())
-        side = max(bits, self.step_bits + max(self.grid).bit_length()) + 1
+        place = max(bits, self.step_bits + max(self.grid).bit_length()) + 1
         cell = sum(max(1, (side - 1).bit_length()) for side in self.grid)
         kept = 2 * lanes * (3 * bits + cell)
-        out = 2 * lanes * side
         memory = 8 * -(-kept // 14) * -(-folds // 32)
-        products = 2 * lanes * cell * self.step_bits + 4 * lanes * side * 3
-        near = lanes * bits * 4  # subtraction and shift
-        registers = 2 * (kept + 2 * (out + 2 * lanes * bits) + 2 * out + 3 * out)
+        corners = 2 * lanes * cell * self.step_bits
+        sides = lanes * (5 * bits + 4 * place + 5)
+        pairs, ways, out = (lanes * (n * place + 5) for n in (4, 4, 2))
+        shifters = lanes * (6 * bits + 12 * place)
+        registers = 2 * (kept + sides + pairs + ways + out)
         counters = 2 * (folds - 1).bit_length() + cell
         return Resources(
-            lut=memory + 3 * kept // 2 + 2 * lanes * bits + products + near + 4 * out
+            lut=memory + kept + 2 * lanes * bits + corners + pairs + shifters + 4 * lanes * place
             + rom_luts(PARTS * lanes * self.step_bits, folds) + registers // 4 + 2 * counters + 12,
             ff=registers + 12 + counters,
         )  # fmt: skip
-
-
-def ends(order: IntArray) -> tuple[IntArray, IntArray]:
-    """The first and the second of (N, cells, P) along the cells; of a single one that one twice."""
-    return order[:, 0], order[:, min(1, order.shape[1] - 1)]

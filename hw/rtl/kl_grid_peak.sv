@@ -6,12 +6,13 @@
 // WIDTH bits, the score least significant. While the last cell passes, its word f makes result
 // word f. The place of a cell is
 //   column * step_x + x   and   row * step_y + y.
-// The result is that of the best cell, moved towards that of the second best by share sixteenths of
-// the way, rounded down, with share = max(0, 8 - (difference of their scores >> shift)). Of equal
+// The result is
+//   place + ((other - place) >>> (1 + min(15, (score - second) >> shift)))
+// with place and score of the best cell, and other and second those of the second best. Of equal
 // scores the first in raster order is the larger one; a single cell is its own second.
 // Step memory: hexadecimal, a word for each of the LANDMARKS/PE words of a cell; per landmark
 // {shift, step_y, step_x}, the first landmark least significant, unsigned, each STEP_WIDTH bits.
-// Latency 6 cycles, one input word a cycle with no pause between frames; the input stalls only in
+// Latency 5 cycles, one input word a cycle with no pause between frames; the input stalls only in
 // the last cell, while the output is blocked.
 `default_nettype none
 
@@ -43,6 +44,7 @@ module kl_grid_peak
   localparam int unsigned FOLD_WIDTH = idx_width(FOLDS);
   localparam int unsigned ROW_WIDTH = idx_width(ROWS);
   localparam int unsigned COLUMN_WIDTH = idx_width(COLUMNS);
+  localparam int unsigned SIDE_WIDTH = ROW_WIDTH > COLUMN_WIDTH ? ROW_WIDTH : COLUMN_WIDTH;
   localparam logic [FOLD_WIDTH-1:0] LAST_FOLD = FOLD_WIDTH'(FOLDS - 1);
   localparam logic [ROW_WIDTH-1:0] LAST_ROW = ROW_WIDTH'(ROWS - 1);
   localparam logic [COLUMN_WIDTH-1:0] LAST_COLUMN = COLUMN_WIDTH'(COLUMNS - 1);
@@ -53,10 +55,9 @@ module kl_grid_peak
   localparam longint PLACE_PEAK = (SIDE - 1) * LARGEST_STEP + LARGEST_OFFSET;
   localparam longint OUT_PEAK = (64'd1 << (OUT_WIDTH - 1)) - 1;
   localparam int unsigned PLACE_WIDTH = $clog2(PLACE_PEAK + 1) + 1;  // the rest is sign
-  localparam int unsigned SHARE_WIDTH = 4;  // of 0..LEVELS
-  localparam logic [SHARE_WIDTH-1:0] LEVELS = 4'd8;  // sixteenths of the way, scores being equal
+  localparam int unsigned SHIFT_WIDTH = 5;
+  localparam int unsigned HALVINGS_WIDTH = 4;
   localparam int unsigned WAY_WIDTH = PLACE_WIDTH + 1;
-  localparam int unsigned PART_WIDTH = WAY_WIDTH + SHARE_WIDTH;
 
   if (PE < 1 || LANDMARKS < 1 || LANDMARKS % PE != 0) begin : g_illegal_pe
     $fatal(1, "kl_grid_peak: PE=%0d does not divide LANDMARKS=%0d", PE, LANDMARKS);
@@ -88,8 +89,7 @@ module kl_grid_peak
   typedef logic signed [WIDTH-1:0] offset_t;
   typedef logic signed [PLACE_WIDTH-1:0] place_t;
   typedef logic signed [WAY_WIDTH-1:0] way_t;
-  typedef logic signed [PART_WIDTH-1:0] part_t;
-  typedef logic [SHARE_WIDTH-1:0] share_t;
+  typedef logic [HALVINGS_WIDTH-1:0] halvings_t;
 
   typedef struct packed {
     offset_t y;
@@ -103,34 +103,26 @@ module kl_grid_peak
     cell_t                   content;
   } found_t;
 
-  typedef struct packed {
-    found_t second;
-    found_t first;
-  } best_t;
+  typedef found_t [1:0] best_t;  // 0 the best, 1 the second
 
-  // What follows has the second cell above the first, and y above x
+  // What follows has 0 for the best and for x, 1 for the second and for y
   typedef struct packed {
-    logic [WIDTH-1:0]      apart;    // of the two scores
-    logic [STEP_WIDTH-1:0] shift;
-    offset_t [1:0][1:0]    offsets;
-    place_t [1:0][1:0]     corners;
+    logic [WIDTH-1:0]       apart;    // of the two scores
+    logic [SHIFT_WIDTH-1:0] shift;
+    offset_t [1:0][1:0]     offsets;
+    place_t [1:0][1:0]      corners;
   } sides_t;
 
   typedef struct packed {
-    share_t            share;
+    halvings_t         halvings;
     place_t [1:0][1:0] places;
   } pair_t;
 
   typedef struct packed {
-    share_t       share;
+    halvings_t    halvings;
     way_t [1:0]   ways;    // from the first to the second
     place_t [1:0] places;  // of the first
   } ways_t;
-
-  typedef struct packed {
-    part_t [1:0]  parts;   // of the ways, in sixteenths
-    place_t [1:0] places;  // of the first
-  } parts_t;
 
   // The best cells so far
   logic [FOLD_WIDTH-1:0] fold;  // 0..FOLDS-1, the word of the cell
@@ -158,12 +150,12 @@ module kl_grid_peak
   always_comb begin
     for (int unsigned i = 0; i < PE; i++) begin
       here[i]   = '{row, column, seen[i]};
-      better[i] = first_cell || seen[i].score > old[i].first.content.score;
-      next[i]   = first_cell || second_cell || seen[i].score > old[i].second.content.score;
+      better[i] = first_cell || seen[i].score > old[i][0].content.score;
+      next[i]   = first_cell || second_cell || seen[i].score > old[i][1].content.score;
       best[i]   = old[i];
-      if (better[i]) best[i].first = here[i];
-      if (better[i] && !first_cell) best[i].second = old[i].first;
-      else if (next[i]) best[i].second = here[i];
+      if (better[i]) best[i][0] = here[i];
+      if (better[i] && !first_cell) best[i][1] = old[i][0];
+      else if (next[i]) best[i][1] = here[i];
     end
   end
 
@@ -181,7 +173,7 @@ module kl_grid_peak
     end
   end
 
-  // Their places: products, sums; then the way between them: difference, product, sum
+  // Their places: products, sums; then the way between them: difference, shift and sum
   (* rom_style = "distributed" *)
   logic [PE-1:0][2:0][STEP_WIDTH-1:0] steps[FOLDS];
   initial $readmemh(STEP_FILE, steps);
@@ -191,10 +183,9 @@ module kl_grid_peak
   sides_t [PE-1:0] sides, multiplied;
   pair_t [PE-1:0] pairs, placed;
   ways_t [PE-1:0] ways, apart;
-  parts_t [PE-1:0] parts, shared;
   place_t [PE-1:0][1:0] results, moved;
   logic chosen_valid, chosen_ready, multiplied_valid, multiplied_ready;
-  logic placed_valid, placed_ready, apart_valid, apart_ready, shared_valid, shared_ready;
+  logic placed_valid, placed_ready, apart_valid, apart_ready;
 
   always_ff @(posedge clk) begin
     if (!rst_n) out_fold <= '0;
@@ -203,31 +194,39 @@ module kl_grid_peak
     end
   end
 
-  function automatic place_t corner(input int unsigned cells, input logic [STEP_WIDTH-1:0] step);
-    return PLACE_WIDTH'(cells) * PLACE_WIDTH'(step);
+  // A sum of shifted terms, two and two: a factor of a few bits is not worth a DSP
+  function automatic place_t corner(input logic [SIDE_WIDTH-1:0] cells,
+                                    input logic [STEP_WIDTH-1:0] step);
+    logic [STEP_WIDTH+1:0] pair;
+    logic [SIDE_WIDTH:0] padded;
+    padded = {1'b0, cells};
+    corner = '0;
+    for (int unsigned low = 0; low < SIDE_WIDTH; low += 2) begin
+      pair = (padded[low] ? {2'b0, step} : '0) + (padded[low+1] ? {1'b0, step, 1'b0} : '0);
+      corner += PLACE_WIDTH'(pair) << low;
+    end
   endfunction
 
-  function automatic share_t share_of(input logic [WIDTH-1:0] difference,
-                                      input logic [STEP_WIDTH-1:0] shift);
-    logic [WIDTH-1:0] lost;
-    lost = difference >> shift;
-    return 32'(lost) < 32'(LEVELS) ? LEVELS - SHARE_WIDTH'(lost) : '0;
+  function automatic halvings_t halvings_of(input logic [WIDTH-1:0] difference,
+                                            input logic [SHIFT_WIDTH-1:0] shift);
+    logic [WIDTH+HALVINGS_WIDTH-1:0] whole;
+    whole = {HALVINGS_WIDTH'(0), difference} >> shift;
+    return whole[WIDTH+HALVINGS_WIDTH-1:HALVINGS_WIDTH] == '0 ? whole[HALVINGS_WIDTH-1:0] : '1;
   endfunction
 
   always_comb begin
     for (int unsigned i = 0; i < PE; i++) begin
-      sides[i].apart = chosen[i].first.content.score - chosen[i].second.content.score;
-      sides[i].shift = steps[out_fold][i][2];
-      sides[i].offsets[0] = {chosen[i].first.content.y, chosen[i].first.content.x};
-      sides[i].offsets[1] = {chosen[i].second.content.y, chosen[i].second.content.x};
-      sides[i].corners[0][0] = corner(32'(chosen[i].first.column), steps[out_fold][i][0]);
-      sides[i].corners[0][1] = corner(32'(chosen[i].first.row), steps[out_fold][i][1]);
-      sides[i].corners[1][0] = corner(32'(chosen[i].second.column), steps[out_fold][i][0]);
-      sides[i].corners[1][1] = corner(32'(chosen[i].second.row), steps[out_fold][i][1]);
-      pairs[i].share = share_of(multiplied[i].apart, multiplied[i].shift);
-      ways[i].share = placed[i].share;
-      ways[i].places = placed[i].places[0];
-      parts[i].places = apart[i].places;
+      sides[i].apart = chosen[i][0].content.score - chosen[i][1].content.score;
+      sides[i].shift = SHIFT_WIDTH'(steps[out_fold][i][2]);
+      for (int unsigned rank = 0; rank < 2; rank++) begin
+        sides[i].offsets[rank] = {chosen[i][rank].content.y, chosen[i][rank].content.x};
+        sides[i].corners[rank][0] =
+            corner(SIDE_WIDTH'(chosen[i][rank].column), steps[out_fold][i][0]);
+        sides[i].corners[rank][1] = corner(SIDE_WIDTH'(chosen[i][rank].row), steps[out_fold][i][1]);
+      end
+      pairs[i].halvings = halvings_of(multiplied[i].apart, multiplied[i].shift);
+      ways[i].halvings  = placed[i].halvings;
+      ways[i].places    = placed[i].places[0];
       for (int unsigned axis = 0; axis < 2; axis++) begin
         for (int unsigned rank = 0; rank < 2; rank++) begin
           pairs[i].places[rank][axis] =
@@ -235,9 +234,8 @@ module kl_grid_peak
         end
         ways[i].ways[axis] =
             WAY_WIDTH'(placed[i].places[1][axis]) - WAY_WIDTH'(placed[i].places[0][axis]);
-        parts[i].parts[axis] =
-            PART_WIDTH'(apart[i].ways[axis]) * PART_WIDTH'(signed'({1'b0, apart[i].share}));
-        results[i][axis] = shared[i].places[axis] + PLACE_WIDTH'(shared[i].parts[axis] >>> 4);
+        results[i][axis] = apart[i].places[axis] +
+            PLACE_WIDTH'((apart[i].ways[axis] >>> 1) >>> apart[i].halvings);
       end
     end
   end
@@ -295,26 +293,13 @@ module kl_grid_peak
   );
 
   kl_stream_register #(
-    .WIDTH(PE * $bits(parts_t))
-  ) u_shared (
-    .clk          (clk),
-    .rst_n        (rst_n),
-    .s_axis_tdata (parts),
-    .s_axis_tvalid(apart_valid),
-    .s_axis_tready(apart_ready),
-    .m_axis_tdata (shared),
-    .m_axis_tvalid(shared_valid),
-    .m_axis_tready(shared_ready)
-  );
-
-  kl_stream_register #(
     .WIDTH(2 * PE * PLACE_WIDTH)
   ) u_moved (
     .clk          (clk),
     .rst_n        (rst_n),
     .s_axis_tdata (results),
-    .s_axis_tvalid(shared_valid),
-    .s_axis_tready(shared_ready),
+    .s_axis_tvalid(apart_valid),
+    .s_axis_tready(apart_ready),
     .m_axis_tdata (moved),
     .m_axis_tvalid(m_axis_tvalid),
     .m_axis_tready(m_axis_tready)

@@ -103,7 +103,7 @@ class _Writer:
 
     def peak(self, step: Peak) -> None:
         """The best cells; sums stay below 2**24, so that float32 holds them."""
-        side, units = self.network.image_shape[0] // CELL, 2.0**-step.shifts
+        side, units = self.network.image_shape[0] // CELL, np.exp2(-step.shifts.astype(np.float64))
         nodes, constants = peak_nodes(
             step.source, "accumulators", step.steps, units, side, whole=True
         )

@@ -25,11 +25,10 @@ from host.common.arrays import Accumulators, F32Array, F64Array, I8Array, Images
 from host.common.errors import UserError
 from hw.ops.requant import RequantParams, quantise_affine
 from model.export.qonnx import QuantInfo, attribute, constant, describe, load_qonnx, quant_info
-from model.network.grid import CLOSE, PARTS
+from model.network.grid import PARTS
 
 EXACT_FLOAT32 = 1 << 24  #: integers up to here are exact in float32
-LEVELS = 8  #: of a peak, from scores that are equal to scores CLOSE apart
-WAY_BITS = 4  #: of the way between two places, half of which is LEVELS
+HALVINGS = 15  #: most of the way between the places of a peak
 SAME = 1e-5  #: relative difference up to which two scales count as one
 Tensors = dict[str, Tensor]
 
@@ -163,12 +162,12 @@ class Peak:
     """``output`` (N, 2 P) = places of the best cells of ``source`` (N, 3 P, H, W).
 
     The channels are those of model.network.grid. A cell's place is its column or row times
-    ``steps`` (P, 2) plus its offset. The answer is the place of the cell with the largest score,
-    moved towards that of the second largest by ``share`` / 16 of the way between them, where
+    ``steps`` (P, 2) plus its offset. The answer is
 
-        share = max(0, LEVELS - ((largest - second) >> shifts))
+        place + ((other - place) >> (1 + min(HALVINGS, (score - second) >> shifts)))
 
-    with ``shifts`` (P,). Of equal scores the first in raster order is the larger one.
+    with place and score of the cell with the largest score, and other and second those of the
+    second largest; ``shifts`` (P,). Of equal scores the first in raster order is the larger one.
     """
 
     source: str
@@ -184,9 +183,10 @@ class Peak:
         scores, *offsets = np.moveaxis(np.take_along_axis(parts, order, 3), 2, 0)
         corners = np.stack(np.divmod(order[:, :, 0], cells.shape[3])[::-1], -1)
         places = corners * self.steps[:, None] + np.stack(offsets, -1)
-        share = LEVELS - ((scores[..., 0] - scores[..., -1]) >> self.shifts)
-        way = (places[:, :, -1] - places[:, :, 0]) * share.clip(0)[..., None]
-        return torch.from_numpy(places[:, :, 0] + (way >> WAY_BITS)).flatten(1)
+        halvings = (scores[..., 0] - scores[..., 1]) >> self.shifts
+        way = places[:, :, 1] - places[:, :, 0]
+        moved = places[:, :, 0] + (way >> (1 + halvings.clip(max=HALVINGS))[..., None])
+        return torch.from_numpy(moved).flatten(1)
 
 
 Step = Convolve | Requantise | Add | SumPixels | Flatten | Concatenate | Multiply | Peak
@@ -383,16 +383,16 @@ class _Tracer:
         The bias of a score is the same in all cells, no place hangs on it.
         """
         scale, bias = (v.reshape(-1, PARTS) for v in (cells.multiplier, cells.offset))
-        steps, shifts = np.rint(1 / scale[:, 1:]), np.rint(np.log2(CLOSE / LEVELS / scale[:, 0]))
+        steps, shifts = np.rint(1 / scale[:, 1:]), np.rint(-np.log2(scale[:, 0]))
         if np.abs(steps * scale[:, 1:] - 1).max() > SAME:
             raise UserError(
                 f"{cells.tensor}: a cell is no whole number of steps of its offsets; make the file "
                 "with `python -m model export`"
             )
-        if np.abs(scale[:, 0] * 2.0**shifts * LEVELS / CLOSE - 1).max() > SAME or shifts.min() < 0:
+        if np.abs(scale[:, 0] * np.exp2(shifts) - 1).max() > SAME or shifts.min() < 0:
             raise UserError(
-                f"{cells.tensor}: the scale of a score is no power of two up to {CLOSE / LEVELS}; "
-                "make the file with `python -m model export`"
+                f"{cells.tensor}: the scale of a score is no power of two up to 1; make the file "
+                "with `python -m model export`"
             )
         sides = np.array([shape[3], shape[2]])
         output = f"{cells.tensor}_peak"

@@ -7,6 +7,7 @@ import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from host.common.arrays import F64Array, IntArray
+from model.export.integer import HALVINGS
 from model.network.grid import PARTS
 
 
@@ -21,12 +22,10 @@ def peak_nodes(
     """Nodes and constants that make ``places`` (N, 2 P) of the map ``cells`` (N, 3 P, side, side).
 
     A cell's place is its column or row times ``steps`` (P, 2) plus its offset. The answer is the
-    place of the cell with the largest score, moved by ``share`` of the way to that of the second
-    largest, of equal ones the first in raster order; side is at least 2.
-
-    units: (P,), sixteenths of the way by which two scores that differ by 1 shorten ``share``, which
-    is 8 / 16 for equal ones. whole: round sixteenths up and places down, as the integers do; exact
-    where differences of scores and places are below 2**24. All in float32, the way in float64.
+    place of the cell with the largest score, moved to that of the second largest as
+    :class:`model.export.integer.Peak` does; ``units`` (P,) make of a difference of scores how often
+    the way is halved. Side is at least 2. whole: places are integers; exact where they and the
+    differences of scores are below 2**24. All in float32, the way in float64.
     """
     points, count = len(steps), side * side
     at = np.arange(count)
@@ -37,8 +36,9 @@ def peak_nodes(
         "two": np.array([2]),
         "corners": corners.astype(np.float32),
         "units": units[:, None, None].astype(np.float32),
-        "half": np.array(8, np.float32),
-        "sixteenth": np.array(1 / 16),
+        "least": np.array(0, np.float32),
+        "most": np.array(HALVINGS, np.float32),
+        "shares": np.exp2(-1.0 - np.arange(HALVINGS + 1)),
         "flat": np.array([-1, 2 * points]),
     }
     nodes: list[NodeProto] = []
@@ -59,16 +59,15 @@ def peak_nodes(
     add("Split", "top", "first second", axis=3)
     add("Split", "found", "place other", axis=3)
     add("Sub", "first second", "difference")
-    add("Mul", "difference units", "fewer")
-    add("Floor", "fewer", "rounded") if whole else add("Identity", "fewer", "rounded")
-    add("Sub", "half rounded", "left")
-    add("Relu", "left", "sixteenths")
-    for value in ("place", "other", "sixteenths"):
+    add("Mul", "difference units", "exponent")
+    add("Clip", "exponent least most", "clipped")
+    add("Cast", "clipped", "halvings", to=TensorProto.INT64)  # towards 0
+    add("Gather", "shares halvings", "share", axis=0)
+    for value in ("place", "other"):
         add("Cast", value, f"{value}_wide", to=TensorProto.DOUBLE)
     add("Sub", "other_wide place_wide", "way")
-    add("Mul", "way sixteenths_wide", "much")
-    add("Mul", "much sixteenth", "part")
-    add("Floor", "part", "step") if whole else add("Identity", "part", "step")
+    add("Mul", "way share", "part")
+    add("Floor" if whole else "Identity", "part", "step")
     add("Add", "place_wide step", "moved")
     add("Cast", "moved", "narrow", to=TensorProto.FLOAT)
     nodes.append(helper.make_node("Reshape", [name("narrow"), name("flat")], [places]))

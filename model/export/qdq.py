@@ -21,10 +21,10 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from host.common.arrays import F64Array
 from host.common.atomic import replacing
-from model.export.integer import LEVELS, batch_norm_affine
+from model.export.integer import batch_norm_affine
 from model.export.peak import peak_nodes
 from model.export.qonnx import attribute, constant, load_qonnx, quant_info
-from model.network.grid import CLOSE, PARTS
+from model.network.grid import PARTS
 
 BIAS_LIMIT = 2.0**30  #: INT32 biases stay below, with room for the accumulator
 
@@ -66,7 +66,7 @@ class _Writer:
     def peak(self, cells: str, shape: list[int | str]) -> tuple[str, list[int | str]]:
         """The landmarks of the last map of the grid head: their name and shape."""
         points, side = int(shape[1]) // PARTS, int(shape[2])
-        steps, units = np.ones((points, 2)), np.full(points, LEVELS / CLOSE)
+        steps, units = np.ones((points, 2)), np.ones(points)
         nodes, constants = peak_nodes(cells, "places", steps, units, side, whole=False)
         self.nodes += nodes
         self.constants += constants

@@ -27,11 +27,11 @@ from host.common.errors import UserError
 from hw.ops.layers import record_layers, recorded_layers
 from hw.ops.requant import BIAS_FRACTION, SCALE_BITS, quantise_affine
 from model.export.exact import write_exact
-from model.export.integer import LEVELS, batch_norm_affine, integer_network, pool_pixels
+from model.export.integer import batch_norm_affine, integer_network, pool_pixels
 from model.export.packing import pack
 from model.export.qdq import write_qdq
 from model.export.qonnx import describe, quant_info
-from model.network.grid import CLOSE, PARTS
+from model.network.grid import PARTS
 from model.network.pfld import PFLD
 
 INPUT, OUTPUT, CELLS = "image", "landmarks", "cells"
@@ -205,7 +205,7 @@ def _snap_cells(model: ModelWrapper, node: NodeProto) -> None:
 
     A place is then ``column * steps + accumulator``, an integer, as the hardware gives it. Scores
     get a power of two as scale, the nearest: their order stays, and how close two of them are is
-    a difference without its last bits.
+    their difference without its last bits.
     """
     step, scale = _scale(model, node.input[0], node), _scale(model, node.input[1], node)
     quantiser = model.find_producer(node.input[1])
@@ -214,7 +214,7 @@ def _snap_cells(model: ModelWrapper, node: NodeProto) -> None:
     )
     whole = np.rint(1 / (step * scale))
     offsets = np.arange(len(scale)) % PARTS != 0
-    power = np.minimum(2.0 ** np.rint(np.log2(step * scale)), CLOSE / LEVELS)
+    power = np.exp2(np.minimum(np.rint(np.log2(step * scale)), 0))
     snapped = np.where(offsets, 1 / np.maximum(whole, 1), power) / step
     shaped = snapped.astype(np.float32).reshape(-1, 1, 1, 1)
     model.set_initializer(quantiser.input[1], shaped)

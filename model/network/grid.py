@@ -4,9 +4,10 @@
 A cell is 8x8 input pixels. Channel 3 * i of the map is the score of landmark i, 3 * i + 1 and
 3 * i + 2 are its offsets in x and y from the middle of the cell, in cells. The landmark lies where
 the cell of the largest score says, moved towards where that of the second largest says: half way
-where both scores are equal, less the farther they are apart, not at all from CLOSE on. Of equal
-scores the first in raster order is the larger one. The scores of a landmark share one channel, so
-that integer accumulators have the same order.
+where both scores are equal, half of that for each 1 by which they differ. (That is close to the
+mean of the two by their softmax, and shifts make it.) Of equal scores the first in raster order is
+the larger one. The scores of a landmark share one channel, so that integer accumulators have the
+same order.
 
 Training takes the cells as a mixture (Jacobs et al., "Adaptive mixtures of local experts", 1991):
 each is right with the softmax of its score, and its point scatters around its answer.
@@ -19,7 +20,6 @@ from torch import Tensor
 
 CELL = 8  #: input pixels of a cell's side
 PARTS = 3  #: channels of a landmark: score, x, y
-CLOSE = 4.0  #: difference of two scores from which on the smaller one does not count
 SCATTER = 2.0  #: pixels, scale of the Laplace distribution around a cell's answer
 
 
@@ -51,7 +51,7 @@ def decode(cells: Tensor) -> Tensor:
     best = scores.argmax(2, keepdim=True)
     second = scores.scatter(2, best, -torch.inf).argmax(2, keepdim=True)
     apart = scores.gather(2, best) - scores.gather(2, second)
-    share = (1 - apart / CLOSE).clamp_min(0) / 2
+    share = 0.5 ** (1 + apart)
     place, other = (
         answers.gather(2, cell[..., None].expand(-1, -1, -1, 2)) for cell in (best, second)
     )

@@ -58,12 +58,12 @@ def ties(op: GridPeak) -> Case:
 
 
 def close(op: GridPeak) -> Case:
-    """Scores as far apart as the shifts make sixteenths of, offsets at the ends of their range."""
+    """Scores as far apart as the shifts make halvings of, offsets at the ends of their range."""
     rng, dtype = np.random.default_rng(4), op.get_input_datatype()
     steps = steps_of(op)
     steps[:, 2] = np.arange(op.landmarks) % 5
     shape = (op.grid[0] * op.grid[1], op.landmarks)
-    scores = rng.integers(0, 12 << steps[:, 2], shape)
+    scores = rng.integers(0, 20 << steps[:, 2], shape)
     offsets = rng.choice([int(dtype.min()), -1, 0, int(dtype.max())], (*shape, 2))
     tensor = np.concatenate([scores[..., None], offsets], 2)
     data = (tensor.reshape(*op.vectors, op.channels),)
@@ -101,9 +101,10 @@ def test_kernel(bench: Bench, case: Case) -> None:
     [
         ([[-8, 1, 2], [3, 4, 5], [3, 6, 7], [2, 0, 0]], 0, [55, 106]),  # half way from [104, 5]
         ([[3, 1, 2], [3, 4, 5], [3, 6, 7], [3, 0, 0]], 0, [52, 3]),  # the first two of equal ones
-        ([[-8, 1, 2], [3, 4, 5], [0, 6, 7], [-1, 0, 0]], 0, [73, 68]),  # 5 / 16 of the way
-        ([[-8, 1, 2], [3, 4, 5], [0, 6, 7], [-1, 0, 0]], 1, [61, 93]),  # 7 / 16
-        ([[-8, 1, 2], [7, 4, 5], [-1, 6, 7], [-1, 0, 0]], 0, [104, 5]),  # 8 apart
+        ([[-8, 1, 2], [3, 4, 5], [2, 6, 7], [-1, 0, 0]], 0, [79, 55]),  # a quarter of the way
+        ([[-8, 1, 2], [3, 4, 5], [0, 6, 7], [-1, 0, 0]], 0, [97, 17]),  # a sixteenth
+        ([[-8, 1, 2], [3, 4, 5], [0, 6, 7], [-1, 0, 0]], 1, [79, 55]),  # 3 >> 1 is 1
+        ([[-8, 0, 2], [7, 0, 5], [-8, 6, 7], [-8, 0, 0]], 0, [99, 4]),  # by 65536, rounded down
     ],
 )
 def test_places_by_hand(cells: list[list[int]], shift: int, places: list[int]) -> None:
