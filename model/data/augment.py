@@ -85,7 +85,7 @@ def augment(
     batch = view(flip(batch, generator), framed, size, generator, strength)
     images = sharpness(light(batch.images, generator, strength), generator, strength)
     images = noise(images, generator, strength)
-    return replace(batch, images=patch(images, generator, 0.3 * strength))
+    return replace(batch, images=covered(images, generator, strength))
 
 
 def _uniform(generator: torch.Generator, count: int, low: float, high: float) -> Tensor:
@@ -238,15 +238,35 @@ def noise(images: Tensor, generator: torch.Generator, strength: float = 1.0) -> 
     return (images + grain * level).clamp(0, 1)
 
 
-def patch(images: Tensor, generator: torch.Generator, share: float = 0.3) -> Tensor:
-    """Cover a rectangle of about ``share`` of the images with one grey level."""
+def covered(images: Tensor, generator: torch.Generator, strength: float = 1.0) -> Tensor:
+    """Something in front of the faces: what is behind it must be told from what is left.
+
+    Three in ten get a rectangle of one grey level, three in ten a larger one out of another picture
+    of the batch. Of one in eight all beyond a line past the middle is grey or of another picture.
+    """
+    count, side = len(images), images.shape[-1]
+    grey = _uniform(generator, count, 0, 1).expand_as(images)
+    images = torch.where(rectangle(images, generator, 0.3 * strength, 0.18), grey, images)
+    other = images.roll(1, 0)
+    images = torch.where(rectangle(images, generator, 0.3 * strength, 0.25), other, images)
+    angle = _uniform(generator, count, 0, 2 * math.pi)
+    across, down = (pixel_centres(side, images.device) - 0.5).unbind(-1)
+    away = across[:, None] * angle.cos() + down[:, None] * angle.sin()
+    beyond = away > _uniform(generator, count, 0, 0.3)
+    beyond = beyond & (_uniform(generator, count, 0, 1) < 0.125 * strength)
+    other = images.roll(2, 0).flip(2)
+    plain = _uniform(generator, count, 0, 1) < 0.3
+    return torch.where(beyond, torch.where(plain, grey, other), images)
+
+
+def rectangle(images: Tensor, generator: torch.Generator, share: float, most: float) -> Tensor:
+    """A rectangle (B, 1, S, S) in about ``share`` of the images, ``most`` of a side to each way."""
     count, side = len(images), images.shape[-1]
     at = torch.arange(side, device=images.device)[None] / side
     masks = []
     for _ in range(2):
         middle = _uniform(generator, count, 0, 1).view(count, 1)
-        half = _uniform(generator, count, 0.04, 0.18).view(count, 1)
+        half = _uniform(generator, count, 0.04, most).view(count, 1)
         masks.append((at - middle).abs() < half)
     chosen = _uniform(generator, count, 0, 1) < share
-    cover = masks[0][:, None, :, None] & masks[1][:, None, None, :] & chosen
-    return torch.where(cover, _uniform(generator, count, 0, 1), images)
+    return masks[0][:, None, :, None] & masks[1][:, None, None, :] & chosen

@@ -7,7 +7,7 @@ Training sources and the folder that each needs:
     wflw_partial  a list beside it of faces of which some points are known
     wider98       faces with 98 pseudo points (list_98pt_pseudo.txt)
     300w          300-W's training folders; pseudo points fill in what 68 points do not tell
-    ytf           video frames with 68 points, one a person
+    ytf           video frames with 68 points, of half of the people; of the others one each
     aflw          AFLW's data base: 21 points, of which 16 have a partner, only where visible
     procedural    drawn faces, no folder
 
@@ -65,7 +65,7 @@ def _training_300w(root: Path) -> Listing:
 
 def _training_ytf(root: Path) -> Listing:
     frames = ibug.read_folders([root / "training"], "ytf")
-    return one_a_person(_complete(frames, root, merge_tracked))
+    return frames_to_train(_complete(frames, root, merge_tracked))
 
 
 TRAINING: dict[str, Reader] = {
@@ -146,12 +146,25 @@ def merge_tracked(true: Record, pseudo: Record | None) -> Record:
     return replace(merged, points=points, lids=lids.PSEUDO_LIDS)
 
 
-def one_a_person(listing: Listing) -> Listing:
-    """Keep the first frame of each person; frames are called PERSON_NN."""
-    first: dict[str, Record] = {}
+def frames_to_train(listing: Listing) -> Listing:
+    """All frames of the second half of the people by name, and the first one of each other.
+
+    Frames are called PERSON_NN. What is left of the first half shows how well a network follows
+    people of whom it knows one picture (model.evaluation.driver).
+    """
+    people: dict[str, list[Record]] = {}
     for record in listing.records:
-        first.setdefault(re.sub(r"_\d+$", "", record.image.stem), record)
-    return Listing(listing.name, list(first.values()), listing.problems)
+        people.setdefault(person(record), []).append(record)
+    measured = sorted(people)[: len(people) // 2]
+    for name in measured:
+        people[name] = people[name][:1]
+    kept = [record for records in people.values() for record in records]
+    return Listing(listing.name, kept, listing.problems)
+
+
+def person(record: Record) -> str:
+    """Who is seen on a frame called PERSON_NN."""
+    return re.sub(r"_\d+$", "", record.image.stem)
 
 
 # -- measuring -------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,7 +32,7 @@ from host.monitor.thresholds import Thresholds
 from model.data.ibug import read_folders
 from model.data.lids import openings
 from model.data.records import Listing, Record, read_picture
-from model.data.registry import as_98, is_68, measured_faces, one_a_person, pseudo_points
+from model.data.registry import as_98, frames_to_train, is_68, measured_faces, person, pseudo_points
 from model.faces.lids import shut_eyes
 
 EYES_68 = ((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47))
@@ -86,8 +86,8 @@ class Found:
 def driver_faces(roots: dict[str, Path]) -> list[Record]:
     """Faces of data sets by name that no training has seen.
 
-    Of ytf all frames but the one a person that trainings take. UserError: a data set is unknown,
-    none is given, or nothing in it can be measured.
+    Of ytf the frames of the people of whom trainings take one only, without that. UserError: a data
+    set is unknown, none is given, or nothing in it can be measured.
     """
     records: list[Record] = []
     for name, root in roots.items():
@@ -98,14 +98,14 @@ def driver_faces(roots: dict[str, Path]) -> list[Record]:
 
 
 def _other_frames(root: Path) -> Listing:
-    training = read_folders([root / "training"], "ytf training")
-    taken = {record.image for record in one_a_person(training).records}
+    training = frames_to_train(read_folders([root / "training"], "ytf training")).records
+    taken, times = {r.image for r in training}, Counter(map(person, training))
     every = read_folders([root / "training", root / "test"], "ytf")
     pseudo = pseudo_points(root)
     kept = [
         _undisputed(record, pseudo.get(record.image))
         for record in every.records
-        if record.image not in taken
+        if record.image not in taken and times[person(record)] <= 1
     ]
     return Listing(every.name, kept, every.problems).checked()
 

@@ -126,8 +126,8 @@ REAL = (("wflw", 3.0), ("wflw_partial", 1.5), ("wider98", 1.0), ("300w", 1.0), (
 EYES = TrainConfig(
     stem="depthwise",
     head="grid",
-    mix=(("wflw", 3.0), ("wflw_partial", 1.5), ("wider98", 1.0), ("300w", 1.0), ("ytf", 0.4)),
-    balance=Balance(closed=6, winking=10, turned=4),
+    mix=(("wflw", 3.0), ("wflw_partial", 1.5), ("wider98", 1.0), ("300w", 1.0), ("ytf", 0.6)),
+    balance=Balance(closed=6, winking=10, turned=8),
     epochs=1_000,
     batch=16,
     rate=7e-4,
