@@ -12,11 +12,12 @@ from model.data.augment import (
     MARGIN,
     Batch,
     augment,
+    covered,
     flip,
     light,
     motion_blur,
     noise,
-    patch,
+    rectangle,
     sharpness,
     view,
 )
@@ -119,7 +120,7 @@ def test_view_turns_the_pose():
     assert seen.pose[:, 2].abs().max() < 0.51
 
 
-@pytest.mark.parametrize("change", [light, sharpness, noise, patch])
+@pytest.mark.parametrize("change", [light, sharpness, noise, covered])
 def test_grey_levels_stay_in_range(change):
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(16, 1, 32, 32, generator=generator)
@@ -139,6 +140,32 @@ def test_motion_blur_keeps_the_mean_and_smears_along_a_line():
     assert (rows >= 5).any()
     assert (columns >= 5).any()
     assert (smeared.amax((1, 2, 3)) < 0.7).any()
+
+
+def test_rectangles_are_in_a_share_of_the_pictures_and_as_large_as_asked():
+    images = torch.zeros(2000, 1, 40, 40)
+    chosen = rectangle(images, torch.Generator().manual_seed(0), 0.3, 0.25)
+    assert chosen.any((1, 2, 3)).float().mean() == pytest.approx(0.3, abs=0.03)
+    sides = torch.stack([chosen.any(axis).sum(2) for axis in (2, 3)])
+    assert 17 <= sides.max() <= 20
+    assert torch.equal(chosen.sum((1, 2, 3)), sides[0, :, 0] * sides[1, :, 0])
+
+
+def test_faces_are_covered_by_others_and_by_grey_but_not_past_their_middle():
+    """Pictures of one level each: what covers one shows by its level."""
+    levels = torch.arange(2000).view(-1, 1, 1, 1) / 4000 + 0.5
+    seen = covered(levels.expand(-1, 1, 33, 33), torch.Generator().manual_seed(0))
+    hidden = (seen - levels).abs() > 1e-6
+    assert hidden.any((1, 2, 3)).float().mean() == pytest.approx(1 - 0.7**2 * 0.875, abs=0.05)
+    beside = (seen - levels.roll(1, 0)).abs() < 1e-6
+    before = (seen - levels.roll(2, 0)).abs() < 1e-6
+    assert beside.any((1, 2, 3)).float().mean() == pytest.approx(0.3, abs=0.05)
+    assert before.any((1, 2, 3)).float().mean() == pytest.approx(0.125 * 0.7, abs=0.03)
+    large = hidden.float().mean((1, 2, 3)) > 0.36  # more than the two rectangles together
+    assert 0 < large.float().mean() < 0.125
+    assert hidden.float().mean((1, 2, 3)).max() < 0.85
+    unchanged = covered(levels.expand(-1, 1, 33, 33), torch.Generator().manual_seed(0), 0.0)
+    assert torch.equal(unchanged, levels.expand(-1, 1, 33, 33))
 
 
 def test_same_generator_same_changes():

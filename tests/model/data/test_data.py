@@ -116,12 +116,13 @@ def test_pseudo_points_fill_in(ibug_root: Path, drawn: Faces) -> None:
     np.testing.assert_allclose(record.points[lids], between[lids], atol=0.6)
 
 
-def test_one_frame_a_person() -> None:
+def test_half_of_the_people_are_trained_on_with_one_frame_each() -> None:
     points = np.arange(196.0).reshape(98, 2)
-    names = ["a_b_00.jpg", "a_b_01.jpg", "c_02.jpg"]
-    records = [Record(image=Path(n), points=points) for n in names]
-    kept = registry.one_a_person(Listing("ytf", records)).records
-    assert [r.image.name for r in kept] == ["a_b_00.jpg", "c_02.jpg"]
+    names = ["c_02", "a_b_00", "a_b_01", "d_e_00", "d_e_07", "c_03", "b_05", "b_06"]
+    records = [Record(image=Path(f"{n}.jpg"), points=points) for n in names]
+    kept = registry.frames_to_train(Listing("ytf", records)).records
+    found = sorted(r.image.stem for r in kept)
+    assert found == ["a_b_00", "b_05", "c_02", "c_03", "d_e_00", "d_e_07"]
 
 
 # -- split -----------------------------------------------------------------------------------------
