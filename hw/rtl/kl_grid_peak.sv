@@ -86,15 +86,15 @@ module kl_grid_peak
     $fatal(1, "kl_grid_peak: STEP_FILE is empty; name the memory image");
   end
 
-  typedef logic signed [WIDTH-1:0] offset_t;
+  typedef logic signed [WIDTH-1:0] value_t;
   typedef logic signed [PLACE_WIDTH-1:0] place_t;
   typedef logic signed [WAY_WIDTH-1:0] way_t;
   typedef logic [HALVINGS_WIDTH-1:0] halvings_t;
 
   typedef struct packed {
-    offset_t y;
-    offset_t x;
-    offset_t score;
+    value_t y;
+    value_t x;
+    value_t score;
   } cell_t;
 
   typedef struct packed {
@@ -109,7 +109,7 @@ module kl_grid_peak
   typedef struct packed {
     logic [WIDTH-1:0]       apart;    // of the two scores
     logic [SHIFT_WIDTH-1:0] shift;
-    offset_t [1:0][1:0]     offsets;
+    value_t [1:0][1:0]      offsets;
     place_t [1:0][1:0]      corners;
   } sides_t;
 
