@@ -2,8 +2,8 @@
 """What the driver monitor's measures are worth on real faces with a network's landmarks.
 
 Truth comes from known points: of 68, an eye's aspect ratio is the mean of two heights over the
-width, of 98 that of three, as a mouth's. Faces in between count for nothing, and eyes of video
-frames about which the tracker of the data set and its pseudo points differ. As few people are
+width, of 98 that of three, as a mouth's. Faces in between count for nothing, and eyes and mouths of
+video frames about which the tracker of the data set and its pseudo points differ. As few people are
 photographed with shut eyes, open ones are drawn shut. Pictures of one person are told by names that
 differ in what follows the last underscore (YouTube Faces).
 """
@@ -111,7 +111,11 @@ def _other_frames(root: Path) -> Listing:
 
 
 def _undisputed(record: Record, pseudo: Record | None) -> Record:
-    """A frame without its eyes' points where the pseudo points tell open from shut otherwise."""
+    """A frame without the points of what the pseudo points tell otherwise.
+
+    That is an eye of which one of the two says open and the other not, and a mouth of which one
+    says wide and the other not wide: the tracker sees a mouth behind a microphone.
+    """
     if pseudo is None:
         return record
     first, second = (np.array(eyes) for eyes in (_true_eyes(record), openings(pseudo.points)))
@@ -119,6 +123,9 @@ def _undisputed(record: Record, pseudo: Record | None) -> Record:
     points = record.points.copy()
     for eye, unknown in zip(EYES_68, differ, strict=True):
         points[list(eye)] = np.nan if unknown else points[list(eye)]
+    less, more = sorted([_true_mouth(record), _true_mouth(pseudo)])
+    if less < NOT_WIDE and more >= WIDE:
+        points[list(INNER_LIPS_68)] = np.nan
     return replace(record, points=points)
 
 

@@ -123,6 +123,17 @@ def test_eyes_about_which_two_labels_differ_count_for_nothing(root):
     assert find(records, Network()).open.sum() == 16
 
 
+def test_a_mouth_about_which_two_labels_differ_counts_for_nothing(root):
+    """The pseudo points say that the mouth is shut that the tracker sees wide open."""
+    for name, count in (("test/Bert_Brown_30", 0), ("training/Anna_01", 1)):
+        points = person(**FACES[CALM])
+        row = [*points.ravel(), *points.min(0), *points.max(0), *[0] * 6, f"{name}.png", 1.0]
+        (root / "list_98pt_pseudo.txt").write_text(" ".join(str(word) for word in row) + "\n")
+        found = find(driver_faces({"ytf": root}), Network())
+        assert (found.mouth >= WIDE).sum() == count
+        assert np.isfinite(found.mouth).sum() == 18 + count
+
+
 def test_faces_drawn_shut_are_judged_by_what_is_usual_for_them(root):
     records = driver_faces({"ytf": root})[:3]
     calm, asleep = (np.stack([person(**FACES[how])] * 3) for how in (CALM, ASLEEP))
