@@ -37,6 +37,7 @@ from model.network.pfld import PFLD
 INPUT, OUTPUT, CELLS = "image", "landmarks", "cells"
 EPSILON = np.float32(1e-5)
 UNIT_VARIANCE = np.float32(1) - EPSILON  #: sqrt(UNIT_VARIANCE + EPSILON) is 1 in float32
+LEAST_POWER = -31  #: of 2, the scale of a score: a shift of the hardware has 5 bits
 OPSET = 17
 
 
@@ -214,7 +215,7 @@ def _snap_cells(model: ModelWrapper, node: NodeProto) -> None:
     )
     whole = np.rint(1 / (step * scale))
     offsets = np.arange(len(scale)) % PARTS != 0
-    power = np.exp2(np.minimum(np.rint(np.log2(step * scale)), 0))
+    power = np.exp2(np.clip(np.rint(np.log2(step * scale)), LEAST_POWER, 0))
     snapped = np.where(offsets, 1 / np.maximum(whole, 1), power) / step
     shaped = snapped.astype(np.float32).reshape(-1, 1, 1, 1)
     model.set_initializer(quantiser.input[1], shaped)

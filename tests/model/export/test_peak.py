@@ -155,6 +155,18 @@ def test_cells_that_are_no_whole_number_of_steps(exported: Path) -> None:
         integer_network(model)
 
 
+def test_scores_that_say_nothing_have_a_scale_that_the_hardware_holds(tmp_path: Path) -> None:
+    """Filters of zeros get a scale near 0; all cells are then as good, and the first two count."""
+    network = random_network(width=0.125, stem="depthwise", head="grid", pose_branch=False)
+    with torch.no_grad():
+        network.cells.weight[::3] = 0
+    quantised = post_train(network, as_tensor(smooth_images(16, 112, 0)))
+    export_files(quantised, tmp_path / "flat.onnx", smooth_images(2, 112, 1))
+    (peak,) = [s for s in integer_network(tmp_path / "flat.onnx").steps if isinstance(s, Peak)]
+    assert peak.shifts.min() >= 0
+    assert peak.shifts.max() <= 31
+
+
 def test_scores_whose_scale_is_no_power_of_two(exported: Path) -> None:
     model = load_qonnx(exported)
     quantiser = model.find_producer(model.find_producer(CELLS).input[1])
