@@ -21,6 +21,9 @@ def test_the_host_takes_the_file_and_gets_the_networks_answers(
     tmp_path: Path, head: str, halves: bool
 ) -> None:
     network = random_network(head=head).eval()
+    if head == "grid":
+        with torch.no_grad():  # answers within the crop, as trained ones: the mean of two far
+            network.cells.weight.mul_(0.05)  # apart would magnify how both round the scores
     if halves:
         with torch.no_grad():
             for parameter in network.parameters():
