@@ -19,7 +19,7 @@ from hw.ops.unit import Resources, Sizes, Table
 
 PARTS = 3  #: channels of a landmark in a cell: score, x, y
 HALVINGS = 15  #: most of the way from the best cell's place to that of the second best
-MAX_SHIFT = 31
+MAX_SHIFT = 31  #: of a difference of scores, in 5 bits
 MAX_STEP_BITS = 24
 
 

@@ -163,8 +163,8 @@ def frames_to_train(listing: Listing) -> Listing:
 
 
 def person(record: Record) -> str:
-    """Who is seen on a frame called PERSON_NN."""
-    return re.sub(r"_\d+$", "", record.image.stem)
+    """Who is seen on a frame called PERSON_NN; of another picture its own name."""
+    return re.sub(r"(?<=.)_\d\d$", "", record.image.stem)
 
 
 # -- measuring -------------------------------------------------------------------------------------

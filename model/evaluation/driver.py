@@ -11,7 +11,6 @@ differ in what follows the last underscore (YouTube Faces).
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -173,9 +172,8 @@ def compare(
 
 
 def _person(record: Record) -> str:
-    """The name of who is seen: the frames of ytf are called PERSON_NN."""
-    frame = re.fullmatch(r"(.+)_\d\d", record.image.stem)
-    return frame[1] if frame and is_68(record) else record.image.stem
+    """The name of who is seen; pictures of 98 points are no frames."""
+    return person(record) if is_68(record) else record.image.stem
 
 
 def _true_eyes(record: Record) -> list[float]:

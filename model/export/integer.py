@@ -23,12 +23,12 @@ from torch import Tensor
 from host.common.accumulators import landmarks_of
 from host.common.arrays import Accumulators, F32Array, F64Array, I8Array, Images, IntArray, Points
 from host.common.errors import UserError
+from hw.ops.grid_peak import HALVINGS
 from hw.ops.requant import RequantParams, quantise_affine
 from model.export.qonnx import QuantInfo, attribute, constant, describe, load_qonnx, quant_info
 from model.network.grid import PARTS
 
 EXACT_FLOAT32 = 1 << 24  #: integers up to here are exact in float32
-HALVINGS = 15  #: most of the way between the places of a peak
 SAME = 1e-5  #: relative difference up to which two scales count as one
 Tensors = dict[str, Tensor]
 

@@ -7,7 +7,7 @@ import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from host.common.arrays import F64Array, IntArray
-from model.export.integer import HALVINGS
+from hw.ops.grid_peak import HALVINGS
 from model.network.grid import PARTS
 
 

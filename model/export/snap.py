@@ -24,6 +24,7 @@ from qonnx.util.cleanup import cleanup_model
 from host.common.arrays import F64Array, Images
 from host.common.atomic import replacing
 from host.common.errors import UserError
+from hw.ops.grid_peak import MAX_SHIFT
 from hw.ops.layers import record_layers, recorded_layers
 from hw.ops.requant import BIAS_FRACTION, SCALE_BITS, quantise_affine
 from model.export.exact import write_exact
@@ -37,7 +38,6 @@ from model.network.pfld import PFLD
 INPUT, OUTPUT, CELLS = "image", "landmarks", "cells"
 EPSILON = np.float32(1e-5)
 UNIT_VARIANCE = np.float32(1) - EPSILON  #: sqrt(UNIT_VARIANCE + EPSILON) is 1 in float32
-LEAST_POWER = -31  #: of 2, the scale of a score: a shift of the hardware has 5 bits
 OPSET = 17
 
 
@@ -215,7 +215,7 @@ def _snap_cells(model: ModelWrapper, node: NodeProto) -> None:
     )
     whole = np.rint(1 / (step * scale))
     offsets = np.arange(len(scale)) % PARTS != 0
-    power = np.exp2(np.clip(np.rint(np.log2(step * scale)), LEAST_POWER, 0))
+    power = np.exp2(np.clip(np.rint(np.log2(step * scale)), -MAX_SHIFT, 0))
     snapped = np.where(offsets, 1 / np.maximum(whole, 1), power) / step
     shaped = snapped.astype(np.float32).reshape(-1, 1, 1, 1)
     model.set_initializer(quantiser.input[1], shaped)

@@ -148,9 +148,8 @@ def test_cells_that_are_no_whole_number_of_steps(exported: Path) -> None:
     model = load_qonnx(exported)
     last = model.find_producer(CELLS)
     quantiser = model.find_producer(last.input[1])
-    scale = model.get_initializer(quantiser.input[1]).copy()
-    scale[1] *= np.float32(1.0001)
-    model.set_initializer(quantiser.input[1], scale)
+    scale = model.get_initializer(quantiser.input[1])
+    model.set_initializer(quantiser.input[1], scale * np.float32(1.0001))
     with pytest.raises(UserError, match="a cell is no whole number of steps of its offsets"):
         integer_network(model)
 
