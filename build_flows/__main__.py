@@ -202,7 +202,8 @@ def table(files: tuple[Path, ...], fps: float | None, part: str | None, out: Pat
 @click.option(
     "--pumped/--no-pumped",
     default=None,
-    help="Whether DSPs may run at twice the clock; without it a front of each kind.",
+    help="Whether DSPs may run at twice the clock; default: a front of each kind, with --fps or "
+    "--cycles they may.",
 )
 @click.option(
     "--fill",

@@ -145,6 +145,8 @@ def host_settings(model: ModelWrapper, cfg: BuildConfig) -> dict[str, Any]:
         "input": {
             "shape": model.get_tensor_shape(model.graph.input[0].name)[1:],
             "dtype": first.inputs[0].datatype.name,
+            "scale": cfg.input_scale,
+            "offset": cfg.input_offset,
         },
         "output": {
             "shape": [len(affine["scale"])],

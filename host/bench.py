@@ -273,7 +273,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     add = parser.add_argument
     add("--backend", default="auto", metavar="NAME", help=f"{', '.join(BACKENDS)} (default auto)")
     add("--model", type=Path, metavar="FILE", help="ONNX file for cpu and gpu")
-    add("--build", type=Path, metavar="DIR", help="build folder for sim")
+    add("--build", type=Path, metavar="DIR", help="folder for sim, csim, fpga")
     add("--detector", default=DEFAULT_DETECTOR, metavar="NAME",
         help=f"{' or '.join(DETECTORS)} (default {DEFAULT_DETECTOR})")  # fmt: skip
     add("--threads", type=int, default=0, metavar="N", help="of cpu (default: as measured)")

@@ -19,7 +19,8 @@ import numpy as np
 from host.backends import (
     BACKENDS,
     DEFAULT_BUILD,
-    MONITOR_MODEL,
+    DEFAULT_MODEL,
+    DEFAULT_OVERLAY,
     Backend,
     open_backend,
     open_monitor,
@@ -170,12 +171,13 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         help=f"{' or '.join(DETECTORS)} (default {DEFAULT_DETECTOR})")  # fmt: skip
     add("--equalise", action="store_true", help="histogram equalisation of the crop")
     add("--model", type=Path, metavar="FILE",
-        help=f"ONNX file for cpu and gpu (default {relative(MONITOR_MODEL)})")  # fmt: skip
+        help=f"ONNX file for cpu and gpu (default {relative(DEFAULT_MODEL)})")  # fmt: skip
     add(
         "--build",
         type=Path,
         metavar="DIR",
-        help=f"folder for sim, csim, fpga (default {relative(DEFAULT_BUILD)}, not fpga)",
+        help=f"folder for sim and csim (default {relative(DEFAULT_BUILD)}) and for fpga "
+        f"(default {relative(DEFAULT_OVERLAY)})",
     )
     add("--threads", type=int, default=0, metavar="N", help="of cpu (default: as measured)")
     add_options(parser)
@@ -201,9 +203,7 @@ def still(options: argparse.Namespace) -> None:
     if options.out is not None:
         check_image_name(options.out)
     rotate = source_options(options).rotate
-    backend = open_backend(
-        options.backend, options.model, options.build, options.threads, MONITOR_MODEL
-    )
+    backend = open_backend(options.backend, options.model, options.build, options.threads)
     result: Result | Decoded
     try:
         if isinstance(backend, Accelerator) and backend.settings.task != LANDMARKS:

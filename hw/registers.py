@@ -7,6 +7,7 @@ of the two modules. All are committed; a test compares them with what this modul
 
 from __future__ import annotations
 
+import argparse
 import re
 from pathlib import Path
 
@@ -136,7 +137,13 @@ def _described(register: Register) -> str:
     return "; ".join(filter(None, [bits, register.text]))
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Write all generated files."""
+    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
     for target, text in files().items():
         write_text(target, text)
         print(target.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()

@@ -94,14 +94,14 @@ def train_eyes(out: Path, drawn: int, roots: dict[str, Path], count: int) -> Non
 @click.option("--count", default=100, show_default=True, help="Faces with open eyes a data set.")
 def evaluate_eyes(roots: dict[str, Path], files: tuple[str, ...], count: int) -> None:
     """Measure how often eyes are said to be visible, on faces as they are and covered."""
-    from host.backends import MONITOR_MODEL, open_backend
+    from host.backends import DEFAULT_MODEL, open_backend
     from host.face.eyes import WEIGHTS, load_network
     from model.evaluation.detection import collect_samples
     from model.evaluation.eyes import measure_eyes
 
     pairs = [text.partition("=") for text in files] or [("shipped", "=", str(WEIGHTS))]
     networks = {name: load_network(Path(file)) for name, _, file in pairs}
-    backend = open_backend("cpu", MONITOR_MODEL)
+    backend = open_backend("cpu", DEFAULT_MODEL)
     try:
         click.echo(measure_eyes(collect_samples(roots, count), backend, networks))
     finally:
@@ -129,13 +129,13 @@ def evaluate_driver(
     against: Path | None,
 ) -> None:
     """Measure on real faces how well closed eyes, wide mouths and calibration are judged."""
-    from host.backends import MONITOR_MODEL, open_backend
+    from host.backends import DEFAULT_MODEL, open_backend
     from host.monitor.thresholds import Thresholds, read_thresholds
     from model.evaluation.driver import drawn_by_hand, driver_faces, figures, figures_of_shut
     from model.evaluation.habits import habits
     from model.evaluation.scatter import scatter
 
-    records, path = driver_faces(roots), model or MONITOR_MODEL
+    records, path = driver_faces(roots), model or DEFAULT_MODEL
     found = _found(records, path, not no_look)
     if plot is not None:
         from model.evaluation.lid_plot import plot_lids

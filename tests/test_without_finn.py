@@ -4,12 +4,11 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-ZOO = ROOT / "model" / "zoo"
+from host.common.paths import ROOT, ZOO
+
 BLOCKED = """
 import runpy, sys
 

@@ -63,7 +63,6 @@ def settings(
         "clk_mhz": clk_mhz,
         "input": {
             **host["input"],
-            "scale": 1 / 255,
             "layout": "height, width, channel; lane 0 in the lowest bits",
             "word_bits": ports.input_bits,
             "words": ports.input_words,

@@ -103,28 +103,6 @@ def splice(
     model.graph.node.append(kernel)
 
 
-def insert_before(
-    model: ModelWrapper, node: NodeProto, op_type: str, operand: npt.NDArray[Any]
-) -> None:
-    """Put ``op_type`` with a constant second operand in front of a node's first input."""
-    name = model.make_new_valueinfo_name()
-    model.set_tensor_shape(name, model.get_tensor_shape(node.input[0]))
-    new = helper.make_node(op_type, [node.input[0], constant(model, operand)], [name])
-    node.input[0] = name
-    model.graph.node.append(new)
-
-
-def insert_after(
-    model: ModelWrapper, node: NodeProto, op_type: str, operand: npt.NDArray[Any]
-) -> None:
-    """Put ``op_type`` with a constant second operand behind a node's first output."""
-    name = model.make_new_valueinfo_name()
-    model.set_tensor_shape(name, model.get_tensor_shape(node.output[0]))
-    new = helper.make_node(op_type, [name, constant(model, operand)], [node.output[0]])
-    node.output[0] = name
-    model.graph.node.append(new)
-
-
 def renamed(model: ModelWrapper) -> ModelWrapper:
     """In the order of the data, in place, every tensor with the name of the node that gives it.
 

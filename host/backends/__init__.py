@@ -12,20 +12,16 @@ from typing import TYPE_CHECKING, cast
 
 from host.backends.base import Backend
 from host.common.errors import UserError
-from host.common.paths import ROOT, WORK
+from host.common.paths import WORK, ZOO
 
 if TYPE_CHECKING:
     from host.backends.cpu import CpuBackend
 
-DEFAULT_MODEL = ROOT / "model" / "zoo" / "pfld_025x_exact.onnx"
-"""What ``cpu`` runs unless told otherwise: equal to the integer reference to the bit."""
+DEFAULT_MODEL = ZOO / "pfld_eyes_fp32.onnx"
+"""What ``cpu`` and ``gpu`` run unless told otherwise."""
 
-MONITOR_MODEL = ROOT / "model" / "zoo" / "pfld_eyes_fp32.onnx"
-"""What ``cpu`` runs on moving pictures unless told otherwise: the quarter-width network does not
-follow the eyelids."""
-
-SMALL_MODEL = ROOT / "model" / "zoo" / "pfld_eyes_small_fp32.onnx"
-"""What ``cpu`` runs in its place on a processor that is slower than SLOW with it."""
+SMALL_MODEL = ZOO / "pfld_eyes_small_fp32.onnx"
+"""What watches a face in its place where the processor needs more than SLOW with it."""
 
 SLOW = 0.04
 """Seconds per face; a blink is shorter than four pictures at that pace."""
@@ -49,7 +45,6 @@ __all__ = [
     "DEFAULT_BUILD",
     "DEFAULT_MODEL",
     "DEFAULT_OVERLAY",
-    "MONITOR_MODEL",
     "SMALL_MODEL",
     "Backend",
     "open_backend",
@@ -62,17 +57,15 @@ def open_backend(
     model: Path | None = None,
     build: Path | None = None,
     threads: int = 0,
-    default: Path = DEFAULT_MODEL,
 ) -> Backend:
     """Open a backend.
 
     Args:
         name: one of BACKENDS; ``auto`` is the first of AUTOMATIC that this machine has.
-        model: ONNX file for ``cpu`` and ``gpu``; None is ``default``.
+        model: ONNX file for ``cpu`` and ``gpu``; None is DEFAULT_MODEL.
         build: folder of the build for ``sim`` and ``csim``, of the overlay for ``fpga``; None is
             DEFAULT_BUILD or DEFAULT_OVERLAY.
         threads: of ``cpu``; 0 for the fastest number, which is measured.
-        default: what ``cpu`` and ``gpu`` run without ``model``.
 
     Raises:
         UserError: the name is unknown, an argument belongs to another backend, or the backend
@@ -94,15 +87,15 @@ def open_backend(
 
         return open_board(build or DEFAULT_OVERLAY)
     if name == "auto":
-        return _first(model, threads, default)
+        return _first(model, threads)
     if name == "gpu":
         from host.backends.gpu import GpuBackend
 
-        return GpuBackend(model or default)
+        return GpuBackend(model or DEFAULT_MODEL)
     if name == "cpu":
         from host.backends.cpu import CpuBackend
 
-        return CpuBackend(model or default, threads)
+        return CpuBackend(model or DEFAULT_MODEL, threads)
     if name == "csim":
         from host.backends.csim import CsimBackend
 
@@ -115,12 +108,12 @@ def open_backend(
 def open_monitor(
     name: str, model: Path | None = None, build: Path | None = None, threads: int = 0
 ) -> Backend:
-    """Open a backend for faces that are watched: MONITOR_MODEL, or SMALL_MODEL on a slow processor.
+    """Open a backend for faces that are watched: SMALL_MODEL by default on a slow processor.
 
     Arguments and errors are those of :func:`open_backend`. Which network runs is in ``model``, and
     a line of the log says why it is the small one.
     """
-    backend = open_backend(name, model, build, threads, MONITOR_MODEL)
+    backend = open_backend(name, model, build, threads)
     if model is not None or backend.name != "cpu":
         return backend
     seconds = cast("CpuBackend", backend).seconds
@@ -129,16 +122,16 @@ def open_monitor(
     backend.close()
     logging.getLogger(__name__).warning(
         "one face takes %.0f ms with %s on this processor; %s is taken, --model chooses",
-        1000 * seconds, MONITOR_MODEL.name, SMALL_MODEL.name,
+        1000 * seconds, DEFAULT_MODEL.name, SMALL_MODEL.name,
     )  # fmt: skip
     return open_backend("cpu", SMALL_MODEL, threads=threads)
 
 
-def _first(model: Path | None, threads: int, default: Path) -> Backend:
+def _first(model: Path | None, threads: int) -> Backend:
     """Open the first of AUTOMATIC that works; the last one's error tells why none does."""
     for name in AUTOMATIC[:-1]:
         try:
-            return open_backend(name, model, threads=threads, default=default)
+            return open_backend(name, model, threads=threads)
         except UserError as error:
             logging.getLogger(__name__).info("backend %s: %s", name, error)
-    return open_backend(AUTOMATIC[-1], model, threads=threads, default=default)
+    return open_backend(AUTOMATIC[-1], model, threads=threads)

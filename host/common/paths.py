@@ -11,6 +11,9 @@ ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT if (ROOT / "pyproject.toml").is_file() else Path.cwd()
 """Folder of ``build`` and ``overlays``: the checkout, or where an installed program is started."""
 
+ZOO = ROOT / "model" / "zoo"
+"""Folder of the trained networks."""
+
 
 def relative(path: Path) -> str:
     """Path for a message or a report: relative to where the program lies or writes, if below."""

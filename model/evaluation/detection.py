@@ -18,12 +18,10 @@ from host.face.crop import Transform, square_around_box, square_around_landmarks
 from host.face.detect.faces import Detector, Face
 from host.face.image import read_image
 from host.face.landmarks import LOWER_LIDS, UPPER_LIDS
+from model.data.lids import CLOSED
 from model.data.records import Record
 from model.data.registry import as_98, measured_faces
 from model.faces import cover
-
-CLOSED = 0.15
-"""Both eyes are closed when each one's height over its width is below."""
 
 FAR, SMALL, LARGE = 1 / 3, 0.5, 2.0
 """A square belongs to a face when the centres are less than FAR of the true side apart and its

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from host.backends import MONITOR_MODEL, open_backend
+from host.backends import DEFAULT_MODEL, open_backend
 from host.common.arrays import Image
 from host.common.errors import UserError
 from host.common.tables import to_markdown
@@ -61,7 +61,7 @@ def mediapipe_finder(attention: bool) -> Finder:
 
 def own_finder() -> Finder:
     """The driver monitor's network and detector, on one thread."""
-    landmarker = Landmarker(open_backend("cpu", MONITOR_MODEL, threads=1), open_detector())
+    landmarker = Landmarker(open_backend("cpu", DEFAULT_MODEL, threads=1), open_detector())
 
     def find(image: Image) -> list[Floats]:
         return [to_68(face.landmarks[None])[0, EYES_68] for face in landmarker.find(image)]

@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 
 from host.common.arrays import F32Array, F64Array, Points
+from host.face.crop import LANDMARK_MARGIN
 from host.face.landmarks import CONTOUR
 from model.faces.paint import to_canvas
 from model.faces.shape import Rng, Shape, full_chin, jaw_depth
 
 FINE = 168  #: side at which a face is rendered, in pixels
-MARGIN = 1.2  #: side of the crop over the longer side of the landmarks' box
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Camera:
         points = project(lift(flat, shape, field), turn, focus)
         points[list(CONTOUR)] = visible_contour(shape, field, flat, turn, focus)
         low, high = points.min(0), points.max(0)
-        side = MARGIN * (high - low).max() * rng.uniform(0.88, 1.18)
+        side = LANDMARK_MARGIN * (high - low).max() * rng.uniform(0.88, 1.18)
         centre = (low + high) / 2 + rng.uniform(-0.06, 0.06, 2) * side
         scale = FINE / side
         shift = FINE / 2 - centre * scale

@@ -28,8 +28,6 @@ from torch import Tensor, nn
 from host.common.errors import UserError
 from model.network.pfld import PFLD, Layers
 
-CAMERA_SCALE = 1.0 / 255.0  #: value of one step of the input byte
-
 
 class _CameraByte(Uint8ActPerTensorFloat):
     """UINT8 of fixed scale: the threshold 1.0 falls on byte 255."""

@@ -6,7 +6,7 @@ exactness, not for accuracy. ``python -m tests.build_flows.brevitas_networks FOL
 writes NAME.onnx.
 """
 
-import sys
+import argparse
 import warnings
 from pathlib import Path
 
@@ -342,10 +342,16 @@ def export(name, folder):
 
 def main(networks):
     """Export into a folder what the command line names, or all."""
-    folder = Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in sys.argv[2:] or networks:
-        print(exported(name, networks[name], folder), flush=True)
+    parser = argparse.ArgumentParser(description="Export quantised networks as NAME.onnx.")
+    parser.add_argument("folder", type=Path, help="where the files go")
+    parser.add_argument("names", nargs="*", metavar="NAME",
+                        help=f"default: all of {', '.join(networks)}")  # fmt: skip
+    options = parser.parse_args()
+    if unknown := [name for name in options.names if name not in networks]:
+        parser.error(f"unknown: {', '.join(unknown)}")
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for name in options.names or networks:
+        print(exported(name, networks[name], options.folder), flush=True)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from docs_builder.figures import FILE as FIGURES
 from docs_builder.figures import from_report, table
 from host.backends import csim, open_backend
 from host.common.errors import ToolError, VerifyError
+from host.common.paths import ZOO
 from hw.units import units_of
 from model.faces.render import make_faces
 from tests.hw.hls.lint import dataflow, refused
@@ -165,5 +166,5 @@ def test_the_backends_give_the_same_landmarks_on_many_faces(demo_build, count):
     sim, cpp = (open_backend(name, build=demo_build) for name in ("sim", "csim"))
     simulation = sim.simulate(faces)
     np.testing.assert_array_equal(simulation.accumulators, cpp.accumulate(faces))
-    graph = open_backend("cpu").infer(faces)
+    graph = open_backend("cpu", ZOO / "pfld_025x_exact.onnx").infer(faces)
     assert np.abs(sim.settings.landmarks(simulation.accumulators) - graph).max() < 1e-6

@@ -16,7 +16,7 @@ from build_flows.new import smooth_images, vectors_of, write_network
 from build_flows.report import equality
 from build_flows.steps import cleaned
 from host.common.errors import UserError
-from host.common.paths import ROOT
+from host.common.paths import ZOO
 from host.common.tasks import TASKS, decode
 from model.export.snap import to_qonnx
 from model.network.checkpoint import load_network
@@ -24,8 +24,6 @@ from model.training.ptq import post_train
 from tests.build_flows.networks import network_of_others
 from tests.model.samples import as_tensor, random_network
 from tests.model.samples import smooth_images as model_images
-
-ZOO = ROOT / "model" / "zoo"
 
 
 @pytest.fixture

@@ -28,9 +28,7 @@ def commands():
         text = (ROOT / path).read_text().replace("\\\n", " ")
         for literal in re.findall(r"^ {4}(.*)$|`([^`\n]+)`", text, re.MULTILINE):
             line = "".join(literal)
-            if found := re.search(
-                r"(?:^|[ /])python (?:-m (?:model|build_flows) \w|host/\w+\.py).*", line
-            ):
+            if found := LINE.search(line):
                 yield path, re.split(r" {2,}#| #| [|>&] ", found[0])[0].strip()
 
 

@@ -9,11 +9,12 @@ import pytest
 from docs_builder import figures
 from docs_builder.figures import FILE, PART, ROOT, clocks, fps, from_report, table, with_tables
 from host.common.errors import UserError
+from host.common.paths import ZOO
 
 README = (ROOT / "README.md").read_text()
 COMPARISON = (ROOT / "docs" / "comparison.md").read_text()
 PROSE = " ".join(COMPARISON.split())
-CARDS = (ROOT / "model" / "zoo" / "README.md").read_text()
+CARDS = (ZOO / "README.md").read_text()
 KNOWN = json.loads(FILE.read_text())
 FULL = KNOWN["kv260_1x"]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from host import bench, comparison, power
-from host.backends import MONITOR_MODEL, open_backend
+from host.backends import DEFAULT_MODEL, open_backend
 from host.common.errors import UserError
 from host.power import RaplMeter, find_meters, parse_pmic, read_meter_csv
 
@@ -87,7 +87,7 @@ def test_bad_options_and_models_end_in_one_line(capsys, tmp_path):
 @pytest.mark.slow
 def test_the_shipped_network_keeps_its_speed():
     """End to end at least 0.8 of landmarks only; the backend within 5 % of bare onnxruntime."""
-    backend = open_backend("cpu", MONITOR_MODEL)
+    backend = open_backend("cpu", DEFAULT_MODEL)
     found = bench.measure(backend, 10.0, 3, 4)
     assert found["end_to_end_ratio"] >= 0.8
     assert found["bare"]["ratio"] >= 0.95

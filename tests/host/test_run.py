@@ -13,6 +13,7 @@ import pytest
 
 from host import run
 from host.backends import open_backend
+from host.common.paths import ZOO
 from host.face.crop import PORTRAIT_SQUARE, Transform, crop_square
 from host.face.landmarks import inter_ocular
 from tests.host.conftest import OUTPUTS, ROOT, SIZE
@@ -311,7 +312,7 @@ def test_unknown_options_exit_with_2():
 
 @pytest.fixture(scope="module")
 def golden():
-    with np.load(ROOT / "model" / "zoo" / "pfld_025x_golden.npz") as content:
+    with np.load(ZOO / "pfld_025x_golden.npz") as content:
         return dict(content)
 
 
@@ -321,6 +322,6 @@ def test_the_first_golden_image_is_the_portraits_crop(golden, portrait):
 
 def test_the_shipped_model_gives_the_integer_reference(golden):
     """A millionth of the inter-ocular distance is the rounding of float32 landmarks."""
-    found = open_backend("cpu").infer(golden["images"])
+    found = open_backend("cpu", ZOO / "pfld_025x_exact.onnx").infer(golden["images"])
     error = np.linalg.norm(found - golden["landmarks"], axis=2)
     assert (error / inter_ocular(golden["landmarks"])[:, None]).max() < 1e-6

@@ -4,18 +4,16 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
 
+from host.common.paths import ZOO
 from host.face.metrics import image_errors
 from model.data.labelled import portrait
 from model.evaluation.predictors import open_predictor
 from model.export.integer import integer_network
-
-ZOO = Path(__file__).parents[2] / "model" / "zoo"
 
 
 def test_files_are_small() -> None:

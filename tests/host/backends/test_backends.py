@@ -13,8 +13,9 @@ import pytest
 from onnx import TensorProto, helper
 
 from host import backends
-from host.backends import DEFAULT_MODEL, MONITOR_MODEL, cpu, open_backend, open_monitor
+from host.backends import DEFAULT_MODEL, cpu, open_backend, open_monitor
 from host.common.errors import ToolError, UserError
+from host.common.paths import ZOO
 from host.face.landmarks import inter_ocular
 from model.faces.render import make_faces
 from tests.host.conftest import OUTPUTS, SIZE, save_model, settings
@@ -148,7 +149,7 @@ def test_cpu_sums_are_the_same_without_the_slow_setting(monkeypatch):
     if not cpu.sums_bytes_exactly():
         pytest.skip("this processor has no VNNI")
     faces = make_faces(4, 17).images
-    quick = DEFAULT_MODEL.with_name("pfld_025x_qdq.onnx")
+    quick = ZOO / "pfld_025x_qdq.onnx"
     found = open_backend("cpu", quick, threads=1).infer(faces)
     monkeypatch.setattr(cpu, "sums_bytes_exactly", lambda: False)
     careful = open_backend("cpu", quick, threads=1).infer(faces)
@@ -247,7 +248,7 @@ def test_a_slow_processor_watches_with_the_small_network(
     files = {name: tmp_path / f"{name}.onnx" for name in ("monitor", "small", "given")}
     for file in files.values():
         file.write_bytes(tiny_model.read_bytes())
-    monkeypatch.setattr(backends, "MONITOR_MODEL", files["monitor"])
+    monkeypatch.setattr(backends, "DEFAULT_MODEL", files["monitor"])
     monkeypatch.setattr(backends, "SMALL_MODEL", files["small"])
     monkeypatch.setattr(cpu.CpuBackend, "_measure", lambda self: seconds)
     backend = open_monitor("cpu", files["given"] if given else None)
@@ -389,11 +390,11 @@ def test_sim_leaves_no_files_behind(make_build, images, tmp_path):
 def test_what_runs_here_agrees_on_fifty_faces():
     """The same crops through FP32 and INT8 of the full width, one by one and as a batch."""
     faces = make_faces(50, seed=11).images
-    full = open_backend("cpu", MONITOR_MODEL, threads=1)
+    full = open_backend("cpu", DEFAULT_MODEL, threads=1)
     floating, batch = full.infer(faces), [full.infer(face[np.newaxis])[0] for face in faces[:5]]
     assert np.abs(floating[:5] - np.stack(batch)).max() < 1e-5
-    exact = open_backend("cpu", threads=1).infer(faces)
-    quick = DEFAULT_MODEL.with_name("pfld_025x_qdq.onnx")
+    exact = open_backend("cpu", ZOO / "pfld_025x_exact.onnx", threads=1).infer(faces)
+    quick = ZOO / "pfld_025x_qdq.onnx"
     qdq = open_backend("cpu", quick, threads=1).infer(faces)
     eyes = inter_ocular(exact)[:, None]
     error = np.linalg.norm(exact - qdq, axis=2) / eyes

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from host.backends import MONITOR_MODEL, open_backend
+from host.backends import DEFAULT_MODEL, open_backend
 from host.common.errors import UserError
 from host.drawn.head import Head
 from host.drawn.script import draw_frame
@@ -51,7 +51,7 @@ def patches(features):
 @pytest.fixture(scope="module")
 def found(portrait):
     """Landmarks of the portrait by the shipped network."""
-    backend = open_backend("cpu", MONITOR_MODEL, threads=1)
+    backend = open_backend("cpu", DEFAULT_MODEL, threads=1)
     crop = crop_square(portrait, PORTRAIT_SQUARE, backend.input_size)
     points = PORTRAIT_SQUARE.to_image(backend.infer(crop[np.newaxis])[0])
     backend.close()
@@ -91,7 +91,7 @@ def test_eyes_in_the_dark_and_in_a_strong_blur_cannot_be_judged(portrait, found)
 
 @pytest.mark.parametrize("yaw", [-20.0, 0.0, 20.0])
 def test_open_and_shut_eyes_of_a_drawn_head_are_told_apart(yaw):
-    backend = open_backend("cpu", MONITOR_MODEL, threads=1)
+    backend = open_backend("cpu", DEFAULT_MODEL, threads=1)
     for opening, low, high in ((1.0, 0.7, 1.0), (0.0, 0.0, 0.3)):
         picture = draw_frame([Head(x=320, y=185, unit=105, eyes=opening, yaw=yaw)])
         square = square_around_box(open_detector(quick=True).find(picture)[0].box)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from host.backends import MONITOR_MODEL, open_backend
+from host.backends import DEFAULT_MODEL, open_backend
 from host.face.crop import square_around_box, square_around_landmarks
 from host.face.detect.choice import open_detector
 from host.face.detect.faces import Box, Face
@@ -128,7 +128,7 @@ def test_a_part_of_the_picture_is_turned_about_the_box(degrees):
 @pytest.mark.parametrize("degrees", [0, 45, 90, 180, -120])
 def test_the_portrait_is_found_at_every_angle(portrait, degrees):
     """Its landmarks, turned back, are those of the upright one, to 5 % of the eyes' distance."""
-    landmarker = Landmarker(open_backend("cpu", MONITOR_MODEL, threads=1), open_detector())
+    landmarker = Landmarker(open_backend("cpu", DEFAULT_MODEL, threads=1), open_detector())
     turn = cv2.getRotationMatrix2D((256, 256), -degrees, 0.7)
     (upright,) = landmarker.find(portrait)
     image = np.asarray(cv2.warpAffine(portrait, turn, (512, 512)), np.uint8)

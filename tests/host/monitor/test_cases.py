@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from host.backends import MONITOR_MODEL, open_backend
+from host.backends import DEFAULT_MODEL, open_backend
 from host.common.errors import UserError
 from host.face.detect.choice import open_detector
 from host.face.image import read_image
@@ -44,7 +44,7 @@ class EveryThird:
 
 @pytest.fixture(scope="module")
 def backend():
-    opened = open_backend("cpu", MONITOR_MODEL, threads=1)
+    opened = open_backend("cpu", DEFAULT_MODEL, threads=1)
     yield opened
     opened.close()
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from host import run
-from host.backends import MONITOR_MODEL, open_backend
+from host.backends import DEFAULT_MODEL, open_backend
 from host.drawn.head import Head
 from host.drawn.script import DEMO, DEMO_S, NORMAL, Event, draw_frame, head_at, strength
 from host.face.detect.choice import open_detector
@@ -226,7 +226,7 @@ def test_the_drawing_moves_what_it_should():
 def watch(script, seconds):
     sink = Sink()
     sink.write = lambda seen: sink.seen.append(as_json(seen))
-    backend = open_backend("cpu", MONITOR_MODEL, threads=1)
+    backend = open_backend("cpu", DEFAULT_MODEL, threads=1)
     shipped_pipeline(SyntheticSource(script), backend, [sink], seconds=seconds).run()
     return sink.seen
 
@@ -274,7 +274,7 @@ def test_a_soak_holds_memory_and_queues():
 
     longest = [0]  # queue of the whole run
     seconds = float(os.environ.get("SOAK_S", "120"))
-    backend = open_backend("cpu", MONITOR_MODEL, threads=1)
+    backend = open_backend("cpu", DEFAULT_MODEL, threads=1)
     sinks = [Meter(), Dashboard("0")]
     pipeline = shipped_pipeline(LoopSource(clip), backend, sinks, seconds=seconds)
     pipeline.run()

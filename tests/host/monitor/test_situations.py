@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from host.backends import MONITOR_MODEL, open_backend
+from host.backends import DEFAULT_MODEL, open_backend
 from host.drawn.script import NORMAL, draw_frame, head_at
 from host.face.detect.choice import open_detector
 from host.monitor import state as s
@@ -22,7 +22,7 @@ FPS, SLEEP_S, END_S = 7.0, 8.0, 14.0
 
 @pytest.fixture(scope="module")
 def backend():
-    opened = open_backend("cpu", MONITOR_MODEL, threads=1)
+    opened = open_backend("cpu", DEFAULT_MODEL, threads=1)
     yield opened
     opened.close()
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from host.backends import MONITOR_MODEL, open_backend
+from host.backends import DEFAULT_MODEL, open_backend
 from host.face.detect.choice import open_detector
 from host.face.landmarks import inter_ocular
 from host.monitor.capture import Frame
@@ -139,7 +139,7 @@ def test_a_failing_search_in_the_background_is_told():
 @pytest.mark.parametrize("degrees", [-50, 0, 25, 40])
 def test_a_tilted_face_is_followed_by_upright_crops(portrait, degrees):
     """Landmarks of the third frame, turned back, are those of the upright face to 4 %."""
-    backend = open_backend("cpu", MONITOR_MODEL, threads=1)
+    backend = open_backend("cpu", DEFAULT_MODEL, threads=1)
 
     def watch(picture):
         tracker = Tracker(backend, DirectSearch(open_detector(quick=True)))

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from onnx import TensorProto, helper, save_model
 
 from host.common.errors import UserError, VerifyError
+from host.common.paths import ZOO
 from host.face.crop import square_around_landmarks
 from model.__main__ import main
 from model.data.records import Listing, Record
@@ -346,7 +347,7 @@ DATA = os.environ.get("KRIA_LANDMARKS_DATA", "")
 @pytest.mark.skipif(not DATA, reason="set KRIA_LANDMARKS_DATA to a folder with wflw and 300w")
 @pytest.mark.parametrize(("dataset", "limit"), [("wflw", 6.6), ("300w", 4.5)])
 def test_trained_network_on_real_faces(dataset: str, limit: float) -> None:
-    shipped = Path(__file__).parents[3] / "model" / "zoo" / "pfld_1x_fp32.pt"
+    shipped = ZOO / "pfld_1x_fp32.pt"
     predictor = open_predictor(shipped)
     faces = collect_faces(dataset, Path(DATA, dataset), None, predictor.size)
     assert errors_of(predictor, faces).mean() <= limit

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from host.backends import DEFAULT_MODEL
 from host.common.errors import UserError
+from host.common.paths import ZOO
 from model.__main__ import main
 from model.evaluation.speed import TURN, measure, table
 
-FILES = [DEFAULT_MODEL, DEFAULT_MODEL.with_name("pfld_025x_qdq.onnx")]
+FILES = [ZOO / f"pfld_025x_{kind}.onnx" for kind in ("exact", "qdq")]
 
 
 def test_each_inference_of_each_file_is_timed() -> None:

@@ -21,7 +21,6 @@ from model.network.checkpoint import (
 )
 from model.network.pfld import PFLD, Bottleneck
 from model.network.quantised import (
-    CAMERA_SCALE,
     build_quantised,
     learned_quantisers,
     load_float,
@@ -37,7 +36,7 @@ def test_camera_bytes_pass_the_input_unchanged() -> None:
     quantised = build_quantised(SMALL)
     levels = torch.arange(256, dtype=torch.float32) / 255
     assert torch.equal(torch.round(quantised.image(levels) * 255), torch.arange(256.0))
-    assert quantised.image.act_quant.scale().item() == pytest.approx(CAMERA_SCALE, rel=1e-7)
+    assert quantised.image.act_quant.scale().item() == pytest.approx(1 / 255, rel=1e-7)
 
 
 def test_every_weight_is_narrow_int8_with_a_scale_per_output() -> None:
