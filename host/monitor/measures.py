@@ -88,6 +88,8 @@ class Measures:
     """How long there has been a face without calibration."""
     eyes_hidden_s: float = 0.0
     """How long there has been a face without an eye that could be judged."""
+    unseen_s: float = 0.0
+    """How long no eye has been seen open, whatever the reason, but for moments."""
     wrong_way_s: float = 0.0
     """How long the head has been the wrong way up."""
     no_picture_s: float = 0.0
@@ -161,6 +163,7 @@ class Measurer:
         self._uncalibrated, self._hidden, self._tilted = Since(), Since(), Since()
         self._no_face, self._no_picture_s = Since(), 0.0
         self._away = Since(bridge_s=0.0)  # who looks from mirror to mirror passes the road
+        self._unseen = Since()  # nothing but an open eye ends it, once it is more than a moment
         self._last_s: float | None = None
         self._last_face_s: float | None = None
         self._judged_s = -math.inf
@@ -172,13 +175,19 @@ class Measurer:
 
     def recalibrate(self) -> None:
         """Learn the present person and pose anew; what was counted lately counts no more."""
-        for part in (self._eyes, self._person, self._usual, self._mouth):
-            part.renew()
+        self._learn_anew()
+        self._mouth.renew()
         for events in (self.blinks, self.microsleeps, self._mouth.yawns, self.nods):
             events.forget()
         self._closed_share = Share()
-        self._compared, self._last_closure_s = True, math.inf
         self._forget()
+
+    def _learn_anew(self) -> None:
+        """Learn the present person and pose anew."""
+        for part in (self._eyes, self._person, self._usual):
+            part.renew()
+        self._compared, self._last_closure_s = True, math.inf
+        self._uncalibrated.forget()
 
     def profile(self) -> Profile | None:
         """What is known of the driver; None before the calibration."""
@@ -237,6 +246,7 @@ class Measurer:
             self._forget()
         if landmarks is None or no_picture_s > 0:
             self._tilted.update(time_s, wrong_way)
+            self._unseen.update(time_s, True)
             return self._sum_up(time_s)
         self._meet(time_s, step)
         return self._face(time_s, min(step, LONGEST_STEP_S), landmarks, look)
@@ -284,7 +294,7 @@ class Measurer:
             self._eyes.learn(level, visible, step, limits)
         opening = self._eyes.judge(level, visible, limits)
         self._watch_eyes(time_s, step, opening)
-        self._watch_for_eyes(time_s, opening, hanging)
+        self._watch_for_eyes(time_s, opening)
         self._mouth.update(time_s, mar, limits)
         seen = look is None or max(look.visible) >= limits.eye_visible
         self._watch_head(time_s, step, yaw, pitch, seen)
@@ -318,13 +328,20 @@ class Measurer:
         return max(abs(yaw), abs(pitch)) < FAR_EYE_DEG
 
     def _compare(self, landmarks: Points, step: float) -> None:
-        """Find out whether the driver is another person, and learn anew if so."""
+        """Find out whether the driver is another person, and learn anew if so.
+
+        Of a face that was never gone it is a guess, as of a head that sinks: what was counted and
+        what lasts goes on.
+        """
         limits, person = self.thresholds, self._person
         person.see(landmarks, step)
         distance = person.distance()
         if person.compared_s >= COMPARE_S and distance is not None:
             if distance > limits.person_change:
-                self.recalibrate()
+                if self._compared:
+                    self._learn_anew()
+                else:
+                    self.recalibrate()
                 return
             self._compared = True
         if self._compared:
@@ -381,13 +398,14 @@ class Measurer:
         """Seconds of the present closure, up to the last frame that showed the eyes closed."""
         return 0.0 if self._closed_since is None else self._shut_s - self._closed_since
 
-    def _watch_for_eyes(self, time_s: float, opening: Opening, hanging: bool) -> None:
+    def _watch_for_eyes(self, time_s: float, opening: Opening) -> None:
         """Follow how long no eye could be judged; one that is shut when it is seen does not end it.
 
-        Of a hanging head nobody expects the eyes.
+        So does an eye seen for moments only, between others without it or without the face.
         """
-        shut = self._closed_since is not None and self._hidden.begun
-        self._hidden.update(time_s, not hanging and (opening.judged is None or shut))
+        unjudged, shut = opening.judged is None, self._closed_since is not None
+        self._hidden.update(time_s, unjudged or (shut and self._hidden.begun))
+        self._unseen.update(time_s, unjudged or (shut and self._open_since is None))
 
     def _watch_head(
         self, time_s: float, step: float, yaw: float | None, pitch: float | None, seen: bool
@@ -396,7 +414,8 @@ class Measurer:
 
         seen: whether an eye is seen; where none is, as in the dark, a head that falls is a guess.
         """
-        if yaw is None or pitch is None:
+        if yaw is None or pitch is None:  # turned so far that no pose fits: it goes on as it was
+            self._away.update(time_s, self._away.begun)
             return
         limits, usual = self.thresholds, self._usual.known or (yaw, pitch)
         turned, fallen = abs(yaw - usual[0]), pitch - usual[1]
@@ -420,6 +439,7 @@ class Measurer:
             calibrated=self._is_calibrated(time_s),
             uncalibrated_s=self._uncalibrated.lasted_s,
             eyes_hidden_s=self._hidden.lasted_s,
+            unseen_s=self._unseen.lasted_s,
             wrong_way_s=self._tilted.lasted_s,
             no_picture_s=self._no_picture_s,
             closed_s=self._closed_s,

@@ -33,7 +33,8 @@ def causes(measures: Measures, limits: Thresholds) -> list[str]:
         NORMAL: True,
         NOT_CALIBRATED: measures.uncalibrated_s >= limits.uncalibrated_s,
         TIRED: tired,
-        EYES_HIDDEN: measures.eyes_hidden_s >= limits.eyes_hidden_s,
+        EYES_HIDDEN: measures.eyes_hidden_s >= limits.eyes_hidden_s
+        or measures.unseen_s >= limits.unseen_s,
         WRONG_WAY: measures.wrong_way_s >= limits.wrong_way_s,
         AWAY: measures.away_s >= limits.away_s,
         NO_FACE: measures.no_face_s >= limits.no_face_s,

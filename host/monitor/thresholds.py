@@ -61,6 +61,10 @@ class Thresholds:
     eyes_hidden_s: float = 2.0
     """Time without an eye that can be judged before it is a state."""
 
+    unseen_s: float = 4.0
+    """Time without an eye that was seen open, but for moments of less than 0.3 s, before it is the
+    same state: face, eyes and picture may come and go."""
+
     blind_s: float = 120.0
     """Eyes that have not been seen to close for so long count as not calibrated any more: people
     blink, so what sees no blink would see no sleep."""
