@@ -58,7 +58,8 @@ def causes(limits: Thresholds) -> dict[str, str]:
         f"{limits.away_s:g} s",
         "wrong way up": f"tilted by over {limits.wrong_way_deg:g} degrees for "
         f"{limits.wrong_way_s:g} s",
-        "eyes not visible": f"no eye can be judged for {limits.eyes_hidden_s:g} s",
+        "eyes not visible": f"no eye can be judged for {limits.eyes_hidden_s:g} s, "
+        f"or none is seen open for {limits.unseen_s:g} s",
         "tired": f"PERCLOS over {limits.perclos_tired:g}, {limits.tired_microsleeps:g} microsleep, "
         f"{limits.tired_yawns:g} yawns or {limits.tired_nods:g} nods in a minute",
         "not calibrated": f"a face for {limits.uncalibrated_s:g} s, its open eyes unknown",

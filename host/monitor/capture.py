@@ -198,4 +198,6 @@ class Turned:
 def natural(path: Path) -> tuple[list[tuple[bool, int, str]], str]:
     """Key that sorts names with numbers in them as people count."""
     parts = re.split(r"([0-9]+)", path.name.lower())
-    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts], path.name
+    return [
+        (part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts
+    ], path.name

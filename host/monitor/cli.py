@@ -86,9 +86,10 @@ def check_outputs(options: argparse.Namespace) -> None:
                 f"--json {options.json} would write text into a file with the ending of a picture "
                 "or video; give a name such as face.json"
             )
-    inputs = [options.source, options.model, options.thresholds, options.mqtt_password]
+    inputs = [options.source, options.model, options.thresholds, options.mqtt_password,
+              options.mqtt_ca]  # fmt: skip
     taken = {os.path.realpath(str(name)) for name in inputs if name is not None}
-    for name in ("json", "out", "report"):
+    for name in ("json", "out", "report", "profile", "gpio"):
         path = getattr(options, name)
         if path in (None, STDOUT):
             continue
@@ -97,6 +98,14 @@ def check_outputs(options: argparse.Namespace) -> None:
                 f"--{name} {path} is also an input or another output; give another name"
             )
         taken.add(os.path.realpath(path))
+        if name in ("report", "profile") and not os.access(path.absolute().parent, os.W_OK):
+            raise UserError(
+                f"--{name} {path} cannot be written: {path.absolute().parent} is missing or not "
+                "writable; give a path in a folder that is"
+            )
+    for name in ("mqtt_password", "mqtt_ca"):
+        if options.mqtt is None and getattr(options, name) is not None:
+            raise UserError(f"--{name.replace('_', '-')} is of no use without --mqtt; give both")
 
 
 def source_options(options: argparse.Namespace) -> Options:
@@ -152,6 +161,8 @@ def monitor(options: argparse.Namespace, backend: Backend) -> None:
             if isinstance(sink, Dashboard):
                 sink.attach(pipeline)
                 print(f"dashboard: {sink.url}", file=sys.stderr, flush=True)
+        if limits.silent:
+            notices.tell(f"no alarm for: {', '.join(limits.silent)} (alarm_states says so)")
         if doubted := doubt(backend.network, own=options.thresholds is not None):
             notices.tell(doubted)
         try:
@@ -188,8 +199,6 @@ def open_sinks(
     """Open what the options name; on an error those already open are closed."""
     sinks: list[Sink] = []
     try:
-        if options.json is not None:
-            sinks.append(JsonSink(None if options.json == STDOUT else options.json, facts))
         if options.out is not None:
             sinks.append(VideoSink(options.out, source.fps))
         if options.window:
@@ -205,6 +214,8 @@ def open_sinks(
         if options.mqtt is not None:
             broker = parse_broker(options.mqtt, options.mqtt_password, options.mqtt_ca)
             sinks.append(MqttSink(broker, notices))
+        if options.json is not None:  # the last, as it empties a file that is there
+            sinks.append(JsonSink(None if options.json == STDOUT else options.json, facts))
     except BaseException:
         for sink in sinks:
             sink.close()

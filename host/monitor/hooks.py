@@ -38,12 +38,12 @@ class Hook(Protocol):
     def complaints(self) -> list[str]:
         """What has gone wrong since, once."""
 
-    def close(self) -> None:
-        """Finish."""
+    def close(self, ended: bool = False) -> None:
+        """Finish. ended: by a failure, so that nobody watches."""
 
 
 class HookSink:
-    """Tells one hook when the state changes; a hook that fails is tried again."""
+    """Tells one hook when the state changes; one that fails is told again after RETRY_S."""
 
     lossy = False
 
@@ -53,27 +53,32 @@ class HookSink:
         self._hook, self._notices = hook, notices
         self._told: tuple[str, bool] | None = None
         self._again_s = 0.0
+        self._ended = False
 
     def write(self, seen: Observation) -> None:
         """Tell the state if it is new, and pass on the hook's complaints."""
-        new = (seen.state, seen.alarm)
+        new, self._ended = (seen.state, seen.alarm), seen.ended
         if new != self._told and time.monotonic() >= self._again_s:
             try:
                 self._hook.set(*new)
                 self._told = new
             except OSError as error:
-                self._again_s = time.monotonic() + RETRY_S
-                self._notices.fail(f"{self.name}: {error.strerror or error}")
+                self._try_again(str(error.strerror or error))
         self._complain()
 
     def close(self) -> None:
         """Close the hook."""
-        self._hook.close()
+        self._hook.close(self._ended)
         self._complain()
 
     def _complain(self) -> None:
         for line in self._hook.complaints():
-            self._notices.fail(f"{self.name}: {line}")
+            self._try_again(line)
+
+    def _try_again(self, failure: str) -> None:
+        """Name what has failed; the state must be told anew."""
+        self._told, self._again_s = None, time.monotonic() + RETRY_S
+        self._notices.fail(f"{self.name}: {failure}")
 
 
 class CommandHook:
@@ -129,7 +134,7 @@ class CommandHook:
             elif process.returncode < 0:
                 self._complaints.append(f"was ended by signal {-process.returncode}")
 
-    def close(self) -> None:
+    def close(self, ended: bool = False) -> None:
         """Wait for what was started, at most half a second in all, then end it."""
         end = time.monotonic() + WAIT_S
         for process in self._running:
@@ -142,16 +147,26 @@ class CommandHook:
 
 
 class GpioHook:
-    """Writes 1 during an alarm and 0 otherwise to a file of sysfs: a GPIO's or LED's value."""
+    """Writes 1 during an alarm and 0 otherwise to a file of sysfs: a GPIO's or LED's value.
+
+    After a failure that ends the run it stays at 1.
+    """
 
     def __init__(self, path: Path) -> None:
         """Write the first 0.
 
         Raises:
-            UserError: the file cannot be written.
+            UserError: the file cannot be written, or holds something else than a number.
         """
         self._path, self.name = path, f"alarm output {path}"
         try:
+            with path.open("rb") as file:
+                held = file.read(32).strip()
+            if held and not held.isdigit():
+                raise UserError(
+                    f"the alarm output {path} holds no number; give the value file of a GPIO or "
+                    "the brightness of an LED"
+                )
             self._write("0")
         except OSError as error:
             raise UserError(
@@ -167,9 +182,10 @@ class GpioHook:
         """None: what fails is raised at once."""
         return []
 
-    def close(self) -> None:
-        """Switch the output off."""
-        self._write("0")
+    def close(self, ended: bool = False) -> None:
+        """Switch the output off, unless nobody watches any more because of a failure."""
+        if not ended:
+            self._write("0")
 
     def _write(self, text: str) -> None:
         with self._path.open("r+") as file:

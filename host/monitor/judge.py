@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+import numpy as np
+
 from host.common.arrays import Image, Points
 from host.common.timing import timed
 from host.face.draw import Colour, draw_driver
@@ -70,6 +72,8 @@ class Observation:
     """When it was judged, in seconds since 1970."""
     look: Look | None = None
     """What the picture tells of the eyes; None when nobody has looked."""
+    ended: bool = False
+    """True if a failure ends the run: nobody watches from now on."""
 
     @cached_property
     def picture(self) -> Image:
@@ -88,6 +92,21 @@ class Observation:
         return draw_driver(
             self.frame.image, self.track.landmarks, caption, STATE_COLOURS[self.state]
         )
+
+
+def unwatched(
+    last: Observation | None, limits: Thresholds, fault: str, silent_s: float
+) -> Observation:
+    """What sinks are told while no frame is judged: NO_PICTURE, with the last frame.
+
+    last: the last observation, None where there was none. fault: why, in a line.
+    """
+    frame = Frame(0, 0.0, np.zeros((480, 640, 3), np.uint8)) if last is None else last.frame
+    frame = frame._replace(fault=fault, stale_s=silent_s)
+    measures = Measures(time_s=0.0) if last is None else last.measures
+    measures = replace(measures, no_picture_s=silent_s)
+    alarm = NO_PICTURE in limits.alarm_states
+    return Observation(frame, Track(landmarks=None), measures, NO_PICTURE, {}, alarm, limits)
 
 
 class Judge:

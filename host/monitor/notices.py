@@ -5,11 +5,15 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections import deque
 from datetime import datetime
 
 KEPT = 100
 """Lines that are kept."""
+
+AGAIN_S = 10.0
+"""The same failure is told again when it was not told for so long, or had ended meanwhile."""
 
 
 class Notices:
@@ -19,17 +23,32 @@ class Notices:
         self._lock = threading.Lock()
         self._lines: deque[str] = deque(maxlen=KEPT)
         self._failures: list[str] = []
+        self._told_s: dict[str, float] = {}
 
-    def tell(self, text: str) -> None:
-        """Something has changed that the user should know, and is no failure."""
+    def tell(self, text: str, mended: str | None = None) -> None:
+        """Something has changed that the user should know, and is no failure.
+
+        mended: how the failures begin that have ended with it; the next one is told at once.
+        """
         with self._lock:
+            if mended is not None:
+                kept = self._told_s.items()
+                self._told_s = {one: at for one, at in kept if not one.startswith(mended)}
             self._say(f"note: {text}")
 
     def fail(self, text: str) -> None:
-        """Something has failed: told once, and the run will end with exit code 1."""
+        """Something has failed, and the run will end with exit code 1.
+
+        One that lasts is told every AGAIN_S.
+        """
+        now = time.monotonic()
         with self._lock:
-            if text not in self._failures and len(self._failures) < KEPT:
+            if text not in self._failures:
+                if len(self._failures) >= KEPT:
+                    return
                 self._failures.append(text)
+            if now - self._told_s.get(text, -AGAIN_S) >= AGAIN_S:
+                self._told_s[text] = now
                 self._say(f"warning: {text}")
 
     def _say(self, line: str) -> None:

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -23,7 +23,7 @@ import numpy as np
 
 from host.common.errors import FAILURES
 from host.monitor.capture import Frame, Source
-from host.monitor.judge import JUDGED_S, Judge, Looker, Observation
+from host.monitor.judge import JUDGED_S, Judge, Looker, Observation, unwatched
 from host.monitor.notices import Notices
 from host.monitor.profile import Profile
 from host.monitor.queues import Closed, StageQueue
@@ -42,6 +42,11 @@ PATIENCE_S = 0.5
 
 CALL_S, CAPTURE_S = 5.0, 0.4
 """How long it then waits at most for calls that go on: of network and sinks, and of the source."""
+
+STUCK_S, REPEAT_S = 3.0, 1.0
+"""A live source of which nothing was judged for so long is told, and again after so long."""
+
+UNJUDGED = "no frame is judged: source, detector, network or judge give no answer"
 
 RECENT = 500
 """Times that are kept of each stage."""
@@ -159,6 +164,8 @@ class Pipeline:
         self._stopping = threading.Event()
         self.notices = Notices() if notices is None else notices
         self._error: Exception | None = None
+        self._last: Observation | None = None
+        self._judged_s = self._told_s = 0.0
 
     def queue_lengths(self) -> dict[str, int]:
         """Most items that each queue ever held."""
@@ -178,7 +185,7 @@ class Pipeline:
             UserError, ToolError: source, detector or backend failed; sinks are closed first.
             KeyboardInterrupt: Ctrl-C; sinks are closed first.
         """
-        begin = time.monotonic()
+        begin = self._judged_s = time.monotonic()
         own_threads = cv2.getNumThreads()
         cv2.setNumThreads(1)  # its threads for one call would take the cores from the other stages
         stages = [("capture", self._capture), ("follow", self._follow), ("judge", self._judge)]
@@ -192,7 +199,7 @@ class Pipeline:
                 thread.start()
             # Not join(): a Ctrl-C in it makes Python 3.11 take the thread for ended.
             while any(thread.is_alive() for thread in threads) and not self._stopping.wait(0.05):
-                pass
+                self._tell_if_stuck()
         finally:
             self._finish(threads)
             cv2.setNumThreads(own_threads)
@@ -207,6 +214,25 @@ class Pipeline:
             fps=self.timings.fps(),
             failures=self.notices.failures,
         )
+
+    def _tell_if_stuck(self) -> None:
+        """Of a live source somebody must hear that a stage gives no answer."""
+        now = time.monotonic()
+        silent_s = now - self._judged_s
+        if not self._source.live or silent_s < STUCK_S:
+            if self._told_s:
+                self.notices.tell("frames are judged again", mended=UNJUDGED)
+            self._told_s = 0.0
+        elif now - self._told_s >= REPEAT_S:
+            self._told_s = now
+            self.notices.fail(UNJUDGED)
+            self._tell_unwatched(UNJUDGED, silent_s)
+
+    def _tell_unwatched(self, fault: str, silent_s: float, ended: bool = False) -> None:
+        """Hand the sinks an observation that sounds, as nobody watches the driver."""
+        seen = unwatched(self._last, self.judge.thresholds, fault, silent_s)
+        for items in self._inputs:
+            self._offer(items, replace(seen, ended=ended))
 
     def _finish(self, threads: Sequence[threading.Thread]) -> None:
         """Let the threads end; each sink's thread closes it. A stuck source is left alone."""
@@ -311,15 +337,21 @@ class Pipeline:
 
     def _judge(self) -> None:
         smoother = Smoother()
-        with self._stage(self._tracks, *self._inputs):
+        with self._stage(self._tracks):
             while True:
                 for frame, track in self._tracks.get():
                     seen = self.judge.update(frame, smoother.update(frame, track))
+                    self._last, self._judged_s = seen, time.monotonic()
                     self.frames += 1
                     self.faces += track.landmarks is not None
                     self.timings.add(seen.times_ms)
                     for items in self._inputs:
                         self._offer(items, seen)
+        if self._error is not None and self._source.live:
+            silent_s = time.monotonic() - self._judged_s
+            self._tell_unwatched(f"the monitor ends: {self._error}", silent_s, ended=True)
+        for items in self._inputs:
+            items.end()
 
     @staticmethod
     def _offer(items: StageQueue[Observation], seen: Observation) -> None:

@@ -7,6 +7,7 @@ or a server which hangs cannot keep the reader waiting: it is told that there is
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -45,6 +46,9 @@ JOIN_S = 0.3
 
 CORRUPT_LIMIT = 25
 """So many frames of a recording in a row may be damaged before it counts as ended."""
+
+BACK_S = 0.2
+"""Time stamps of a recording that fall by more than this begin anew: parts put together."""
 
 CUT_S = 1.0
 """A recording that ends earlier than it says by more than this is cut off."""
@@ -136,7 +140,13 @@ class Recording:
             self._first_s = stamp
         found = stamp - self._first_s
         if found <= self._time_s and self._number > 0:
-            found = max(self._time_s, self._number / self.fps) if stamp <= 0 else self._time_s
+            if stamp <= 0:
+                found = max(self._time_s, self._number / self.fps)
+            elif found < self._time_s - BACK_S:
+                found = self._time_s + 1 / self.fps
+                self._first_s = stamp - found
+            else:
+                found = self._time_s
         self._time_s = found
         return found
 
@@ -245,10 +255,13 @@ class LiveSource:
         self._capture.release()
         wait_s, longest_s = RETRY_S
         while not self._closed.wait(wait_s):
-            self._capture = self._opener()
-            if self._capture.isOpened():
-                return
-            self._capture.release()
+            try:
+                self._capture = self._opener()
+                if self._capture.isOpened():
+                    return
+                self._capture.release()
+            except Exception as error:  # noqa: BLE001 - a driver may raise anything; try again
+                logging.getLogger(__name__).warning("opening %s: %s", self._name, error)
             wait_s = min(2 * wait_s, longest_s)
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -13,6 +12,24 @@ from host.monitor.state import ALARMS, STATES
 
 MEASURED = "pfld_eyes"
 """What the names of the networks begin with whose lids the defaults were measured with."""
+
+
+RANGES: dict[str, tuple[float, float]] = {
+    "calibration_s": (0.5, 60), "eye_shut": (0.02, 0.4), "uncalibrated_s": (0.5, 60),
+    "eye_least": (0.05, 0.4), "eye_most": (0.2, 1), "eye_small": (0.1, 0.6),
+    "eye_visible": (0.01, 0.99), "eyes_hidden_s": (0.3, 30), "unseen_s": (0.5, 60),
+    "blind_s": (5, 3600), "pitch_gain": (0.3, 3), "person_change": (0.3, 20),
+    "person_gap_s": (0.1, 30), "wrong_way_deg": (20, 180), "wrong_way_s": (0.3, 30),
+    "closed_below": (0.02, 0.6), "open_above": (0.05, 0.9), "blink_max_s": (0.1, 2),
+    "asleep_s": (0.3, 10), "perclos_window_s": (5, 600), "perclos_least_s": (1, 600),
+    "perclos_tired": (0.01, 1), "yawn_mar": (0.05, 2), "yawn_s": (0.3, 20), "nod_deg": (2, 60),
+    "nod_max_s": (0.3, 20), "away_yaw_deg": (5, 90), "away_pitch_deg": (5, 90),
+    "away_s": (0.1, 30), "no_face_s": (0.1, 30), "no_picture_s": (0.3, 30),
+    "count_window_s": (5, 3600), "tired_microsleeps": (1, 1000), "tired_yawns": (1, 1000),
+    "tired_nods": (1, 1000), "release_s": (0.1, 30),
+}  # fmt: skip
+"""Least and greatest value of each threshold: beyond it, as with milliseconds for seconds, nothing
+would sound any more, or all the time."""
 
 
 def doubt(network: str, own: bool) -> str | None:
@@ -31,7 +48,10 @@ def doubt(network: str, own: bool) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholds:
-    """Numbers of the measures and of the state machine, all positive, and the states that sound."""
+    """Numbers of the measures and of the state machine, within RANGES, and the states that sound.
+
+    Raises UserError for a value that is not possible.
+    """
 
     calibration_s: float = 3.0
     """Time of a face near its usual pose after which the eyes' usual opening is judged."""
@@ -163,13 +183,13 @@ class Thresholds:
 
     def __post_init__(self) -> None:
         self._check_alarms()
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name == "alarm_states":
-                continue
+        for name, (least, most) in RANGES.items():
+            value = getattr(self, name)
             number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not (number and 0 < value <= sys.float_info.max):
-                raise UserError(f"threshold {field.name}={value!r}; give a number above 0")
+            if not (number and least <= value <= most):
+                raise UserError(
+                    f"threshold {name}={value!r}; give a number from {least:g} to {most:g}"
+                )
         for low, high in (
             ("eye_shut", "eye_least"),
             ("eye_least", "eye_most"),
@@ -193,6 +213,11 @@ class Thresholds:
                 f"{', '.join(STATES)}"
             )
         object.__setattr__(self, "alarm_states", tuple(given))
+
+    @property
+    def silent(self) -> list[str]:
+        """States that would sound the alarm by default and do not."""
+        return [state for state in ALARMS if state not in self.alarm_states]
 
     def changed(self, /, **values: object) -> Thresholds:
         """Return a copy with some other values.

@@ -159,7 +159,7 @@ class MqttSink:
         else:
             self._connected.set()
             if self._lost:
-                self._notices.tell(f"{self.name}: connected again")
+                self._notices.tell(f"{self.name}: connected again", mended=self.name)
             if self._state is not None:
                 self._publish_state(self._state)
         self._answered.set()

@@ -59,6 +59,12 @@ def test_an_empty_folder_is_named(tmp_path):
         FolderSource(tmp_path)
 
 
+def test_digits_of_other_scripts_are_letters(tmp_path):
+    for name in ("\u00b21.png", "2.png", "10.png"):
+        cv2.imwrite(str(tmp_path / name), np.zeros((8, 8, 3), np.uint8))
+    assert len(read_all(FolderSource(tmp_path))) == 3
+
+
 def test_pictures_are_turned_clockwise():
     for degrees, turns in ((90, -1), (180, 2), (270, 1)):
         source = Turned(StillSource(IMAGE), degrees)

@@ -94,7 +94,7 @@ def test_thresholds_change_and_wrong_ones_are_refused(watched):
     assert ask(watched, "/thresholds", '{"asleep_s": 2.5}')[0] == 200
     assert json.loads(ask(watched, "/state")[1])["thresholds"]["asleep_s"] == 2.5
     for body, message in (
-        ('{"asleep_s": -1}', "threshold asleep_s=-1; give a number above 0"),
+        ('{"asleep_s": -1}', "threshold asleep_s=-1; give a number from 0.3 to 10"),
         ('{"sleep": 1}', "unknown threshold 'sleep'; known are"),
         ("[1]", "no JSON object of thresholds"),
         ("{", "Expecting property name"),
@@ -262,7 +262,7 @@ def test_the_page_works_in_a_browser(watched, browser, tmp_path):
     field.send_keys(ALL, "3.25\t")
     wait_for(lambda: watched._pipeline.judge.thresholds.asleep_s == 3.25, 60)
     field.send_keys(ALL, "-1\t")
-    wait_for(lambda: "give a number above 0" in page.find_element("id", "problem").text, 60)
+    wait_for(lambda: "give a number from" in page.find_element("id", "problem").text, 60)
     row = page.find_element("css selector", ".limit:has(#asleep_s)").text
     assert "Eyes closed for this long: asleep." in row
     assert "\ns\n" in row or " s\n" in row

@@ -43,6 +43,36 @@ def fails(capsys, *arguments):
     return printed
 
 
+def test_no_output_is_written_over_another_or_an_input(tmp_path, tiny_model, capsys):
+    log, empty = tmp_path / "log.jsonl", tmp_path / "no" / "r.html"
+    log.write_text("{}\n")
+    common = ["--source", "synthetic", "--model", tiny_model]
+    for words, message in (
+        (["--json", log, "--profile", log], "--profile"),
+        (["--json", log, "--mqtt", "host", "--mqtt-ca", log], "--json"),
+        (["--json", log, "--gpio", log], "--gpio"),
+        (["--json", log, "--gpio", tmp_path / "card"], "holds no number"),
+        (["--json", log, "--report", empty], f"--report {empty} cannot be written"),
+        (["--json", log, "--profile", empty], f"--profile {empty} cannot be written"),
+        (["--json", log, "--mqtt", "127.0.0.1:1"], "no MQTT broker"),
+        (["--json", log, "--mqtt-ca", tiny_model], "--mqtt-ca is of no use without --mqtt"),
+    ):
+        (tmp_path / "card").write_text('{"a": 1}')
+        assert message in fails(capsys, *common, *words)
+        assert log.read_text() == "{}\n"
+    assert (tmp_path / "card").read_text() == '{"a": 1}'
+
+
+def test_states_that_do_not_sound_are_told(tmp_path, tiny_model, capsys):
+    limits = tmp_path / "limits.json"
+    limits.write_text('{"alarm_states": ["no picture", "tired"]}')
+    command = ["--source", "synthetic", "--seconds", 0.2, "--model", tiny_model,
+               "--thresholds", limits]  # fmt: skip
+    assert run.main([str(word) for word in command]) == 0
+    told = "note: no alarm for: eyes not visible, wrong way up, looking away, no face, asleep "
+    assert told in capsys.readouterr().err
+
+
 def test_the_command_writes_log_video_and_report(tmp_path, tiny_model, capsys):
     log, video, page = (tmp_path / name for name in ("run.jsonl", "run.mp4", "run.html"))
     command = ["--source", "synthetic", "--seconds", 0.6, "--model", tiny_model, "--threads", 1,

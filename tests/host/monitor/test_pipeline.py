@@ -10,7 +10,7 @@ import pytest
 
 from host.common.errors import ToolError, UserError
 from host.face.eyes import Look
-from host.monitor.pipeline import QUEUE, Pipeline, Stop
+from host.monitor.pipeline import QUEUE, UNJUDGED, Pipeline, Stop
 from host.monitor.queues import Closed, StageQueue
 from host.monitor.thresholds import Thresholds
 from host.monitor.track import DirectSearch, Tracker
@@ -213,6 +213,68 @@ def test_a_stop_does_not_wait_for_a_stuck_source():
     pipeline.run()
     assert time.monotonic() - begin < 4
     stuck.set()
+
+
+@pytest.mark.parametrize("first", [0, 5])
+def test_a_network_that_hangs_sounds_and_is_told_when_it_answers_again(monkeypatch, first):
+    """At the first frame, or after some."""
+    monkeypatch.setattr("host.monitor.pipeline.STUCK_S", 0.3)
+    monkeypatch.setattr("host.monitor.pipeline.REPEAT_S", 0.1)
+    go_on = threading.Event()
+
+    class Hangs(Backend):
+        def infer(self, images, meanwhile=None):
+            assert self.calls != first or go_on.wait(10)
+            return super().infer(images, meanwhile)
+
+    class Hears(Sink):
+        def write(self, seen):
+            super().write(seen)
+            if seen.frame.fault:
+                go_on.set()
+            elif any("note: frames are judged again" in line for line in pipeline.notices.lines):
+                pipeline.stop()
+
+    def draw(_):
+        time.sleep(0.02)
+        return STILL
+
+    sink = Hears()
+    pipeline = build(Source(draw, 10**6, live=True), [sink], Hangs())
+    outcome = pipeline.run()
+    told = next(seen for seen in sink.seen if seen.frame.fault)
+    assert (told.state, told.alarm, told.ended) == ("no picture", True, False)
+    assert told.frame.fault == UNJUDGED
+    assert told.measures.no_picture_s >= 0.3
+    assert outcome.failures == [UNJUDGED]
+
+
+def test_a_recording_may_take_its_time(monkeypatch):
+    monkeypatch.setattr("host.monitor.pipeline.STUCK_S", 0.05)
+
+    class Slow(Backend):
+        def infer(self, images, meanwhile=None):
+            time.sleep(0.1)
+            return super().infer(images, meanwhile)
+
+    sink = Sink()
+    assert build(Source(lambda _: STILL, 5), [sink], Slow()).run().failures == []
+    assert len(sink.seen) == 5
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_failure_that_ends_watching_sounds(live):
+    """Of a recording nobody is watched any more either way."""
+    backend, sink = Backend(fail_at=3), Sink()
+    backend.failure = UserError("the accelerator stands still")
+    with pytest.raises(UserError, match="stands still"):
+        build(Source(lambda _: STILL, 10**6, live=live), [sink], backend).run()
+    last = sink.seen[-1] if sink.seen else None
+    if live:
+        assert (last.state, last.alarm, last.ended) == ("no picture", True, True)
+        assert last.frame.fault == "the monitor ends: the accelerator stands still"
+    else:
+        assert last is None or not last.ended
 
 
 def test_no_thread_stays_behind():

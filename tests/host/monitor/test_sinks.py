@@ -7,6 +7,7 @@ import shutil
 import sys
 import time
 import types
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -19,13 +20,13 @@ from host.monitor.capture import Frame
 from host.monitor.hooks import MOST, CommandHook, GpioHook, HookSink
 from host.monitor.judge import Observation
 from host.monitor.measures import Measures
-from host.monitor.notices import Notices
+from host.monitor.notices import AGAIN_S, Notices
 from host.monitor.pipeline import Pipeline, Stop
 from host.monitor.session import MAX_POINTS, SessionReport
 from host.monitor.sinks.lines import JsonSink
 from host.monitor.sinks.video import VideoSink
 from host.monitor.sinks.window import WindowSink
-from host.monitor.state import ALARMS, ASLEEP, NORMAL
+from host.monitor.state import ALARMS, ASLEEP, NO_PICTURE, NORMAL
 from host.monitor.thresholds import Thresholds
 from host.monitor.track import DirectSearch, Track, Tracker
 from tests.host.drivers import Backend, Finder, Source, picture
@@ -182,7 +183,7 @@ def test_a_window_without_a_screen_is_one_line(monkeypatch):
 
 def test_hooks_hear_of_changes_only(tmp_path):
     value, log = tmp_path / "value", tmp_path / "log"
-    value.write_text("x")
+    value.write_text("1")
     command = CommandHook(f"sh -c 'echo $DRIVER_STATE >> {log}'")
     sinks = [HookSink(hook, Notices()) for hook in (GpioHook(value), command)]
     levels = []
@@ -207,6 +208,44 @@ def test_the_gpio_is_switched_off_at_the_end(tmp_path):
     assert value.read_text() == "1"
     sink.close()
     assert value.read_text() == "0"
+
+
+def test_the_gpio_stays_on_after_a_failure_that_ends_the_run(tmp_path):
+    value = tmp_path / "value"
+    value.write_text("0")
+    sink = HookSink(GpioHook(value), Notices())
+    sink.write(replace(observation(0, NO_PICTURE), ended=True))
+    sink.close()
+    assert value.read_text() == "1"
+
+
+def test_an_alarm_program_that_fails_is_started_again_while_the_alarm_lasts(tmp_path, monkeypatch):
+    monkeypatch.setattr(hooks, "RETRY_S", 0.05)
+    log = tmp_path / "log"
+    sink = HookSink(CommandHook(f"sh -c 'echo $DRIVER_STATE >> {log}; exit 1'"), Notices())
+    end = time.monotonic() + 10
+    while not log.is_file() or log.read_text().count("asleep") < 3:
+        assert time.monotonic() < end
+        sink.write(observation(0, ASLEEP))
+        time.sleep(0.01)
+    sink.close()
+
+
+def test_a_failure_is_told_again_after_it_had_ended_or_lasts(monkeypatch, capsys):
+    now = [100.0]
+    monkeypatch.setattr("host.monitor.notices.time.monotonic", lambda: now[0])
+    told = Notices()
+    for text in ("sink: lost", "sink: lost", "other: lost"):
+        told.fail(text)
+    told.tell("sink: again", mended="sink")
+    for text in ("sink: lost", "other: lost"):
+        told.fail(text)
+    now[0] += AGAIN_S
+    told.fail("other: lost")
+    assert capsys.readouterr().err.splitlines() == [
+        "warning: sink: lost", "warning: other: lost", "note: sink: again", "warning: sink: lost",
+        "warning: other: lost"]  # fmt: skip
+    assert told.failures == ["sink: lost", "other: lost"]
 
 
 def test_a_hanging_alarm_command_is_ended(tmp_path):

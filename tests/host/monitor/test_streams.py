@@ -25,7 +25,8 @@ IMAGE = picture()
 class Capture:
     """Like cv2.VideoCapture: gives the items of a list, an exception is raised; then nothing."""
 
-    def __init__(self, items, opened=True, count=None, wait=None):
+    def __init__(self, items, opened=True, count=None, wait=None, stamps=None):
+        self.stamps = stamps
         self.items, self.opened, self.at, self.released = list(items), opened, 0, False
         self.count, self.wait = len(self.items) if count is None else count, wait
 
@@ -33,8 +34,9 @@ class Capture:
         return self.opened
 
     def get(self, what):
+        stamp = self.stamps[self.at - 1] if self.stamps else 0.0
         return {cv2.CAP_PROP_FPS: 20.0, cv2.CAP_PROP_POS_FRAMES: self.at,
-                cv2.CAP_PROP_FRAME_COUNT: self.count, cv2.CAP_PROP_POS_MSEC: 0.0,
+                cv2.CAP_PROP_FRAME_COUNT: self.count, cv2.CAP_PROP_POS_MSEC: stamp,
                 cv2.CAP_PROP_FRAME_WIDTH: 640, cv2.CAP_PROP_FRAME_HEIGHT: 480}[what]  # fmt: skip
 
     def read(self):
@@ -69,6 +71,14 @@ def test_damaged_frames_of_a_file_are_passed_over_and_keep_their_time():
     assert [frame.number for frame in frames] == [0, 5]
     assert frames[1].time_s == pytest.approx(5 / 20)
     assert frames[1].image.shape == IMAGE.shape
+
+
+def test_stamps_that_begin_anew_go_on():
+    """Of parts put together; a stamp that only trembles back does not move the others."""
+    stamps = [500, 550, 600, 590, 650, 0, 50, 100, 40, 140]
+    source = Recording("parts", lambda: Capture([IMAGE] * len(stamps), stamps=stamps))
+    times = [frame.time_s for frame in read_all(source)]
+    assert times == pytest.approx([0, 0.05, 0.1, 0.1, 0.15, 0.25, 0.3, 0.35, 0.35, 0.39])
 
 
 def test_a_real_video_comes_back(tmp_path, clip):
@@ -152,6 +162,21 @@ def test_a_camera_that_vanishes_is_opened_again():
     assert (frame.fault, (frame.image == last).all()) == (SILENT, True)
     source.close()
     assert captures == []
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_driver_that_fails_while_it_is_opened_again_is_asked_again():
+    tries = iter([Capture([IMAGE]), RuntimeError("busy"), Capture([IMAGE - 1])])
+
+    def opener():
+        one = next(tries)
+        if isinstance(one, Exception):
+            raise one
+        return one
+
+    source = LiveSource("camera", opener)
+    assert read_until(source, lambda frame: (frame.image == IMAGE - 1).all())
+    source.close()
 
 
 @pytest.mark.usefixtures("quick")
