@@ -22,7 +22,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "person_gap_s": (0.1, 30), "wrong_way_deg": (20, 180), "wrong_way_s": (0.3, 30),
     "closed_below": (0.02, 0.6), "open_above": (0.05, 0.9), "blink_max_s": (0.1, 2),
     "asleep_s": (0.3, 10), "perclos_window_s": (5, 600), "perclos_least_s": (1, 600),
-    "perclos_tired": (0.01, 1), "yawn_mar": (0.05, 2), "yawn_s": (0.3, 20), "nod_deg": (2, 60),
+    "perclos_tired": (0.01, 1), "yawn_mar": (0.01, 2), "yawn_s": (0.3, 20), "nod_deg": (2, 60),
     "nod_max_s": (0.3, 20), "away_yaw_deg": (5, 90), "away_pitch_deg": (5, 90),
     "away_s": (0.1, 30), "no_face_s": (0.1, 30), "no_picture_s": (0.3, 30),
     "count_window_s": (5, 3600), "tired_microsleeps": (1, 1000), "tired_yawns": (1, 1000),
