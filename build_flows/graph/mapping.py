@@ -73,7 +73,8 @@ class OurKernels(Transformation):
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
         kernels = {k.replaces: k for k in operators().values() if k.replaces}
         for index, node in enumerate(list(model.graph.node)):
-            if is_a(node, *FINN_HARDWARE):
+            if is_a(node, *FINN_HARDWARE):  # the kernel behind it asks for the width of its words
+                getCustomOp(node).infer_node_datatype(model)
                 continue
             if node.op_type not in kernels:
                 raise UserError(f"{node.name}: no kernel for the operator {node.op_type}")

@@ -236,6 +236,40 @@ def test_other_poolings(operator, attributes):
     between(nodes, size=7)
 
 
+POOLED_SUMS = {  # accumulators that are pooled before any quantiser
+    "average": [node("AveragePool", "l_c", "p", kernel_shape=[2, 2], strides=[2, 2])],
+    "maximum": [
+        node("MaxPool", "l_c", "v", kernel_shape=[2, 2], strides=[2, 2]),
+        node("Mul", "v", "p", "slopes"),
+    ],
+    "upsampled": [
+        node("Resize", "l_c", "v", "", "twice", mode="nearest", nearest_mode="floor",
+             coordinate_transformation_mode="asymmetric"),
+        node("AveragePool", "v", "p", kernel_shape=[3, 3], pads=[1] * 4, count_include_pad=1),
+    ],
+    "depthwise": [
+        quant("l_n", "v", "a", signed=1), quant("weights", "w", "b", signed=1),
+        node("Conv", "v", "u", "w", kernel_shape=[3, 3], group=4),
+        node("AveragePool", "u", "p", kernel_shape=[2, 2], strides=[2, 2]),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", POOLED_SUMS)
+def test_pools_of_sums_are_as_wide_as_those(name):
+    constants = {
+        "slopes": np.array([[[1.5]], [[-0.5]], [[1.0]], [[0.7]]]), "twice": [1, 1, 2, 2],
+        "weights": np.random.default_rng(18).normal(size=(4, 1, 3, 3)),
+    }  # fmt: skip
+    mapped = between([*POOLED_SUMS[name], quant("p", "m", "a", signed=1)], constants)
+    (pool,) = (unit for unit in units_of(mapped) if unit.kernel == "window_pool")
+    sums = next(unit for unit in units_of(mapped) if unit.kernel in ("dense", "depthwise"))
+    assert pool.get_input_datatype().bitwidth() < 32
+    assert pool.get_input_datatype() == mapped.get_tensor_datatype(pool.onnx_node.input[0])
+    if name in ("average", "maximum"):
+        assert pool.get_input_datatype() == sums.get_output_datatype()
+
+
 JOINED = {  # what becomes of two branches that are joined before any quantiser
     "one quantiser": [node("Concat", "l_n", "j", "r_n", axis=1), quant("j", "m", "a", signed=1)],
     "activations": [
