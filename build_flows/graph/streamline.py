@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -131,7 +132,7 @@ def _row(name: str, value: Value) -> dict[str, Any]:
     straight = value.moved is None and not (value.vector and value.shape[1:] != (1, 1))
     if straight:
         return row
-    runs = runs_of(value.elements) if batch == 1 else None
+    runs = runs_of(value.elements, prod(value.shape)) if batch == 1 else None
     if runs is None:
         raise UserError(
             f"the output {name} has elements twice, leaves some away or has them in an order that "

@@ -9,6 +9,9 @@ from click.testing import CliRunner
 from onnx import helper
 
 from build_flows.__main__ import cli
+from build_flows.flow import Listener
+from build_flows.table import rows_of
+from host.common.errors import UserError
 from tests.build_flows.brevitas_networks import NETWORKS, export
 from tests.build_flows.networks import convolution, graph, quant
 
@@ -58,6 +61,22 @@ def test_a_network_that_is_refused_has_a_row(tmp_path):
     assert [row["network"] for row in rows] == ["soft"]
     assert "there is no kernel for Softmax; use the network without it" in rows[0]["refused"]
     assert "| soft |  |  |  | refused: " in text
+
+
+def test_a_network_on_which_the_flow_breaks_has_a_row(tmp_path, monkeypatch, caplog):
+    """And the next network is built."""
+
+    def broken(name, *_):
+        if name == "a":
+            raise ValueError("a mistake\nof ours")
+        raise UserError("no network")
+
+    monkeypatch.setattr("build_flows.table.write_network", broken)
+    files = [tmp_path / f"{name}.onnx" for name in "ab"]
+    first, second = rows_of(files, tmp_path, None, None, Listener())
+    assert (first.failed, second.refused) == ("ValueError: a mistake", "no network")
+    assert not first.sound
+    assert "in broken" in caplog.text
 
 
 def test_an_image_that_two_layers_read(tmp_path):
