@@ -43,7 +43,7 @@ def map_to_kernels(model: ModelWrapper, part: str) -> ModelWrapper:
         model,
         InferConvInpGen(),
         SortGraph(),
-        DropReshapes(),
+        DropCopies(),
         OurKernels(),
         ForkStreams(),
         InferShapes(),
@@ -58,11 +58,11 @@ def map_to_kernels(model: ModelWrapper, part: str) -> ModelWrapper:
     return name_layers(model)
 
 
-class DropReshapes(Transformation):
-    """Maps that become one pixel are the same stream."""
+class DropCopies(Transformation):
+    """Maps that become one pixel, and tensors that are read twice, are the same stream."""
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
-        for node in nodes_of(model, "Reshape"):
+        for node in nodes_of(model, "Reshape", "Identity"):
             bypass(model, node)
         return model, False
 

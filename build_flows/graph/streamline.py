@@ -29,7 +29,7 @@ from build_flows.graph.derive.affine import epsilon_of
 from build_flows.graph.derive.handlers import walked
 from build_flows.graph.derive.places import runs_of
 from build_flows.graph.derive.walk import Walk, attribute
-from build_flows.graph.edit import apply_all, bypass, is_a, nodes_of, renamed
+from build_flows.graph.edit import apply_all, bypass, is_a, nodes_of, read_once, renamed
 from build_flows.graph.fit import NOISE
 from build_flows.graph.layers import keep_layers
 from build_flows.graph.policy import Fitted, OffGridError, Snapped
@@ -103,6 +103,7 @@ def _finish(walk: Walk, snapped: bool) -> ModelWrapper:
     pixels = shape[1] * shape[2]
     affine = {"scale": np.tile(scale, pixels), "bias": np.tile(offset, pixels)}
     result = walk.graph.model(walk.source, term.tensor)
+    read_once(result)
     text = {name: values.astype(float).tolist() for name, values in affine.items()}
     result.set_metadata_prop(OUTPUT_AFFINE, json.dumps(text))
     rows = [_row(name, value) for name, value in zip(names, values, strict=True)]

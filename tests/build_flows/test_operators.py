@@ -270,6 +270,47 @@ def test_pools_of_sums_are_as_wide_as_those(name):
         assert pool.get_input_datatype() == sums.get_output_datatype()
 
 
+TWICE = {  # nodes that read one tensor twice, and the kernels that they are
+    "sum": ([node("Add", "q", "p", "q")], []),
+    "sum with its half": ([node("Mul", "q", "v", "half"), node("Add", "v", "p", "q")], []),
+    "square": ([node("Mul", "q", "p", "q")], ["lookup"]),
+    "concatenation": (
+        [node("Concat", "q", "p", "q", axis=1)], ["stream_fork", "stream_concat"],
+    ),
+    "three": (
+        [quant("l_r", "v", "a", signed=1), node("Concat", "q", "p", "v", "q", axis=1)],
+        ["stream_fork", "stream_fork", "stream_concat"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_a_tensor_that_one_node_reads_twice(name):
+    nodes, wanted = TWICE[name]
+    rng, constants = np.random.default_rng(19), CONSTANTS | {"half": 0.5}
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(rng, "x", "l", (4, 2, 3, 3), constants=constants)[:-1]
+    rows += [quant("l_r", "q", "a"), *nodes, quant("p", "m", "b")]
+    channels = {"concatenation": 8, "three": 12}.get(name, 4)
+    rows += convolution(rng, "m", "out", (5, channels, 3, 3), constants=constants)
+    model = graph(rows, constants, [1, 2, 6, 6])
+    mapped = equal_to_the_file(model, rng.integers(0, 256, (2, 2, 6, 6)))
+    for kernel in ("lookup", "stream_fork", "stream_add", "stream_concat"):
+        assert kernels(mapped).count(kernel) == wanted.count(kernel)
+
+
+@pytest.mark.parametrize("name", ["sum", "concatenation"])
+def test_a_tensor_that_one_node_reads_twice_before_a_convolution(name):
+    channels = {"concatenation": 8, "sum": 4}[name]
+    rng, constants = np.random.default_rng(20), dict(CONSTANTS)
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(rng, "x", "q", (4, 2, 3, 3), constants=constants)
+    rows += TWICE[name][0]
+    rows += convolution(rng, "p", "out", (5, channels, 3, 3), constants=constants)
+    model = graph(rows, constants, [1, 2, 6, 6])
+    equal_to_the_file(model, rng.integers(0, 256, (2, 2, 6, 6)))
+
+
 JOINED = {  # what becomes of two branches that are joined before any quantiser
     "one quantiser": [node("Concat", "l_n", "j", "r_n", axis=1), quant("j", "m", "a", signed=1)],
     "activations": [
