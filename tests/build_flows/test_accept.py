@@ -38,6 +38,10 @@ def conv(**attributes):
             lambda: one("AveragePool", kernel_shape=[2, 2], pads=[1, 1, 1, 1]),
             "^AveragePool_0: padding that is not counted; set count_include_pad",
         ),
+        (
+            lambda: one("MaxPool", kernel_shape=[2, 2], pads=[2, 0, 0, 0]),
+            r"^MaxPool_0 pads a window of \[2, 2\] by \[2, 0, 0, 0\]; pad less than the window",
+        ),
         (lambda: one("Exp"), "^Exp_0: there is no kernel for Exp; use only Quant, IntQuant, "),
         (lambda: one("Softmax"), "^Softmax_0: there is no kernel for Softmax; use the network wi"),
         (

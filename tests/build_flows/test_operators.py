@@ -226,6 +226,12 @@ def test_a_mean_without_quantiser_before_a_matrix_product():
         ("MaxPool", {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1}),
         ("AveragePool", {"kernel_shape": [7, 7]}),
         ("AveragePool", {"kernel_shape": [3, 3], "pads": [1] * 4, "count_include_pad": 1}),
+        ("MaxPool", {"kernel_shape": [3, 2], "strides": [2, 2], "auto_pad": "SAME_LOWER"}),
+        ("MaxPool", {"kernel_shape": [2, 3], "strides": [2, 2], "auto_pad": "SAME_UPPER"}),
+        (
+            "AveragePool",
+            {"kernel_shape": [3, 2], "auto_pad": "SAME_LOWER", "count_include_pad": 1},
+        ),
     ],
 )
 def test_other_poolings(operator, attributes):

@@ -63,6 +63,10 @@ def _window_pool(walk: Walk, node: NodeProto, value: Value) -> Value:
     if value.pads != NO_PADS:
         raise UserError(f"{named(node)} stands behind a padding; pad in the pooling itself")
     pads = padding(node, value, taps, stride)
+    if any(pad >= tap for pad, tap in zip(pads, 2 * taps, strict=True)):
+        raise UserError(
+            f"{named(node)} pads a window of {list(taps)} by {list(pads)}; pad less than the window"
+        )
     if attribute(node, "ceil_mode", 0):
         pads = _ceiled(value, taps, Window(stride, pads))
     window = Window(stride, pads)
