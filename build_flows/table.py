@@ -70,7 +70,7 @@ def rows_of(
             yield Row(file.stem, {}, refused=_line(error))
         except FAILURES as error:
             yield Row(file.stem, {}, failed=_line(error))
-        except Exception as error:  # noqa: BLE001 - a mistake of ours, told by its row and the log
+        except Exception as error:  # a mistake of ours, told by its row and the log
             log.error("%s", file, exc_info=error)
             yield Row(file.stem, {}, failed=first_line(error))
 
