@@ -91,6 +91,21 @@ def test_an_image_that_two_layers_read(tmp_path):
     assert (rows[0]["failed"], rows[0].get("equal")) == ("", 8)
 
 
+def test_joined_branches_that_hold_no_pixel(tmp_path):
+    """A tensor with itself, and two quantisers of one tensor: the second waits for the first."""
+    rng = np.random.default_rng(24)
+    constants = {"byte": 1 / 255, "zero": 0.0, "bits": 8.0, "a": 0.0211, "b": 0.0173}
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(rng, "x", "l", (24, 1, 1, 1), constants=constants)
+    rows += [
+        helper.make_node("Concat", ["l", "l"], ["j"], axis=1), quant("j", "k", "b", signed=1),
+        quant("j", "m", "b"), helper.make_node("Concat", ["k", "m", "k"], ["n"], axis=1),
+    ]  # fmt: skip
+    rows += convolution(rng, "n", "out", (2, 144, 1, 1), constants=constants)
+    rows, _ = table(tmp_path, joined=graph(rows, constants, [1, 1, 3, 4]))
+    assert (rows[0]["failed"], rows[0].get("equal")) == ("", 8)
+
+
 @pytest.mark.slow
 def test_all_kernels_of_foreign_networks_in_one(tmp_path):
     """Window pools, unequal adds, a table and upsampling in Verilator."""
