@@ -18,7 +18,7 @@ from build_flows.cpp import network as hls
 from build_flows.design import generate, simulate, sizing, stitch
 from build_flows.flow import Job, Step
 from build_flows.graph import folding, mapping, streamline
-from build_flows.graph.edit import bypass, is_a, nodes_of
+from build_flows.graph.edit import bypass, is_a, nodes_of, read_once
 from host.board.settings import FILE as SETTINGS
 from host.common.errors import UserError, first_line
 from host.common.json_file import write_json
@@ -48,6 +48,7 @@ def cleaned(model: ModelWrapper, path: Path | str) -> ModelWrapper:
         model = fold_constants(model)
         model = _without_constant_outputs(model)
         tag_layers(model)  # the clean-up gives nodes other names
+        read_once(model)
         return cleanup_model(model)
     except UserError:
         raise

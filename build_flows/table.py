@@ -7,6 +7,7 @@ the same command goes on where it was stopped.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,11 @@ from build_flows.config import load_config
 from build_flows.flow import Listener
 from build_flows.new import FIRST_SEARCH, write_first_folding, write_network
 from host.common.atomic import write_text
-from host.common.errors import FAILURES, UserError
+from host.common.errors import FAILURES, UserError, first_line
 from host.common.json_file import write_json
 from host.common.tables import to_markdown
 
+log = logging.getLogger(__name__)
 HEADS = ("network", "cycles", "DSP", "LUT", "equal to the file")
 FILE = "table"  #: of the folder, with .md and .json
 
@@ -57,7 +59,10 @@ class Row:
 def rows_of(
     files: Sequence[Path], folder: Path, fps: float | None, part: str | None, listener: Listener
 ) -> Iterator[Row]:
-    """Build every QONNX file in a folder of ``folder``; its row as soon as it is known."""
+    """Build every QONNX file in a folder of ``folder``; its row as soon as it is known.
+
+    Whatever one network raises is its row, and the next one is built.
+    """
     for file in files:
         try:
             yield Row(file.stem, _figures(file, folder / file.stem, fps, part, listener))
@@ -65,6 +70,9 @@ def rows_of(
             yield Row(file.stem, {}, refused=_line(error))
         except FAILURES as error:
             yield Row(file.stem, {}, failed=_line(error))
+        except Exception as error:  # a mistake of ours, told by its row and the log
+            log.error("%s", file, exc_info=error)
+            yield Row(file.stem, {}, failed=first_line(error))
 
 
 def _line(error: Exception) -> str:

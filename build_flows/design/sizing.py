@@ -59,15 +59,17 @@ def size_fifos(
 def short_branches(model: ModelWrapper) -> list[str]:
     """Tensors that enter a unit together with others, behind a shorter chain of units than one.
 
-    All of them where the unit lets one wait for the whole frame of another.
+    All of them where the unit lets one wait for the whole frame of another; or for a pixel of it,
+    and no unit of the longest chain holds one.
     """
     tensors: list[str] = []
     for unit in units_of(model):
         if unit.joins:
             names = streams_of(model, unit.onnx_node)
-            behind = {name: len([*branch_before(model, name)]) for name in names}
-            *shorter, longest = sorted(names, key=lambda name: behind[name])
-            tensors += [*shorter, longest] if unit.joins_frames else shorter
+            behind = {name: [*map(unit_of, branch_before(model, name))] for name in names}
+            *shorter, longest = sorted(names, key=lambda name: len(behind[name]))
+            waits = unit.in_turns and all(other.in_step for other in behind[longest])
+            tensors += [*shorter, longest] if unit.joins_frames or waits else shorter
     return tensors
 
 

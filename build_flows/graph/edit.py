@@ -84,6 +84,21 @@ def bypass(model: ModelWrapper, node: NodeProto) -> None:
                 consumer.input[i] = source
 
 
+def read_once(model: ModelWrapper) -> None:
+    """Put, in place, an Identity before every further reading of a tensor by the same node.
+
+    Where qonnx renames a tensor, it does so at the first of them only.
+    """
+    graph = model.graph
+    constants = {tensor.name for tensor in graph.initializer}
+    for node in list(graph.node):
+        for i, name in enumerate(node.input):
+            if name and name not in constants and name in node.input[:i]:
+                node.input[i] = model.make_new_valueinfo_name()
+                copy = helper.make_node("Identity", [name], [node.input[i]])
+                graph.node.insert(list(graph.node).index(node), copy)
+
+
 def splice(
     model: ModelWrapper, tensor: str, op_type: str, given: Stream, taken: Sequence[int],
     **attributes: Any,

@@ -160,6 +160,65 @@ class ConvTranspose(Sliding):
         return sums[:, :, top : size[0] - bottom, left : size[1] - right]
 
 
+class Pooling(OpRun):
+    """Windows over height and width, or over a length; what does not count in them is no number.
+
+    The evaluator's own pads wrongly where the padding has a name.
+    """
+
+    op_domain = ""
+
+    def _run(  # type: ignore[override]
+        self, x: npt.NDArray[Any], kernel_shape: Sequence[int], **attributes: Any
+    ) -> tuple[F64Array]:
+        if x.ndim == 3:
+            column = {name: _column(attributes.get(name), n) for name, n in COLUMN.items()}
+            windows = self._windows(x[..., None], (*kernel_shape, 1), **(attributes | column))
+            return (self._reduced(windows)[..., 0],)
+        return (self._reduced(self._windows(x, kernel_shape, **attributes)),)
+
+    def _windows(
+        self, x: npt.NDArray[Any], taps: Sequence[int], auto_pad: str = "NOTSET",
+        ceil_mode: int = 0, count_include_pad: int = 0, dilations: Sequence[int] | None = None,
+        pads: Sequence[int] | None = None, strides: Sequence[int] | None = None, **_: object,
+    ) -> npt.NDArray[Any]:  # fmt: skip
+        """(N, channels, rows, columns, taps down, taps along)."""
+        (down, along), (rows, columns) = strides or (1, 1), dilations or (1, 1)
+        size = ((taps[0] - 1) * rows + 1, (taps[1] - 1) * columns + 1)
+        top, left, bottom, right = pads_of(auto_pad, pads, x.shape[2:], size, (down, along))
+        around = 0.0 if count_include_pad else np.nan
+        sides, behind = ((0, 0), (0, 0), (top, bottom), (left, right)), [(0, 0), (0, 0)]
+        for length, (first, last), n, step in zip(
+            x.shape[2:], sides[2:], size, (down, along), strict=True
+        ):
+            spare = (first + length + last - n) % step
+            begins = first + length + last - n - spare + step  # of one more window
+            fits = ceil_mode and spare and begins < first + length
+            behind.append((0, step - spare if fits else 0))
+        x = np.pad(np.pad(x, sides, constant_values=around), behind, constant_values=np.nan)
+        windows = sliding_window_view(x, size, axis=(2, 3))[:, :, ::down, ::along]
+        return windows[..., ::rows, ::columns]
+
+    def _reduced(self, windows: npt.NDArray[Any]) -> F64Array:
+        raise NotImplementedError
+
+
+class MaxPool(Pooling):
+    """The largest; without the place where it stands."""
+
+    def _reduced(self, windows: npt.NDArray[Any]) -> F64Array:
+        found: F64Array = np.nanmax(windows, axis=(-2, -1))
+        return found
+
+
+class AveragePool(Pooling):
+    """The mean."""
+
+    def _reduced(self, windows: npt.NDArray[Any]) -> F64Array:
+        found: F64Array = np.nanmean(windows, axis=(-2, -1))
+        return found
+
+
 class Resize(OpRun):
     """To the nearest element; the evaluator's own goes from one to the next in Python."""
 
@@ -193,7 +252,10 @@ NEAREST: dict[str, Callable[[F64Array], F64Array]] = {
     "round_prefer_floor": lambda at: np.ceil(at - 0.5),
     "round_prefer_ceil": lambda at: np.floor(at + 0.5),
 }
-NEW = [Quant, IntQuant, BipolarQuant, Trunc, BatchNormalization, Conv, ConvTranspose, Resize]
+NEW = [
+    Quant, IntQuant, BipolarQuant, Trunc, BatchNormalization, Conv, ConvTranspose, MaxPool,
+    AveragePool, Resize,
+]  # fmt: skip
 
 
 class File:

@@ -43,7 +43,7 @@ def map_to_kernels(model: ModelWrapper, part: str) -> ModelWrapper:
         model,
         InferConvInpGen(),
         SortGraph(),
-        DropReshapes(),
+        DropCopies(),
         OurKernels(),
         ForkStreams(),
         InferShapes(),
@@ -58,11 +58,11 @@ def map_to_kernels(model: ModelWrapper, part: str) -> ModelWrapper:
     return name_layers(model)
 
 
-class DropReshapes(Transformation):
-    """Maps that become one pixel are the same stream."""
+class DropCopies(Transformation):
+    """Maps that become one pixel, and tensors that are read twice, are the same stream."""
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
-        for node in nodes_of(model, "Reshape"):
+        for node in nodes_of(model, "Reshape", "Identity"):
             bypass(model, node)
         return model, False
 
@@ -73,7 +73,8 @@ class OurKernels(Transformation):
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
         kernels = {k.replaces: k for k in operators().values() if k.replaces}
         for index, node in enumerate(list(model.graph.node)):
-            if is_a(node, *FINN_HARDWARE):
+            if is_a(node, *FINN_HARDWARE):  # the kernel behind it asks for the width of its words
+                getCustomOp(node).infer_node_datatype(model)
                 continue
             if node.op_type not in kernels:
                 raise UserError(f"{node.name}: no kernel for the operator {node.op_type}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -27,11 +28,12 @@ from build_flows.graph.accept import accept
 from build_flows.graph.derive.affine import epsilon_of
 from build_flows.graph.derive.handlers import walked
 from build_flows.graph.derive.places import runs_of
-from build_flows.graph.derive.walk import Walk, attribute
-from build_flows.graph.edit import apply_all, bypass, is_a, nodes_of, renamed
+from build_flows.graph.derive.walk import Walk, attribute, named
+from build_flows.graph.edit import apply_all, bypass, is_a, nodes_of, read_once, renamed
 from build_flows.graph.fit import NOISE
 from build_flows.graph.layers import keep_layers
 from build_flows.graph.policy import Fitted, OffGridError, Snapped
+from build_flows.graph.pools_last import PoolsLast
 from build_flows.graph.value import NO_PADS, Term, Value, per_channel
 from host.common.arrays import F64Array
 from host.common.errors import UserError
@@ -54,7 +56,7 @@ def streamline(
     The model takes ``byte * input_scale + input_offset``.
     """
     accept(model)
-    model = model.transform(SortGraph(), cleanup=False)
+    model = apply_all(model.transform(PoolsLast(), cleanup=False), SortGraph())
     result = _derived(model, input_scale, input_offset)
     lowered = keep_layers(result, LowerConvsToMatMul())
     return renamed(apply_all(lowered, ChannelsLast(), InferShapes(), InferDataTypes()))
@@ -102,6 +104,7 @@ def _finish(walk: Walk, snapped: bool) -> ModelWrapper:
     pixels = shape[1] * shape[2]
     affine = {"scale": np.tile(scale, pixels), "bias": np.tile(offset, pixels)}
     result = walk.graph.model(walk.source, term.tensor)
+    read_once(result)
     text = {name: values.astype(float).tolist() for name, values in affine.items()}
     result.set_metadata_prop(OUTPUT_AFFINE, json.dumps(text))
     rows = [_row(name, value) for name, value in zip(names, values, strict=True)]
@@ -111,13 +114,19 @@ def _finish(walk: Walk, snapped: bool) -> ModelWrapper:
 
 def _output(walk: Walk, name: str) -> Value:
     """An output of the file as one tensor of integers."""
-    value = walk.values.get(name)
+    value, node = walk.values.get(name), walk.model.find_producer(name)
     value = value and walk.averaged(value)
-    if value is None or value.bounded or value.pads != NO_PADS or len(value.terms) != 1:
+    if value is None or node is None or value.bounded or value.pads != NO_PADS:
         raise UserError(
-            f"the output {name} is no single tensor of integers; end with a convolution, a "
-            "QuantLinear or a quantiser, without an activation, padding or sum of unlike scales "
-            "behind it"
+            f"the output {name} is no tensor of integers; end with a convolution, a QuantLinear or "
+            "a quantiser, without an activation or padding behind it"
+        )
+    value = walk.joined(node, value)
+    if len(value.terms) != 1:
+        raise UserError(
+            f"{named(node)} gives the output {name} as a sum of {len(value.terms)} tensors of "
+            "unlike scales, which branches have that are added or concatenated; put a "
+            "QuantIdentity behind that sum or concatenation"
         )
     if value.terms[0].tensor == walk.source:
         raise UserError(f"the output {name} is the input; there is nothing to build")
@@ -131,7 +140,7 @@ def _row(name: str, value: Value) -> dict[str, Any]:
     straight = value.moved is None and not (value.vector and value.shape[1:] != (1, 1))
     if straight:
         return row
-    runs = runs_of(value.elements) if batch == 1 else None
+    runs = runs_of(value.elements, prod(value.shape)) if batch == 1 else None
     if runs is None:
         raise UserError(
             f"the output {name} has elements twice, leaves some away or has them in an order that "

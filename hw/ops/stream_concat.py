@@ -30,6 +30,7 @@ class StreamConcat(KernelOp):
     replaces = "Concat"
     rtl_module = cpp_kernel = "stream_concat"
     joins = True
+    in_turns = True
     cpp_outputs_first = True
 
     def get_nodeattr_types(self) -> dict[str, Any]:

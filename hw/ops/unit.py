@@ -121,7 +121,8 @@ class Unit(ABC):
     ours: ClassVar[bool] = True  #: whether its RTL is in hw/rtl, else FINN generates it
     passes_on: ClassVar[bool] = False  #: whether it gives its words as they came
     arranges: ClassVar[bool] = False  #: whether it only brings words in the form for the next unit
-    joins: ClassVar[bool] = False  #: whether it takes from all its inputs at once
+    joins: ClassVar[bool] = False  #: whether it takes from all its inputs for one output
+    in_turns: ClassVar[bool] = False  #: whether an input waits for the words of another one's pixel
     pauses: ClassVar[bool] = False  #: whether there are times in which it takes no word
     in_step: ClassVar[bool] = False  #: whether every word that it takes leaves at once
     cpp_kernel: ClassVar[str] = ""  #: header in hw/hls and namespace of its twin, "" for none

@@ -17,7 +17,8 @@ from build_flows.graph.streamline import OUTPUT_AFFINE, OUTPUTS, streamline
 from build_flows.new import channels_last, write_network
 from build_flows.steps import cleaned
 from host.common.tasks import values_of
-from hw.ops.base import OUTPUT_BITS
+from hw.ops.base import OUTPUT_BITS, KernelOp
+from hw.units import units_of
 
 QONNX = "qonnx.custom_op.general"
 WHOLE = ("pads", "sizes")  #: how constants begin that are whole numbers
@@ -126,6 +127,9 @@ def equal_to_the_file(model, images, scale=1 / 255, lively=True):
         json.loads(integers.get_metadata_prop(key)) for key in (OUTPUT_AFFINE, OUTPUTS)
     )
     mapped = map_to_kernels(integers, PART)
+    for unit in units_of(mapped):
+        if isinstance(unit, KernelOp):
+            unit.rtl_parameters()  # or UserError: there is no such module
     read = [name for node in mapped.graph.node for name in streams_of(mapped, node)]
     assert len(read) == len(set(read))  # a stream has one reader
     source, sink = mapped.graph.input[0].name, mapped.graph.output[0].name

@@ -38,6 +38,10 @@ def conv(**attributes):
             lambda: one("AveragePool", kernel_shape=[2, 2], pads=[1, 1, 1, 1]),
             "^AveragePool_0: padding that is not counted; set count_include_pad",
         ),
+        (
+            lambda: one("MaxPool", kernel_shape=[2, 2], pads=[2, 0, 0, 0]),
+            r"^MaxPool_0 pads a window of \[2, 2\] by \[2, 0, 0, 0\]; pad less than the window",
+        ),
         (lambda: one("Exp"), "^Exp_0: there is no kernel for Exp; use only Quant, IntQuant, "),
         (lambda: one("Softmax"), "^Softmax_0: there is no kernel for Softmax; use the network wi"),
         (
@@ -81,12 +85,15 @@ def test_what_is_not_taken_is_refused(model, reason):
         streamline(model())
 
 
-def test_an_output_that_leaves_elements_away_is_refused():
+@pytest.mark.parametrize("kept", [[0, 2], [0, 1], [0, 0, 1, 2, 3, 4, 5]])
+@pytest.mark.parametrize("axis", [1, 2])
+def test_an_output_that_leaves_elements_away_is_refused(axis, kept):
+    """Those at the end too, which leaves the first ones in their places."""
     nodes = [
         quant("image", "x", "s"),
-        helper.make_node("Gather", ["x", "first"], ["out"], "Gather_1", axis=2),
+        helper.make_node("Gather", ["x", "sizes"], ["out"], "Gather_1", axis=axis),
     ]
-    constants = {"s": 1 / 100, "zero": 0.0, "bits": 8.0, "first": np.array([0, 2])}
+    constants = {"s": 1 / 100, "zero": 0.0, "bits": 8.0, "sizes": kept}
     with pytest.raises(UserError, match="the output out has elements twice, leaves some away or"):
         streamline(graph(nodes, constants, [1, 8, 6, 6]))
 

@@ -9,6 +9,9 @@ from click.testing import CliRunner
 from onnx import helper
 
 from build_flows.__main__ import cli
+from build_flows.flow import Listener
+from build_flows.table import rows_of
+from host.common.errors import UserError
 from tests.build_flows.brevitas_networks import NETWORKS, export
 from tests.build_flows.networks import convolution, graph, quant
 
@@ -60,6 +63,22 @@ def test_a_network_that_is_refused_has_a_row(tmp_path):
     assert "| soft |  |  |  | refused: " in text
 
 
+def test_a_network_on_which_the_flow_breaks_has_a_row(tmp_path, monkeypatch, caplog):
+    """And the next network is built."""
+
+    def broken(name, *_):
+        if name == "a":
+            raise ValueError("a mistake\nof ours")
+        raise UserError("no network")
+
+    monkeypatch.setattr("build_flows.table.write_network", broken)
+    files = [tmp_path / f"{name}.onnx" for name in "ab"]
+    first, second = rows_of(files, tmp_path, None, None, Listener())
+    assert (first.failed, second.refused) == ("ValueError: a mistake", "no network")
+    assert not first.sound
+    assert "in broken" in caplog.text
+
+
 def test_an_image_that_two_layers_read(tmp_path):
     """Each takes every word of it, at its own pace."""
     rng = np.random.default_rng(22)
@@ -69,6 +88,21 @@ def test_an_image_that_two_layers_read(tmp_path):
     rows += convolution(rng, "x", "r", (3, 2, 1, 1), constants=constants)
     model = graph(rows, constants, [1, 2, 5, 4], ("l", "r"))
     rows, _ = table(tmp_path, both=model)
+    assert (rows[0]["failed"], rows[0].get("equal")) == ("", 8)
+
+
+def test_joined_branches_that_hold_no_pixel(tmp_path):
+    """A tensor with itself, and two quantisers of one tensor: the second waits for the first."""
+    rng = np.random.default_rng(24)
+    constants = {"byte": 1 / 255, "zero": 0.0, "bits": 8.0, "a": 0.0211, "b": 0.0173}
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(rng, "x", "l", (24, 1, 1, 1), constants=constants)
+    rows += [
+        helper.make_node("Concat", ["l", "l"], ["j"], axis=1), quant("j", "k", "b", signed=1),
+        quant("j", "m", "b"), helper.make_node("Concat", ["k", "m", "k"], ["n"], axis=1),
+    ]  # fmt: skip
+    rows += convolution(rng, "n", "out", (2, 144, 1, 1), constants=constants)
+    rows, _ = table(tmp_path, joined=graph(rows, constants, [1, 1, 3, 4]))
     assert (rows[0]["failed"], rows[0].get("equal")) == ("", 8)
 
 

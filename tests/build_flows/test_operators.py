@@ -226,6 +226,12 @@ def test_a_mean_without_quantiser_before_a_matrix_product():
         ("MaxPool", {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1}),
         ("AveragePool", {"kernel_shape": [7, 7]}),
         ("AveragePool", {"kernel_shape": [3, 3], "pads": [1] * 4, "count_include_pad": 1}),
+        ("MaxPool", {"kernel_shape": [3, 2], "strides": [2, 2], "auto_pad": "SAME_LOWER"}),
+        ("MaxPool", {"kernel_shape": [2, 3], "strides": [2, 2], "auto_pad": "SAME_UPPER"}),
+        (
+            "AveragePool",
+            {"kernel_shape": [3, 2], "auto_pad": "SAME_LOWER", "count_include_pad": 1},
+        ),
     ],
 )
 def test_other_poolings(operator, attributes):
@@ -234,6 +240,133 @@ def test_other_poolings(operator, attributes):
         quant("p", "m", "a"),
     ]  # fmt: skip
     between(nodes, size=7)
+
+
+POOLED_SUMS = {  # accumulators that are pooled before any quantiser
+    "average": [node("AveragePool", "l_c", "p", kernel_shape=[2, 2], strides=[2, 2])],
+    "maximum": [
+        node("MaxPool", "l_c", "v", kernel_shape=[2, 2], strides=[2, 2]),
+        node("Mul", "v", "p", "slopes"),
+    ],
+    "upsampled": [
+        node("Resize", "l_c", "v", "", "twice", mode="nearest", nearest_mode="floor",
+             coordinate_transformation_mode="asymmetric"),
+        node("AveragePool", "v", "p", kernel_shape=[3, 3], pads=[1] * 4, count_include_pad=1),
+    ],
+    "depthwise": [
+        quant("l_n", "v", "a", signed=1), quant("weights", "w", "b", signed=1),
+        node("Conv", "v", "u", "w", kernel_shape=[3, 3], group=4),
+        node("AveragePool", "u", "p", kernel_shape=[2, 2], strides=[2, 2]),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", POOLED_SUMS)
+def test_pools_of_sums_are_as_wide_as_those(name):
+    constants = {
+        "slopes": np.array([[[1.5]], [[-0.5]], [[1.0]], [[0.7]]]), "twice": [1, 1, 2, 2],
+        "weights": np.random.default_rng(18).normal(size=(4, 1, 3, 3)),
+    }  # fmt: skip
+    mapped = between([*POOLED_SUMS[name], quant("p", "m", "a", signed=1)], constants)
+    (pool,) = (unit for unit in units_of(mapped) if unit.kernel == "window_pool")
+    sums = next(unit for unit in units_of(mapped) if unit.kernel in ("dense", "depthwise"))
+    assert pool.get_input_datatype().bitwidth() < 32
+    assert pool.get_input_datatype() == mapped.get_tensor_datatype(pool.onnx_node.input[0])
+    if name in ("average", "maximum"):
+        assert pool.get_input_datatype() == sums.get_output_datatype()
+
+
+HALVED = {"kernel_shape": [2, 2], "strides": [2, 2]}
+PADDED = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1] * 4}
+LARGEST = {  # maxima of what no quantiser gives, with one somewhere behind them
+    "normalised": [node("MaxPool", "l_n", "v", **PADDED), node("Relu", "v", "p")],
+    "activated": [node("Relu", "l_n", "v"), node("MaxPool", "v", "p", **PADDED)],
+    "of a curve": [
+        node("Sigmoid", "l_n", "g"), node("Mul", "l_n", "v", "g"),
+        node("MaxPool", "v", "p", **PADDED),
+    ],
+    "twice": [node("MaxPool", "l_n", "v", **PADDED), node("MaxPool", "v", "p", **HALVED)],
+    "of all": [node("GlobalMaxPool", "l_n", "p")],
+    "of a sum": [
+        quant("l_n", "v", "a", signed=1), quant("l_n", "u", "b", signed=1),
+        node("Add", "u", "s", "v"), node("MaxPool", "s", "p", **HALVED),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LARGEST)
+def test_a_maximum_goes_behind_the_quantiser(name):
+    """Whatever the sign of the normalisation before it, of which two channels are below zero."""
+    mapped = between([*LARGEST[name], quant("p", "m", "a")])
+    pools = [unit for unit in units_of(mapped) if unit.kernel == "window_pool"]
+    assert len(pools) == (2 if name == "twice" else 1)
+    assert all(pool.get_input_datatype().name == "UINT8" for pool in pools)
+
+
+def test_a_padded_maximum_behind_an_activation_that_waits():
+    nodes = [
+        node("Relu", "l_c", "v"), node("MaxPool", "v", "p", **PADDED),
+        node("Mul", "p", "u", "slopes"), quant("u", "m", "a", signed=1),
+    ]  # fmt: skip
+    slopes = np.array([[[1.5]], [[-0.5]], [[1.0]], [[0.7]]])
+    assert kernels(between(nodes, {"slopes": slopes})).count("window_pool") == 1
+
+
+@pytest.mark.parametrize(
+    ("attributes", "source", "reason"),
+    [
+        (HALVED, "l_n", "MaxPool_0 takes a sum of branches of unlike scales, or channels with a f"),
+        (PADDED, "l_c", "MaxPool_0 pads a tensor that can be below zero; pool without padding, or"),
+    ],
+)
+def test_a_maximum_that_no_quantiser_follows_is_refused(attributes, source, reason):
+    nodes = [
+        node("MaxPool", source, "p", **attributes), node("LeakyRelu", "p", "v"),
+        quant("v", "m", "a", signed=1),
+    ]  # fmt: skip
+    with pytest.raises(UserError, match=reason):
+        between(nodes)
+
+
+TWICE = {  # nodes that read one tensor twice, and the kernels that they are
+    "sum": ([node("Add", "q", "p", "q")], []),
+    "sum with its half": ([node("Mul", "q", "v", "half"), node("Add", "v", "p", "q")], []),
+    "square": ([node("Mul", "q", "p", "q")], ["lookup"]),
+    "concatenation": (
+        [node("Concat", "q", "p", "q", axis=1)], ["stream_fork", "stream_concat"],
+    ),
+    "three": (
+        [quant("l_r", "v", "a", signed=1), node("Concat", "q", "p", "v", "q", axis=1)],
+        ["stream_fork", "stream_fork", "stream_concat"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_a_tensor_that_one_node_reads_twice(name):
+    nodes, wanted = TWICE[name]
+    rng, constants = np.random.default_rng(19), CONSTANTS | {"half": 0.5}
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(rng, "x", "l", (4, 2, 3, 3), constants=constants)[:-1]
+    rows += [quant("l_r", "q", "a"), *nodes, quant("p", "m", "b")]
+    channels = {"concatenation": 8, "three": 12}.get(name, 4)
+    rows += convolution(rng, "m", "out", (5, channels, 3, 3), constants=constants)
+    model = graph(rows, constants, [1, 2, 6, 6])
+    mapped = equal_to_the_file(model, rng.integers(0, 256, (2, 2, 6, 6)))
+    for kernel in ("lookup", "stream_fork", "stream_add", "stream_concat"):
+        assert kernels(mapped).count(kernel) == wanted.count(kernel)
+
+
+@pytest.mark.parametrize("name", ["sum", "concatenation"])
+def test_a_tensor_that_one_node_reads_twice_before_a_convolution(name):
+    channels = {"concatenation": 8, "sum": 4}[name]
+    rng, constants = np.random.default_rng(20), dict(CONSTANTS)
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(rng, "x", "q", (4, 2, 3, 3), constants=constants)
+    rows += TWICE[name][0]
+    rows += convolution(rng, "p", "out", (5, channels, 3, 3), constants=constants)
+    model = graph(rows, constants, [1, 2, 6, 6])
+    equal_to_the_file(model, rng.integers(0, 256, (2, 2, 6, 6)))
 
 
 JOINED = {  # what becomes of two branches that are joined before any quantiser
@@ -320,6 +453,36 @@ def test_a_convolution_of_a_concatenation_of_unlike_scales(count):
     images = rng.integers(0, 256, (3, 2, 6, 6))
     mapped = equal_to_the_file(graph(rows, constants, [1, 2, 6, 6]), images)
     assert sums_of(mapped) == [count]
+
+
+def joined_at_the_end(*nodes, constants=None):
+    """Branches of unlike scales, one of them with a sign, joined to "j", and the rest."""
+    rng, constants = np.random.default_rng(27), CONSTANTS | (constants or {})
+    rows = [quant("image", "x", "byte")]
+    rows += convolution(rng, "x", "l", (2, 2, 3, 3), constants=constants)
+    rows += convolution(rng, "x", "r", (2, 2, 1, 1), 1, "b", constants=constants)
+    rows += [helper.make_node("Concat", ["l", "r"], ["j" if nodes else "out"], "join", axis=1)]
+    return graph([*rows, *nodes], constants, [1, 2, 6, 6])
+
+
+def test_branches_that_are_joined_to_an_output():
+    images = np.random.default_rng(28).integers(0, 256, (2, 2, 6, 6))
+    equal_to_the_file(joined_at_the_end(), images)
+
+
+def test_a_last_layer_on_branches_of_unlike_scales_is_refused():
+    constants = {"w": np.random.default_rng(29).normal(size=(3, 4, 1, 1))}
+    last = helper.make_node("Conv", ["j", "q"], ["out"], "/head/Conv", kernel_shape=[1, 1])
+    model = joined_at_the_end(quant("w", "q", "a", signed=1), last, constants=constants)
+    reason = "layer head, Conv_2 gives the output global_out as a sum of 2 tensors of unlike scales"
+    with pytest.raises(UserError, match=reason):
+        streamline(cleaned(model, "a file"))
+
+
+def test_a_convolution_of_more_than_bytes_is_refused():
+    nodes = [quant("l_n", "v", "a"), quant("l_n", "u", "a"), node("Add", "v", "m", "u")]
+    with pytest.raises(UserError, match="takes UINT9, of quantised tensors that were added, or jo"):
+        between(nodes)
 
 
 def test_a_sum_of_too_many_branches_is_refused():

@@ -6,6 +6,7 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
+from onnxruntime import InferenceSession
 from qonnx.core.datatype import DataType
 from qonnx.transformation.general import GiveReadableTensorNames
 
@@ -362,6 +363,41 @@ def test_resize_of_the_reference_is_that_of_onnx(places, nearest):
     inputs = {"x": x, "f": np.array([1, 1, 2, 3], np.float32)}
     found = [ReferenceEvaluator(model, new_ops=ops).run(None, inputs)[0] for ops in (NEW, [])]
     np.testing.assert_array_equal(*found)
+
+
+POOLS = [
+    {"kernel_shape": [3, 2], "strides": [2, 2], "auto_pad": "SAME_LOWER"},
+    {"kernel_shape": [3, 2], "strides": [2, 2], "auto_pad": "SAME_UPPER"},
+    {"kernel_shape": [3, 2], "strides": [2, 3], "auto_pad": "VALID"},
+    {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 0, 1, 1]},
+    {"kernel_shape": [3, 2], "strides": [2, 3], "pads": [1, 1, 0, 0], "ceil_mode": 1},
+    {"kernel_shape": [2, 2], "strides": [3, 3], "pads": [1, 1, 1, 1], "ceil_mode": 1},
+    {"kernel_shape": [2, 3], "dilations": [3, 2], "pads": [1, 1, 0, 2]},
+    {"kernel_shape": [3], "strides": [2], "pads": [1, 0], "ceil_mode": 1},
+]
+
+
+@pytest.mark.parametrize("attributes", POOLS)
+@pytest.mark.parametrize("counted", [None, 0, 1])
+def test_poolings_of_the_reference_are_those_of_onnxruntime(counted, attributes):
+    """None: of the largest."""
+    kind = "MaxPool" if counted is None else "AveragePool"
+    more = {} if counted is None else {"count_include_pad": counted}
+    sides = (7, 8)[: len(attributes["kernel_shape"])]
+    ends = [
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)]
+        for name, shape in (("x", (1, 2, *sides)), ("y", None))
+    ]
+    pool = helper.make_node(kind, ["x"], ["y"], **(attributes | more))
+    model = helper.make_model(
+        helper.make_graph([pool], "one", *ends), opset_imports=[helper.make_opsetid("", 19)],
+        ir_version=8,
+    )  # fmt: skip
+    x = np.random.default_rng(50).normal(size=(1, 2, *sides)).astype(np.float32)
+    session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (wanted,) = session.run(None, {"x": x})
+    (found,) = ReferenceEvaluator(model, new_ops=NEW).run(None, {"x": x})
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-6)
 
 
 def test_a_type_of_a_tensor_that_is_gone_does_no_harm():

@@ -88,14 +88,14 @@ def _spread(places: IntArray, shape: tuple[int, int, int]) -> Gathering | None:
     )
 
 
-def runs_of(places: IntArray) -> list[list[int]] | None:
-    """An order of all elements as nested runs [count, step], the outermost first.
+def runs_of(places: IntArray, count: int) -> list[list[int]] | None:
+    """An order of ``count`` elements as nested runs [count, step], the outermost first.
 
-    None if ``places`` does not have each of its numbers from 0 on once, or is no such order:
+    None if ``places`` does not have each of their numbers from 0 on once, or is no such order:
     whatever Reshape and Transpose make is one.
     """
     flat = places.reshape(-1)
-    if flat[0] != 0 or not np.array_equal(np.sort(flat), np.arange(flat.size)):
+    if flat[0] != 0 or not np.array_equal(np.sort(flat), np.arange(count)):
         return None
     runs: list[list[int]] = []
     while flat.size > 1:

@@ -6,12 +6,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 from onnx import NodeProto
 
 from build_flows.graph.derive.product import Window, on_map, padding, pair
 from build_flows.graph.derive.walk import Walk, attribute, named
 from build_flows.graph.edit import is_a
-from build_flows.graph.value import NO_PADS, Term, Value
+from build_flows.graph.value import NO_PADS, Term, Value, per_channel
 from host.common.errors import UserError
 
 
@@ -63,6 +64,10 @@ def _window_pool(walk: Walk, node: NodeProto, value: Value) -> Value:
     if value.pads != NO_PADS:
         raise UserError(f"{named(node)} stands behind a padding; pad in the pooling itself")
     pads = padding(node, value, taps, stride)
+    if any(pad >= tap for pad, tap in zip(pads, 2 * taps, strict=True)):
+        raise UserError(
+            f"{named(node)} pads a window of {list(taps)} by {list(pads)}; pad less than the window"
+        )
     if attribute(node, "ceil_mode", 0):
         pads = _ceiled(value, taps, Window(stride, pads))
     window = Window(stride, pads)
@@ -90,13 +95,22 @@ def _largest(
     if value.curve is not None:
         value = walk.settled(node, value)
     if len(value.terms) != 1 or (value.terms[0].scale <= 0).any():
-        raise UserError(f"{named(node)} takes sums of either sign; put a quantiser before it")
-    if any(window.pads) and ((value.terms[0].low < 0).any() or value.offset.any()):
+        raise UserError(
+            f"{named(node)} takes a sum of branches of unlike scales, or channels with a factor of "
+            "zero or below; put a quantiser before it, or right behind it or its activation"
+        )
+    if any(window.pads) and not _least_is_zero(value).all():
         raise UserError(
             f"{named(node)} pads a tensor that can be below zero; pool without padding, or behind "
             "a QuantReLU"
         )
     return _pooled(walk, node, value, taps, window, "max")
+
+
+def _least_is_zero(value: Value) -> NDArray[np.bool_]:
+    """Whether no integer of a channel is below zero, or the clip that waits makes it as much."""
+    harmless: NDArray[np.bool_] = value.terms[0].low >= 0
+    return harmless | (per_channel(value.offset, value.channels) <= value.limits[0])
 
 
 def _average(

@@ -309,10 +309,16 @@ def _convolve(
     walk: Walk, node: NodeProto, term: Term, kernel: IntArray, weights: Weights, window: Window
 ) -> Term:
     dense = window.groups == 1  # a depthwise unit takes sums of branches, and mixed signs
-    if term.datatype is None or (dense and term.datatype.bitwidth() > MOST_BITS):
+    if term.datatype is None:
         raise UserError(
             f"{named(node)} takes sums without a quantiser before it; put a QuantIdentity or "
             "QuantReLU between them"
+        )
+    if dense and term.datatype.bitwidth() > MOST_BITS:
+        raise UserError(
+            f"{named(node)} takes {term.datatype.name}, of quantised tensors that were added, or "
+            f"joined with and without a sign; it takes up to {MOST_BITS} bits: put a QuantIdentity "
+            "between them"
         )
     if dense and np.ptp(term.scale) > 0:
         raise UserError(

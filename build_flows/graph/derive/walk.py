@@ -276,9 +276,13 @@ class Walk:
         return Term(name, first.scale, low, high, first.datatype)
 
     def merged(self, terms: Sequence[Term]) -> tuple[Term, ...]:
-        """Terms of one scale and type added up."""
+        """Terms of one tensor, and those of one scale and type, added up."""
         kept: list[Term] = []
         for term in terms:
+            same = next((old for old in kept if old.tensor == term.tensor), None)
+            if same is not None:
+                kept[kept.index(same)] = replace(same, scale=same.scale + term.scale)
+                continue
             twin = next((old for old in kept if self.alike(old, term)), None)
             if twin is None:
                 kept.append(term)
