@@ -20,6 +20,12 @@ from host.common.errors import UserError
 
 HWMON = Path("/sys/class/hwmon")
 POWERCAP = Path("/sys/class/powercap")
+SENSORS = {
+    "ina260_u14": "Kria module (INA260)",
+    "ina3221": "Jetson input (INA3221, channel 1)",
+}
+"""What the sensors of the kernel measure, by their names."""
+
 INTERVAL_S = 0.1
 """Time between two readings."""
 
@@ -110,10 +116,12 @@ def find_meters(hwmon: Path = HWMON, powercap: Path = POWERCAP) -> list[Meter]:
     meters: list[Meter] = []
     for folder in sorted(hwmon.glob("hwmon*")):
         name = (folder / "name").read_text().strip() if (folder / "name").is_file() else ""
-        if name == "ina260_u14":
-            meters.append(HwmonMeter(folder, "Kria module (INA260)"))
-        elif name == "ina3221":
-            meters.append(HwmonMeter(folder, "Jetson input (INA3221, channel 1)"))
+        if name in SENSORS:
+            meters.append(HwmonMeter(folder, SENSORS[name]))
+    for origin in SENSORS.values():
+        same = [m for m in meters if isinstance(m, HwmonMeter) and m.origin == origin]
+        for number, meter in enumerate(same if len(same) > 1 else [], 1):
+            meter.origin = f"{origin}, sensor {number}"
     package = powercap / "intel-rapl:0"
     with contextlib.suppress(OSError):  # no counter, or not readable without rights
         meters.append(RaplMeter(package))
@@ -178,7 +186,7 @@ class Sampler:
         for meter in self._meters:
             try:
                 found.append(meter.watts())
-            except (OSError, ValueError, subprocess.CalledProcessError) as error:
+            except Exception as error:  # noqa: BLE001 - libraries of sensors have errors of their own
                 self._failure = f"{meter.origin} gives no power: {error}"
                 return []
         return found

@@ -3,7 +3,8 @@
 
 Frames go through a ring of buffers: while one is computed the next is sent, and results are
 received in the order of the frames. Nothing waits without a limit. After an error the accelerator
-is reset and ready again; frames that were inside are lost, and whoever asks for them is told.
+is reset and ready again; frames that were inside are lost, and whoever asks for them is told. So it
+is at the next call after an interruption, as by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from __future__ import annotations
 import logging
 import socket
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 
@@ -41,6 +43,10 @@ TOTALS = ("CYCLES", "BUSY_CYCLES", "FULL_CYCLES", "EMPTY_CYCLES", "BLOCKED_CYCLE
 COUNTERS = ("FRAMES_IN", "FRAMES_OUT", "FRAMES_DROPPED", "FRAME_CYCLES")
 
 
+class LostError(DeviceError):
+    """A frame is asked for that was lost in an earlier error, or given already."""
+
+
 class FpgaBackend(Accelerator):
     """Runs frames on an accelerator; a context manager."""
 
@@ -65,7 +71,7 @@ class FpgaBackend(Accelerator):
         self.device, self.timeout_s = device, timeout_s
         self.model = f"{overlay.config} on {device.where}"
         self.details: Mapping[str, object] = {}
-        self._closed = self._opened = False
+        self._closed = self._opened = self._broken = False
         self._lock = _lock(device)
         try:
             device.open()
@@ -102,15 +108,24 @@ class FpgaBackend(Accelerator):
         return accumulators
 
     def run(self, images: Images) -> Accumulators:
-        """Accumulators (N, outputs) of frames (N, *settings.shape), several of them in flight."""
+        """Accumulators (N, outputs) of frames (N, *settings.shape), several of them in flight.
+
+        Frames that were submitted one by one stay under way; UserError if they are RING.
+        """
         images = self.overlay.frames(images)
         waiting: deque[int] = deque()
         results = []
-        for image in images:
-            if len(waiting) == RING:
-                results.append(self.collect(waiting.popleft()))
-            waiting.append(self.submit(image))
-        results += [self.collect(ticket) for ticket in waiting]
+        try:
+            for image in images:
+                if waiting and len(self._slots) == RING:
+                    results.append(self.collect(waiting.popleft()))
+                waiting.append(self.submit(image))
+            results += [self.collect(ticket) for ticket in waiting]
+        except UserError:  # none of these frames is under way
+            raise
+        except BaseException:
+            self._broken = True  # nobody can collect those that are
+            raise
         return np.stack(results)
 
     def submit(self, image: Image) -> int:
@@ -120,27 +135,30 @@ class FpgaBackend(Accelerator):
         """
         self._check_open()
         image = self.overlay.frames(image[np.newaxis])[0]
-        if len(self._slots) == RING:
-            raise UserError(f"{RING} frames are under way; collect one before the next submit")
-        ticket, self._next = self._next, self._next + 1
-        self._inputs[ticket % RING][:] = image.reshape(-1)
-        self._slots.append(ticket)
-        self._unsent.append(ticket)
-        self._guarded(self._move)
+        with self._guarded():
+            if len(self._slots) == RING:
+                raise UserError(f"{RING} frames are under way; collect one before the next submit")
+            ticket, self._next = self._next, self._next + 1
+            self._inputs[ticket % RING][:] = image.reshape(-1)
+            self._slots.append(ticket)
+            self._unsent.append(ticket)
+            self._move()
         return ticket
 
     def ready(self, ticket: int) -> bool:
         """Whether ``collect`` would return at once; also moves frames on."""
-        self._check_ticket(ticket)
-        self._guarded(self._move)
+        with self._guarded():
+            self._check_ticket(ticket)
+            self._move()
         return ticket in self._done
 
     def collect(self, ticket: int) -> Accumulators:
         """Wait for the accumulators (outputs,) of a frame; each can be collected once."""
-        self._check_ticket(ticket)
-        self._guarded(lambda: self._wait(lambda: ticket in self._done, "no result"))
-        self._slots.remove(ticket)
-        return self._done.pop(ticket)
+        with self._guarded():
+            self._check_ticket(ticket)
+            self._wait(lambda: ticket in self._done, "no result")
+            self._slots.remove(ticket)
+            return self._done.pop(ticket)
 
     def counters(self) -> dict[str, int]:
         """Counters since the last reset; the cycles all of one moment."""
@@ -220,14 +238,27 @@ class FpgaBackend(Accelerator):
     def _progress(self) -> tuple[int, int, bool]:
         return len(self._unsent), len(self._done), self._sending
 
-    def _guarded(self, action: Callable[[], None]) -> None:
-        """Do something with frames; after an error recover, and report what happened."""
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Do something with frames; after an error recover, and report what happened.
+
+        An interruption leaves engine and lists in disagreement, which the next call mends.
+        """
         self._check_open()
-        try:
-            action()
-        except DeviceError:
+        if self._broken:
             self.recover()
+        self._broken = True
+        try:
+            yield
+        except UserError:
+            self._broken = False
             raise
+        except DeviceError as error:
+            if not isinstance(error, LostError):
+                self.recover()
+            self._broken = False
+            raise
+        self._broken = False
 
     # -- control -------------------------------------------------------------------------------
 
@@ -237,9 +268,11 @@ class FpgaBackend(Accelerator):
         The weights stay in their memories.
         """
         self._check_open()
+        self._broken = True
         self._forget()
         self._reset()
         self._start()
+        self._broken = False
 
     def load_weights(self) -> None:
         """Write all weights and read them back; the accelerator must stand.
@@ -323,8 +356,10 @@ class FpgaBackend(Accelerator):
         a part of a packet whose rest never comes. The second reset of the accelerator removes it.
         The first one lets an engine end that waited for the accelerator.
         """
-        self._soft_reset()
-        self.device.reset_dma()
+        try:
+            self._soft_reset()
+        finally:  # the engine must not write into memory that may be given back
+            self.device.reset_dma()
         self._soft_reset()
         self._write("ERRORS", (1 << len(self.overlay.errors)) - 1)
 
@@ -356,9 +391,8 @@ class FpgaBackend(Accelerator):
             raise UserError("the backend fpga is closed; open it again")
 
     def _check_ticket(self, ticket: int) -> None:
-        self._check_open()
         if 0 <= ticket < self._next and ticket not in self._slots:
-            raise DeviceError(f"frame {ticket} is lost or was collected; submit it again")
+            raise LostError(f"frame {ticket} is lost or was collected; submit it again")
         if ticket not in self._slots:
             raise UserError(f"frame {ticket} was never submitted")
 

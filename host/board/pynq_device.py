@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from pathlib import Path
@@ -14,6 +15,8 @@ from host.board.device import Channel
 from host.board.overlay import SOURCE_CLK_MHZ
 from host.common.arrays import Bytes, U32Array
 from host.common.errors import DeviceError, UserError
+
+log = logging.getLogger(__name__)
 
 ACCELERATOR = "landmarks_0"
 DMA = "axi_dma_0"
@@ -27,6 +30,9 @@ CHANNELS = {"send": "sendchannel", "receive": "recvchannel"}  #: their names in 
 OLDEST = (3, 0, 1)  #: version of pynq
 RESET_LIMIT_S = 0.1
 PAUSE_S = 20e-6
+
+KEPT: list[object] = []
+"""Buffers that an engine which cannot be stopped may still write into."""
 CLOCK_TOLERANCE = 0.01
 
 
@@ -58,6 +64,7 @@ class PynqDevice:
         self.where = f"KV260 with {bitstream}"
         self._bitstream = bitstream
         self._buffers: list[Any] = []
+        self._moves = False  # whether a transfer may be under way
 
     def open(self) -> None:
         """Load the bitstream and set the clock from which it makes its own.
@@ -106,8 +113,14 @@ class PynqDevice:
             write(offset, value)
 
     def buffer(self, size: int) -> Bytes:
-        """Physically contiguous memory of ``size`` bytes."""
-        buffer = self._allocate((size,), np.uint8)
+        """Physically contiguous memory of ``size`` bytes. DeviceError if there is none."""
+        try:
+            buffer = self._allocate((size,), np.uint8)
+        except (RuntimeError, MemoryError) as error:
+            raise DeviceError(
+                f"no contiguous memory of {size} bytes: {error}; end other programs, or restart "
+                "the board"
+            ) from error
         self._buffers.append(buffer)
         return buffer  # type: ignore[no-any-return]
 
@@ -143,6 +156,7 @@ class PynqDevice:
             mmio.write(DMA_CONTROL[name], DMA_RUN)
             self._until(DMA_STATUS[name], DMA_HALTED, f"the channel {name} does not start")
             engine.start()  # waits without limit for what has come already
+        self._moves = False
 
     def time(self) -> float:
         """Seconds."""
@@ -153,7 +167,11 @@ class PynqDevice:
         time.sleep(PAUSE_S)
 
     def close(self) -> None:
-        """Free the buffers; the bitstream stays in the part."""
+        """Free the buffers, unless the engine may still write; the bitstream stays in the part."""
+        if self._moves:
+            log.warning("the DMA engine could not be stopped: its memory is kept until the end")
+            KEPT.extend(self._buffers)
+            self._buffers.clear()
         while self._buffers:
             self._buffers.pop().freebuffer()
 
@@ -174,6 +192,7 @@ class PynqDevice:
                 raise DeviceError(f"{what} after {RESET_LIMIT_S:g} s; restart the board")
 
     def _begin(self, channel: Channel, buffer: Bytes) -> None:
+        self._moves = True
         try:
             self._channels[channel].transfer(buffer)
         except RuntimeError as error:

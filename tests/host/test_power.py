@@ -7,7 +7,7 @@ import pytest
 
 from host import power
 from host.common.errors import UserError
-from host.power import Power, Sampler, measure
+from host.power import Power, Sampler, find_meters, measure
 
 
 class Meter:
@@ -69,6 +69,35 @@ def test_a_meter_that_fails_is_named():
 
     with pytest.raises(UserError, match="meter gives no power: gone"):
         measure(lambda: time.sleep(0.05), [Broken(1.0, 1.0, -1.0)], 0.02)
+
+
+def test_two_sensors_of_a_kind_keep_their_names(tmp_path):
+    for number, milliamperes in enumerate((1000, 3000)):
+        folder = tmp_path / f"hwmon{number}"
+        folder.mkdir()
+        for name, text in (("name", "ina3221\n"), ("in1_input", "5000"),
+                           ("curr1_input", str(milliamperes))):  # fmt: skip
+            (folder / name).write_text(text)
+    found = {meter.origin: meter.watts() for meter in find_meters(tmp_path, tmp_path)}
+    origin = "Jetson input (INA3221, channel 1), sensor"
+    assert found == {f"{origin} 1": 5.0, f"{origin} 2": 15.0}
+
+
+def test_a_library_that_fails_in_the_middle_is_named():
+    class Lost(Exception):
+        pass
+
+    class Gpu:
+        origin, calls = "GPU board (NVML)", 0
+
+        def watts(self):
+            self.calls += 1
+            if self.calls == 4:
+                raise Lost("GPU is lost")
+            return 100.0
+
+    with pytest.raises(UserError, match=r"GPU board \(NVML\) gives no power: GPU is lost"):
+        measure(lambda: time.sleep(0.5), [Gpu()], idle_s=0.15)
 
 
 def test_a_failure_of_the_work_is_raised():

@@ -214,6 +214,75 @@ def test_after_a_dma_error_it_goes_on(backend, device, monkeypatch):
 
 
 @pytest.mark.parametrize(("packet", "bit"), [(16, 1), (5, 2)])
+class Interrupted(SimDevice):
+    """Ctrl-C arrives as a call of a given name returns, when it is armed."""
+
+    armed = None
+
+    def _pass(self, name, found=None):
+        if self.armed == name:
+            self.armed = None
+            raise KeyboardInterrupt
+        return found
+
+    def send(self, buffer):
+        super().send(buffer)
+        self._pass("send")
+
+    def idle(self, channel):
+        return self._pass(f"idle {channel}", super().idle(channel))
+
+
+@pytest.mark.parametrize("name", ["send", "idle send", "idle receive"])
+@pytest.mark.parametrize("count", [1, 6])
+def test_after_an_interruption_every_result_is_that_of_its_frame(
+    overlay, tiny_program, name, count
+):
+    device = Interrupted(tiny_program)
+    with FpgaBackend(overlay, device, timeout_s=1e-3) as backend:
+        lost = backend.submit(tiny.frames(1)[0])
+        device.armed = name
+        with pytest.raises(KeyboardInterrupt):
+            backend.run(tiny.frames(count))
+        exact(backend)
+        with pytest.raises(DeviceError, match="frame 0 is lost or was collected"):
+            backend.collect(lost)
+        exact(backend)
+
+
+def test_frames_under_way_stay_so_while_others_run(backend):
+    frames = tiny.frames(8)
+    mine = [backend.submit(frame) for frame in frames[:3]]
+    found = backend.run(frames[3:])
+    np.testing.assert_array_equal(found, tiny.golden(frames[3:]))
+    mine.append(backend.submit(frames[3]))
+    with pytest.raises(UserError, match="4 frames are under way; collect one"):
+        backend.run(frames[4:])
+    found = np.stack([backend.collect(ticket) for ticket in mine])
+    np.testing.assert_array_equal(found, tiny.golden(frames[:4]))
+    exact(backend)
+
+
+def test_the_engine_is_stopped_though_the_accelerator_does_not_answer(overlay, tiny_program):
+    class Deaf(SimDevice):
+        deaf, engine_resets = False, 0
+
+        def read(self, offset):
+            return 0xFFFF if self.deaf and offset == self.status else super().read(offset)
+
+        def reset_dma(self):
+            self.engine_resets += 1
+            super().reset_dma()
+
+    device = Deaf(tiny_program)
+    device.status = overlay.registers["STATUS"]
+    backend = FpgaBackend(overlay, device, timeout_s=1e-4)
+    backend.submit(tiny.frames(1)[0])
+    device.deaf, before = True, device.engine_resets
+    backend.close()
+    assert device.engine_resets == before + 1
+
+
 def test_the_interrupt_follows_its_enable(backend, device, overlay, packet, bit):
     """Bit 0 when a frame went out, bit 1 at an error; low without enable and when cleared."""
     at = overlay.registers
