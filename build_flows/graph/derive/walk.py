@@ -47,6 +47,24 @@ def no_product(node: NodeProto) -> UserError:
     )
 
 
+def by_channel(
+    node: NodeProto, constant: F64Array, value: Value, what: str = "a constant"
+) -> F64Array:
+    """A constant that broadcasts to ``value`` as one number (1,) or one a channel (channels,).
+
+    UserError of any other, which is called ``what``.
+    """
+    if constant.size == 1:
+        return constant.reshape(1)
+    position, shape = 1 - value.rank, constant.shape
+    along = len(shape) >= -position and shape[position] == value.channels == constant.size
+    if along and (not value.vector or value.shape[1:] == (1, 1)):
+        return constant.reshape(-1)
+    raise UserError(
+        f"{named(node)}: {what} of shape {list(shape)}; use one number or one a channel"
+    )
+
+
 def attribute(node: NodeProto, name: str, default: Any) -> Any:
     """Value of an attribute of a node; UserError if it is of another kind than ``default``."""
     found = next((a for a in node.attribute if a.name == name), None)
