@@ -252,3 +252,40 @@ def test_what_would_be_read_otherwise_than_in_the_file_is_refused(nodes, reason)
     model = graph([quant("image", "x", "byte"), *nodes], constants, [1, 4, 3, 4])
     with pytest.raises(UserError, match=reason):
         streamline(cleaned(model, "a file"))
+
+
+AXES = {  # of 4 inputs and 4 outputs: operator, shape of the weights, the axis of their outputs
+    "Conv": ("Conv", (4, 4, 1, 1), 0, {"kernel_shape": [1, 1]}),
+    "ConvTranspose": ("ConvTranspose", (4, 4, 1, 1), 1, {"kernel_shape": [1, 1]}),
+    "grouped": ("ConvTranspose", (4, 2, 1, 1), 1, {"kernel_shape": [1, 1], "group": 2}),
+    "depthwise": ("ConvTranspose", (4, 1, 1, 1), 0, {"kernel_shape": [1, 1], "group": 4}),
+    "Gemm": ("Gemm", (4, 4), 1, {}),
+    "turned": ("Gemm", (4, 4), 0, {"transB": 1}),
+}
+
+
+def weighted(kind, axis):
+    """A layer of AXES whose weights have scales along ``axis``."""
+    operator, shape, _, attributes = AXES[kind]
+    rng = np.random.default_rng(31)
+    scales = rng.uniform(0.01, 0.03, [n if i == axis else 1 for i, n in enumerate(shape)])
+    rows = [
+        quant("image", "x", "byte"), quant("w", "wq", "scales", signed=1),
+        node(operator, "x", "out", "wq", **attributes),
+    ]  # fmt: skip
+    image = [1, 4] if operator == "Gemm" else [1, 4, 3, 3]
+    return graph(rows, CONSTANTS | {"w": rng.normal(size=shape), "scales": scales}, image)
+
+
+@pytest.mark.parametrize("kind", AXES)
+def test_scales_of_weights_along_their_outputs(kind):
+    model = weighted(kind, AXES[kind][2])
+    shape = model.get_tensor_shape("image")
+    equal_to_the_file(model, np.random.default_rng(32).integers(0, 256, (2, *shape[1:])), BYTE)
+
+
+@pytest.mark.parametrize("kind", ["Conv", "ConvTranspose", "Gemm", "turned"])
+def test_scales_of_weights_along_their_inputs_are_refused(kind):
+    """Also where there are as many of these as of outputs."""
+    with pytest.raises(UserError, match="has weights of unlike scales in one sum; use one a tenso"):
+        streamline(cleaned(weighted(kind, 1 - AXES[kind][2]), "a file"))

@@ -32,6 +32,11 @@ class Weights:
     """As in the file, so that it broadcasts."""
     datatype: BaseDataType
 
+    @property
+    def each(self) -> F64Array:
+        """The scale of each integer."""
+        return np.broadcast_to(self.scale, self.integers.shape)
+
 
 def named(node: NodeProto) -> str:
     """A node with its layer, for messages."""
