@@ -15,7 +15,7 @@ from onnx.reference.op_run import OpRun
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.general.quant import max_int, min_int
 
-from build_flows.graph.rounding_modes import ROUNDINGS, round_even
+from build_flows.graph.rounding_modes import ROUNDINGS, round_even, sign
 from build_flows.graph.window import pads_of, spread, without_groups
 from host.common.arrays import F64Array
 
@@ -42,14 +42,14 @@ class IntQuant(Quant):
 
 
 class BipolarQuant(OpRun):
-    """QONNX' quantiser of one bit."""
+    """QONNX' quantiser of one bit; what is within 1e-9 of its scale of zero is zero."""
 
     op_domain = QUANT_DOMAINS[0]
 
     def _run(  # type: ignore[override]
         self, x: npt.NDArray[Any], scale: npt.NDArray[Any]
     ) -> tuple[F64Array]:
-        return (np.where(x >= 0, 1.0, -1.0) * scale,)
+        return (sign(x / scale) * scale,)
 
 
 class Trunc(OpRun):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Integers of a requantisation that give what the file gives, for every accumulator that can occur.
 
-What the file computes is ``round(acc * multiplier + offset)``, clipped, halves to even. On the
-accumulators of one channel that is a staircase of at most 255 steps. Here a line
+What the file computes is ``round(acc * multiplier + offset + zero) - zero``, clipped, halves to
+even. On the accumulators of one channel that is a staircase of at most 255 steps. Here a line
 ``(acc * scale + bias) >> shift`` is fitted to it: for a scale, each step bounds the bias from both
 sides; the bounds leave most room near one slope, and the integers on both sides of that slope are
 tried, first with few bits of scale.
@@ -51,10 +51,16 @@ class Staircase:
     low: int
     """Smallest result, as the clip leaves it."""
     high: int
+    zero: int = 0
+    """Added before it is rounded, taken off afterwards: an odd one turns halves to the odd side."""
+
+    def rounded(self, exact: F64Array) -> F64Array:
+        """What the file makes of ``exact``, before the clip."""
+        return round_even(exact + self.zero) - self.zero
 
     def results(self, acc: IntArray) -> IntArray:
         """Results for accumulators (..., channels)."""
-        rounded = round_even(acc * self.multiplier + self.offset)
+        rounded = self.rounded(acc * self.multiplier + self.offset)
         result: IntArray = rounded.clip(self.low, self.high).astype(np.int64)
         return result
 
@@ -69,7 +75,7 @@ class Staircase:
         ends = -self.most, -self.least
         least, most = (np.where(falls, end, old) for end, old in
                        zip(ends, (self.least, self.most), strict=True))  # fmt: skip
-        return Staircase(np.abs(self.multiplier), self.offset, least, most, self.low, self.high)
+        return replace(self, multiplier=np.abs(self.multiplier), least=least, most=most)
 
 
 @dataclass(frozen=True)
@@ -135,8 +141,8 @@ def fit_sum(stairs: Sequence[Staircase]) -> SumFit:
     for bits in (*narrow, WIDE_SCALE_BITS):
         found = [_rounded_sum(stairs, bits, even, operands) for even in (False, True)]
         best = min(found, key=lambda fit: fit.wrong)  # the first of several: halves up
-        if not complete and _is_exact(stairs, best):
-            return found[1]
+        if not complete and _is_exact(stairs, best):  # but for the halves of an odd zero point
+            return replace(found[1], wrong=found[1].wrong + stairs[0].zero % 2)
         if not complete and bits < WIDE_SCALE_BITS:
             continue
         plane = _plane(stairs, found[0], operands) if best.wrong else best
@@ -200,7 +206,7 @@ def _wanted(stairs: Sequence[Staircase], operands: Sequence[IntArray]) -> IntArr
     """What the file gives."""
     first = stairs[0]
     exact = _weighted(operands, [s.multiplier for s in stairs]) + first.offset
-    codes: IntArray = round_even(exact).clip(first.low, first.high).astype(np.int64)
+    codes: IntArray = first.rounded(exact).clip(first.low, first.high).astype(np.int64)
     return codes
 
 
@@ -303,9 +309,9 @@ def _steps(rising: Staircase) -> tuple[IntArray, IntArray]:
     first = np.ceil(np.clip(exact, *bound)).astype(np.int64)
     for move in (2, 1, 0, -1, -2):  # float64 may be one off, a half goes to the even side
         guess = np.ceil(np.clip(exact, *bound)).astype(np.int64) + move
-        gives = round_even(guess * slope + rising.offset[:, None]) >= results
+        gives = rising.rounded(guess * slope + rising.offset[:, None]) >= results
         first = np.where(gives, guess, first if move < 2 else guess + 1)
-    always = round_even(rising.offset)[:, None] >= results
+    always = rising.rounded(rising.offset)[:, None] >= results
     ends = np.where(always, rising.least[:, None], rising.most[:, None] + 1)
     first = np.where(flat, ends, first)
     return results, first.clip(rising.least[:, None], rising.most[:, None] + 1)

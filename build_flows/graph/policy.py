@@ -31,7 +31,7 @@ class Policy(Protocol):
     def integers(self, name: str, stairs: Sequence[Staircase]) -> Integers | None:
         """Of the requantisation before the quantiser ``name``, one staircase for each tensor.
 
-        None where there are none that round as the file does: one tensor may take a table then.
+        None where there are none that round as the file does.
         """
 
 
@@ -70,13 +70,10 @@ class Fitted:
         attributes = _attributes(found.params.shift, found.scale_bits, found.ties_even)
         return attributes, (found.params.scale, found.params.bias)
 
-    def _sum(self, name: str, stairs: Sequence[Staircase]) -> Integers:
+    def _sum(self, name: str, stairs: Sequence[Staircase]) -> Integers | None:
         found = fit_sum(stairs)
         if found.wrong:
-            raise UserError(
-                f"{name}: the sum of branches of unlike scales does not round as the file does, "
-                f"{found.wrong} combinations give another code; pass them through one quantiser"
-            )
+            return None
         self._note(name, found.scale_bits, found.ties_even)
         attributes = _attributes(found.shift, found.scale_bits, found.ties_even)
         return attributes, (*found.scales, found.bias)

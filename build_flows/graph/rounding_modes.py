@@ -19,6 +19,11 @@ def round_even(values: npt.NDArray[np.floating]) -> F64Array:
     return _of_halves(np.rint)(values)
 
 
+def sign(values: npt.NDArray[np.floating]) -> F64Array:
+    """1, and -1 below zero; what is zero but for errors of float64 is zero."""
+    return np.where(np.asarray(values, np.float64) > -TIE, 1.0, -1.0)
+
+
 def _snapped(values: F64Array, marks: F64Array) -> F64Array:
     """``values``, those that are a mark but for errors of float64 as the mark."""
     near = np.abs(values - marks) < TIE * np.maximum(1.0, np.abs(values))

@@ -25,7 +25,7 @@ WHOLE = ("pads", "sizes")  #: how constants begin that are whole numbers
 PART = "xck26-sfvc784-2LV-c"
 
 
-def graph(nodes, constants, image, outputs=("out",)):
+def graph(nodes, constants, image, outputs=("out",), opset=13):
     """QONNX model from nodes, constants by name and the shape of the image."""
     source = helper.make_tensor_value_info("image", TensorProto.FLOAT, image)
     sinks = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
@@ -34,7 +34,7 @@ def graph(nodes, constants, image, outputs=("out",)):
         for n, v in constants.items()
     ]
     made = helper.make_graph(nodes, "network", [source], sinks, tensors)
-    opsets = [helper.make_opsetid("", 13), helper.make_opsetid(QONNX, 1)]
+    opsets = [helper.make_opsetid("", opset), helper.make_opsetid(QONNX, 1)]
     model = helper.make_model(made, opset_imports=opsets, ir_version=8)
     return ModelWrapper(model).transform(InferShapes())
 
@@ -122,7 +122,7 @@ def equal_to_the_file(model, images, scale=1 / 255, lively=True):
     ``lively`` asks for outputs that are not all the same.
     """
     loaded = cleaned(model, "a file")
-    file, integers = File(loaded), ModelWrapper(streamline(loaded).model)
+    file, integers = File(loaded), ModelWrapper(streamline(loaded, scale).model)
     affine, described = (
         json.loads(integers.get_metadata_prop(key)) for key in (OUTPUT_AFFINE, OUTPUTS)
     )

@@ -45,6 +45,23 @@ def test_ties_go_to_the_even_side():
     assert found.params.shift > 0
 
 
+@pytest.mark.parametrize("zero", [7, 8])
+def test_an_odd_zero_point_turns_ties_to_the_odd_side(zero):
+    """Which no line gives; without ties one gives every result."""
+    stairs = replace(staircase([0.5, 0.25, -0.5], 0.0, 500, -128, 127), zero=zero)
+    assert stairs.results(np.array([[1, 2, 3]])).tolist() == [[zero % 2, zero % 2, zero % 2 - 2]]
+    assert bool(fit(stairs).wrong) == bool(zero % 2)
+    check(replace(staircase([0.37, -0.11], 0.0123, 500, -128, 127), zero=zero))
+
+
+@pytest.mark.parametrize("reach", [30, 100_000])
+def test_ties_of_a_sum_behind_an_odd_zero_point(reach):
+    """They are wrong whether all combinations are looked at or some."""
+    pair = [staircase([2.0**-shift], 0.0, reach, -128, 127) for shift in (3, 5)]
+    assert fit_sum(pair).wrong == 0
+    assert fit_sum([replace(stairs, zero=7) for stairs in pair]).wrong > 0
+
+
 def test_biases_stay_in_their_registers():
     """Of channels that are always clipped too, where any large bias would do."""
     stairs = staircase([1e-6, 0.01, 0.0], [900.0, 0.301, -5e3], 400, 0, 3)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from math import erf, sqrt
+from math import erf, pi, sqrt
 
 import numpy as np
 from onnx import NodeProto
 
-from build_flows.graph.derive.walk import Walk, attribute, named, no_product
+from build_flows.graph.derive.walk import Walk, attribute, by_channel, named, no_product
 from build_flows.graph.value import Curve, Value
 from host.common.arrays import F64Array
 from host.common.errors import UserError
@@ -48,8 +48,8 @@ def clipped(value: Value, low: float, high: float) -> Value:
         return value.through(lambda x: np.clip(x, low, high))
     if value.quantised and not value.offset.any():
         term = value.terms[0]
-        least, most = (term.scale * end for end in (term.low.min(), term.high.max()))
-        if (least >= low).all() and (most <= high).all():
+        ends = np.stack([term.scale * term.low, term.scale * term.high])
+        if (ends >= low).all() and (ends <= high).all():
             return value
     old = value.limits
     return replace(value, limits=(max(old[0], low), min(old[1], high)))
@@ -81,6 +81,15 @@ def _selu(node: NodeProto) -> Curve:
     return lambda x: gain * np.where(x < 0, scale * np.expm1(np.minimum(x, 0)), x)
 
 
+def _gelu(node: NodeProto) -> Curve:
+    form = attribute(node, "approximate", b"none")
+    if form == b"tanh":
+        return lambda x: 0.5 * x * (1 + np.tanh(sqrt(2 / pi) * (x + 0.044715 * x**3)))
+    if form != b"none":
+        raise UserError(f"{named(node)}: approximate={form.decode()!r}; use none or tanh")
+    return lambda x: 0.5 * x * (1 + _erf(x / sqrt(2)))
+
+
 def _sigmoid(x: F64Array) -> F64Array:
     small = np.exp(-np.abs(x))
     return np.where(x >= 0, 1 / (1 + small), small / (1 + small))
@@ -103,7 +112,7 @@ CURVES: dict[str, Callable[[NodeProto], Curve]] = {  # operator -> the function 
     "Softsign": _plain(lambda x: x / (1 + np.abs(x))),
     "HardSwish": _plain(lambda x: x * np.clip(x / 6 + 0.5, 0, 1)),
     "Erf": _plain(_erf),
-    "Gelu": _plain(lambda x: 0.5 * x * (1 + _erf(x / sqrt(2)))),
+    "Gelu": _gelu,
     "Abs": _plain(np.abs),
 }
 
@@ -116,9 +125,9 @@ def curve(walk: Walk, node: NodeProto) -> Value:
 def prelu(walk: Walk, node: NodeProto) -> Value:
     """A slope below zero, one for all or each channel."""
     slope, value = walk.constant(node, 1), walk.value(node)
-    if slope is None or slope.size not in (1, value.channels):
-        raise UserError(f"{named(node)} has slopes that are no constants, one or one a channel")
-    below = slope.reshape(-1)
+    if slope is None:
+        raise UserError(f"{named(node)} has slopes that are computed at run time")
+    below = by_channel(node, slope, value, "slopes")
     if below.size > 1:
         value = walk.joined(node, value)
     return walk.unpadded(node, value).through(lambda x: np.where(x < 0, below * x, x))

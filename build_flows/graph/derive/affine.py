@@ -9,7 +9,7 @@ import numpy as np
 from onnx import NodeProto
 
 from build_flows.graph.derive.activation import gated
-from build_flows.graph.derive.walk import ZERO, Walk, named, no_product
+from build_flows.graph.derive.walk import ZERO, Walk, by_channel, named, no_product
 from build_flows.graph.edit import is_a
 from build_flows.graph.value import NO_PADS, Value
 from host.common.arrays import F64Array
@@ -55,7 +55,7 @@ def arithmetic(walk: Walk, node: NodeProto) -> Value:
     value = walk.moved(node, index) if alike else walk.pending(node, index)
     if constant is None or (index and kind == "Div"):
         raise no_product(node)
-    operand = _channels(node, constant, value)
+    operand = by_channel(node, constant, value)
     if kind == "Div" and not operand.all():
         raise UserError(f"{named(node)} divides by zero")
     if kind in ("Mul", "Div"):
@@ -82,23 +82,6 @@ def _moved(walk: Walk, node: NodeProto, value: Value, factor: F64Array, offset: 
 def negative(walk: Walk, node: NodeProto) -> Value:
     """The other sign."""
     return _moved(walk, node, walk.pending(node), -ONE, ZERO)
-
-
-def _channels(node: NodeProto, constant: F64Array, value: Value) -> F64Array:
-    """A constant as one number or one a channel."""
-    if constant.size == 1:
-        return constant.reshape(1)
-    position = 1 - value.rank
-    shape = constant.shape
-    if (
-        len(shape) >= -position
-        and shape[position] == value.channels == constant.size
-        and value.shape[1:] == ((1, 1) if value.vector else value.shape[1:])
-    ):
-        return constant.reshape(-1)
-    raise UserError(
-        f"{named(node)}: a constant of shape {list(shape)}; use one number or one a channel"
-    )
 
 
 def _sum(walk: Walk, node: NodeProto) -> Value:

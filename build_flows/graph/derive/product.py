@@ -100,7 +100,8 @@ def conv(walk: Walk, node: NodeProto) -> Value:
     kernel = spread(kernel, pair(node, value, "dilations"))
     stride, taps = pair(node, value, "strides"), kernel.shape[2:]
     pads = padding(node, value, taps, stride)
-    return _over(walk, node, value, replace(weights, integers=kernel), Window(stride, pads, group))
+    weights = replace(weights, integers=kernel, scale=_of_outputs(node, weights.scale))
+    return _over(walk, node, value, weights, Window(stride, pads, group))
 
 
 def conv_transpose(walk: Walk, node: NodeProto) -> Value:
@@ -110,11 +111,12 @@ def conv_transpose(walk: Walk, node: NodeProto) -> Value:
     kernel, group = weights.integers, int(attribute(node, "group", 1))
     if group < 1 or len(kernel) != value.channels or len(kernel) % group:
         raise _unfit(node, group, kernel, value.channels)
-    kernel = np.concatenate([part.swapaxes(0, 1) for part in np.split(kernel, group)])
+    kernel, scale = (
+        np.concatenate([part.swapaxes(0, 1) for part in np.split(array, group)])
+        for array in (kernel, weights.scale)
+    )
     kernel = spread(kernel[:, :, ::-1, ::-1], pair(node, value, "dilations"))
-    scale = weights.scale.reshape(-1)
-    if group > 1 and scale.size == len(kernel) // group:
-        scale = np.tile(scale, group)
+    scale = _of_outputs(node, scale)
     if group > 1 and not group == value.channels == len(kernel):
         kernel, group = without_groups(kernel, group), 1
     stride = pair(node, value, "strides")
@@ -148,7 +150,7 @@ def _turned(
 
 
 def _kernel(walk: Walk, node: NodeProto, value: Value) -> Weights:
-    """Weights with height and width."""
+    """Weights with height and width, and the scale of each of them."""
     weights = _weights(walk, node)
     kernel = weights.integers
     if value.vector or kernel.ndim != value.rank:
@@ -156,8 +158,19 @@ def _kernel(walk: Walk, node: NodeProto, value: Value) -> Weights:
             f"{named(node)} has weights of shape {list(kernel.shape)}; use a convolution over "
             "height and width, of (1, channels, height, width), or over a length"
         )
-    taps = value.sides(kernel.shape[2:], 1)
-    return replace(weights, integers=kernel.reshape(*kernel.shape[:2], *taps))
+    shape = (*kernel.shape[:2], *value.sides(kernel.shape[2:], 1))
+    return replace(weights, integers=kernel.reshape(shape), scale=weights.each.reshape(shape))
+
+
+def _of_outputs(node: NodeProto, scale: F64Array) -> F64Array:
+    """Scales of weights (outputs, ...), one each, as one (1,) or one an output (outputs,)."""
+    rows = scale.reshape(len(scale), -1)
+    if np.ptp(rows, axis=1).any():
+        raise UserError(
+            f"{named(node)} has weights of unlike scales in one sum; use one a tensor or an output "
+            "channel"
+        )
+    return rows[:1, 0] if not np.ptp(rows) else rows[:, 0]
 
 
 def _unfit(node: NodeProto, group: int, kernel: IntArray, channels: int) -> UserError:
@@ -209,10 +222,9 @@ def gemm(walk: Walk, node: NodeProto) -> Value:
             f"{named(node)} is no product of a vector (1, elements) with a constant matrix; "
             "flatten before it"
         )
-    scale = weights.scale
+    matrix, scale = weights.integers, weights.each
     if not turned:
-        scale = scale.T if scale.ndim == 2 else scale
-    matrix = weights.integers if turned else weights.integers.T
+        matrix, scale = matrix.T, scale.T
     elements = value.elements.reshape(-1)
     if matrix.shape[1] != len(elements) or len(set(elements)) < len(elements):
         raise UserError(
@@ -223,7 +235,7 @@ def gemm(walk: Walk, node: NodeProto) -> Value:
     kernel[:, elements] = matrix
     kernel = kernel.reshape(len(matrix), *value.shape)
     alpha, beta = (float(attribute(node, name, 1.0)) for name in ("alpha", "beta"))
-    weights = Weights(kernel, scale * alpha, weights.datatype)
+    weights = Weights(kernel, _of_outputs(node, scale) * alpha, weights.datatype)
     bias = beta * _bias(walk, node, len(kernel))
     value = replace(value, moved=None)
     return replace(product(walk, node, value, weights, bias, Window()), rank=2)
@@ -263,19 +275,15 @@ def product(
 ) -> Value:
     """Weights (O, I / groups, kh, kw) on a value: a convolution for each of its tensors.
 
-    Of the mean of a map it is the mean of the products, which are sums of narrow integers.
+    Their scale is (1,) or (O,). Of the mean of a map it is the mean of the products, which are sums
+    of narrow integers.
     """
     kernel = weights.integers
     if not (_of_quantised(value) and window == Window() and kernel[0, 0].size == 1):
         value = walk.averaged(value)
     if value.parts and window.groups > 1:
         value = walk.joined(node, value)
-    gain = weights.scale.reshape(-1)
-    if gain.size not in (1, len(kernel)):
-        raise UserError(
-            f"{named(node)} has {gain.size} scales of its weights; use one a tensor or an output "
-            "channel"
-        )
+    gain = weights.scale
     offset, terms, first = np.zeros(len(kernel)), list[Term](), 0
     for part in value.parts or (value,):
         taps = kernel if window.groups > 1 else kernel[:, first : first + part.channels]

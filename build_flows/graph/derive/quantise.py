@@ -12,10 +12,18 @@ from onnx import NodeProto
 from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.custom_op.general.quant import max_int, min_int
 
-from build_flows.graph.derive.walk import MOST_BITS, ZERO, Walk, Weights, attribute, named
+from build_flows.graph.derive.walk import (
+    MOST_BITS,
+    ZERO,
+    Walk,
+    Weights,
+    attribute,
+    by_channel,
+    named,
+)
 from build_flows.graph.fit import Staircase
 from build_flows.graph.lookup import lookup_of
-from build_flows.graph.rounding_modes import ROUNDINGS, Round, round_even
+from build_flows.graph.rounding_modes import ROUNDINGS, Round, round_even, sign
 from build_flows.graph.value import NO_PADS, Term, Value, narrowest, per_channel
 from host.common.arrays import F64Array, IntArray
 from host.common.errors import UserError
@@ -25,7 +33,7 @@ from hw.ops.requant_add import INPUTS
 
 @dataclass(frozen=True)
 class Grid:
-    """Codes ``round(value / step) + zero`` in ``low``..``high`` that a quantiser gives."""
+    """Codes ``round(value / step + zero)`` in ``low``..``high`` that a quantiser gives."""
 
     step: F64Array
     """(1,), or (channels,)."""
@@ -38,6 +46,12 @@ class Grid:
     def kind(self) -> BaseDataType:
         """Type of the codes."""
         return narrowest(self.low, self.high)
+
+    def codes(self, steps: F64Array) -> IntArray:
+        """Codes of values that are counted in steps; infinite ones give the ends."""
+        rounded = self.rounding((steps + self.zero).clip(self.low, self.high))
+        codes: IntArray = rounded.astype(np.int64)
+        return codes
 
     def within(self, name: str, low: int, high: int) -> Grid:
         """The codes that are in ``low``..``high`` too; UserError if there are not two."""
@@ -78,11 +92,9 @@ def quant(walk: Walk, node: NodeProto) -> Value | None:
             integers.astype(np.int64), scale, narrowest(low, high)
         )
         return None
-    value = walk.anywhere(node, scale.size == 1)
-    if scale.size not in (1, value.channels):
-        raise UserError(f"{named(node)}: {scale.size} scales for {value.channels} channels")
+    value, step = _read(walk, node, scale)
     _check_bits(node, float(bits.item()), low, high)
-    return _coded(walk, node, value, Grid(scale.reshape(-1), int(zero.item()), low, high, rounding))
+    return _coded(walk, node, value, Grid(step, int(zero.item()), low, high, rounding))
 
 
 def bipolar(walk: Walk, node: NodeProto) -> Value | None:
@@ -92,15 +104,19 @@ def bipolar(walk: Walk, node: NodeProto) -> Value | None:
         raise UserError(f"{named(node)} has a scale that is not constant and above 0")
     values = walk.model.get_initializer(node.input[0])
     if values is not None:
-        signs = np.where(np.asarray(values) >= 0, 1, -1).astype(np.int64)
-        walk.weights[node.output[0]] = Weights(signs, scale, DataType["INT2"])
+        signs = sign(np.asarray(values, np.float64) / scale)
+        walk.weights[node.output[0]] = Weights(signs.astype(np.int64), scale, DataType["INT2"])
         return None
+    value, step = _read(walk, node, scale)
+    return _coded(walk, node, value, Grid(step, 0, -1, 1, sign))
+
+
+def _read(walk: Walk, node: NodeProto, scale: F64Array) -> tuple[Value, F64Array]:
+    """The data of a quantiser, and its scale as one number or one a channel."""
     value = walk.anywhere(node, scale.size == 1)
     if scale.size not in (1, value.channels):
         raise UserError(f"{named(node)}: {scale.size} scales for {value.channels} channels")
-    value = value.through(lambda x: np.where(x >= 0, 1.0, -1.0))
-    found = _coded(walk, node, value, Grid(np.ones(1), 0, -1, 1))
-    return found.affine(scale.reshape(-1), ZERO)
+    return value, by_channel(node, scale, value, "scales")
 
 
 def trunc(walk: Walk, node: NodeProto) -> Value:
@@ -117,6 +133,7 @@ def trunc(walk: Walk, node: NodeProto) -> Value:
         raise UserError(
             f"{named(node)}: scale={step:g}, zero point={zero:g}; use one above 0, and 0"
         )
+    _check_whole(node, numbers["bits"])
     dropped = 2.0 ** (numbers["bits"] - numbers["output bits"])
     given = numbers.get("output scale", step)
     if "output scale" in numbers:
@@ -138,11 +155,15 @@ def _rounding(node: NodeProto, default: bytes = b"ROUND") -> Round:
 
 def _ends(node: NodeProto, bits: float) -> tuple[int, int]:
     """Least and largest code of a quantiser."""
-    if not 1 <= bits <= 32:
-        raise UserError(f"{named(node)}: {bits:g} bits; use 2 to {MOST_BITS}")
-    signed, narrow = (bool(attribute(node, name, 0)) for name in ("signed", "narrow"))
+    _check_whole(node, bits)
+    signed, narrow = bool(attribute(node, "signed", 1)), bool(attribute(node, "narrow", 0))
     low, high = (int(end(signed, narrow, bits)) for end in (min_int, max_int))
     return low, high
+
+
+def _check_whole(node: NodeProto, bits: float) -> None:
+    if not (1 <= bits <= 32 and bits == int(bits)):
+        raise UserError(f"{named(node)}: {bits:g} bits; use a whole number, 2 to {MOST_BITS}")
 
 
 def _check_bits(node: NodeProto, bits: float, low: int, high: int) -> None:
@@ -170,33 +191,46 @@ def _coded(walk: Walk, node: NodeProto, value: Value, grid: Grid) -> Value:
 
 
 def _line(walk: Walk, node: NodeProto, value: Value, grid: Grid) -> tuple[str, Grid] | None:
-    """Tensor and grid of a requantisation; None where no integers of one round as the file does."""
-    ends = (
-        grid.rounding(np.array(end) / grid.step) + grid.zero
-        if np.isfinite(end) else np.array([bound])
-        for end, bound in zip(value.limits, (grid.low, grid.high), strict=True)
-    )  # fmt: skip
-    least, most = ends
-    grid = grid.within(named(node), int(least.min()), int(most.max())).centred()
-    stairs = _stairs(node, value, grid)
-    if value.terms[0].tensor == walk.source and len(stairs[0].offset) == 1:
+    """Tensor and grid of a requantisation; None where no integers of one round as the file does.
+
+    UserError of a sum then, which has no table.
+    """
+    ends = np.stack([grid.codes(np.array(end) / grid.step) for end in value.limits])
+    single = len(value.terms) == 1
+    if not np.ptp(ends, axis=1).any():  # a kernel clips every channel to the same codes
+        grid = grid.within(named(node), *map(int, ends[:, 0]))
+        for kept in [grid.centred()] if single or not grid.zero else [grid.centred(), grid]:
+            name = _requantised(walk, node, value, grid, kept)
+            if name is not None:
+                return name, kept
+    if single:
+        return None
+    raise UserError(
+        f"{named(node)}: the sum of branches of unlike scales does not round as the file does; "
+        "pass them through one quantiser, with one scale a tensor where they are clipped before"
+    )
+
+
+def _requantised(walk: Walk, node: NodeProto, value: Value, grid: Grid, kept: Grid) -> str | None:
+    """The tensor of a requantisation to the codes of ``grid`` as ``kept`` has them, or None."""
+    stairs = _stairs(node, value, grid, kept)
+    shared = len(stairs[0].offset) == 1
+    if value.terms[0].tensor == walk.source and len(stairs) == 1 and shared:
         bytes_ = np.arange(256)
         if np.array_equal(stairs[0].results(bytes_[:, None])[:, 0], bytes_):
-            return walk.source, grid
+            return walk.source
     integers = walk.policy.integers(named(node), stairs)
     if integers is None:
         return None
     attributes, constants = integers
-    shared = len(stairs[0].offset) == 1
-    name = _added(
-        walk, "Requant" if len(stairs) == 1 else "RequantAdd", value, grid, constants,
-        perChannel=int(not shared), **_clip(grid), **attributes,
+    return _added(
+        walk, "Requant" if len(stairs) == 1 else "RequantAdd", value, kept, constants,
+        perChannel=int(not shared), **_clip(kept), **attributes,
     )  # fmt: skip
-    return name, grid
 
 
-def _stairs(node: NodeProto, value: Value, grid: Grid) -> list[Staircase]:
-    """For each tensor of ``value`` what the file makes of its integers."""
+def _stairs(node: NodeProto, value: Value, grid: Grid, kept: Grid) -> list[Staircase]:
+    """For each tensor of ``value`` what the file makes of its integers, as ``kept`` has it."""
     if len(value.terms) > INPUTS[1]:
         raise UserError(
             f"{named(node)} takes a sum of {len(value.terms)} branches of unlike scales, of which "
@@ -204,13 +238,14 @@ def _stairs(node: NodeProto, value: Value, grid: Grid) -> list[Staircase]:
             "that are joined share one"
         )
     terms = [(term.scale / grid.step, term.low, term.high) for term in value.terms]
-    offset = value.offset / grid.step + grid.zero
+    offset = value.offset / grid.step + kept.zero
     sizes = max(o.size for o in (offset, *(t[0] for t in terms)))
     channels = value.channels if sizes > 1 else 1
     return [
         Staircase(
             per_channel(factor, channels).astype(np.float64), per_channel(offset, channels),
-            _shared(low, channels, np.min), _shared(high, channels, np.max), grid.low, grid.high,
+            _shared(low, channels, np.min), _shared(high, channels, np.max), kept.low, kept.high,
+            grid.zero - kept.zero,
         )
         for factor, low, high in terms
     ]  # fmt: skip
@@ -232,12 +267,7 @@ def _table(walk: Walk, node: NodeProto, value: Value, grid: Grid) -> tuple[str, 
         found: F64Array = value.waiting(acc * term.scale + value.offset) / grid.step
         return found
 
-    def codes(acc: IntArray) -> IntArray:
-        rounded = (grid.rounding(function(acc)) + grid.zero).clip(grid.low, grid.high)
-        found: IntArray = rounded.astype(np.int64)
-        return found
-
-    found = lookup_of(codes, function, least, most).shared()
+    found = lookup_of(lambda acc: grid.codes(function(acc)), function, least, most).shared()
     if found.levels > MOST_LEVELS:
         raise UserError(
             f"{named(node)} behind its activation has {found.starts.shape[1]} steps; a table has "

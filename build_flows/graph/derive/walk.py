@@ -32,6 +32,11 @@ class Weights:
     """As in the file, so that it broadcasts."""
     datatype: BaseDataType
 
+    @property
+    def each(self) -> F64Array:
+        """The scale of each integer."""
+        return np.broadcast_to(self.scale, self.integers.shape)
+
 
 def named(node: NodeProto) -> str:
     """A node with its layer, for messages."""
@@ -44,6 +49,24 @@ def no_product(node: NodeProto) -> UserError:
     return UserError(
         f"{named(node)}: {node.op_type} of data by data has no kernel; train the network without "
         "it, squeeze-and-excite and other gates too"
+    )
+
+
+def by_channel(
+    node: NodeProto, constant: F64Array, value: Value, what: str = "a constant"
+) -> F64Array:
+    """A constant that broadcasts to ``value`` as one number (1,) or one a channel (channels,).
+
+    UserError of any other, which is called ``what``.
+    """
+    if constant.size == 1:
+        return constant.reshape(1)
+    position, shape = 1 - value.rank, constant.shape
+    along = len(shape) >= -position and shape[position] == value.channels == constant.size
+    if along and (not value.vector or value.shape[1:] == (1, 1)):
+        return constant.reshape(-1)
+    raise UserError(
+        f"{named(node)}: {what} of shape {list(shape)}; use one number or one a channel"
     )
 
 
