@@ -213,7 +213,6 @@ def test_after_a_dma_error_it_goes_on(backend, device, monkeypatch):
     exact(backend)
 
 
-@pytest.mark.parametrize(("packet", "bit"), [(16, 1), (5, 2)])
 class Interrupted(SimDevice):
     """Ctrl-C arrives as a call of a given name returns, when it is armed."""
 
@@ -284,6 +283,7 @@ def test_the_engine_is_stopped_though_the_accelerator_does_not_answer(overlay, t
     assert device.engine_resets == before + 1
 
 
+@pytest.mark.parametrize(("packet", "bit"), [(16, 1), (5, 2)])
 def test_the_interrupt_follows_its_enable(backend, device, overlay, packet, bit):
     """Bit 0 when a frame went out, bit 1 at an error; low without enable and when cleared."""
     at = overlay.registers
