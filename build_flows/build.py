@@ -25,7 +25,7 @@ from build_flows.explore.choices import space_of
 from build_flows.explore.front import Explorer, Search
 from build_flows.flow import Listener, Step, StepResult, run_steps
 from build_flows.parts import part_of
-from build_flows.report import publish
+from build_flows.report import publish, withdraw
 from build_flows.steps import STEPS
 from host.backends.csim import CsimBackend
 from host.board.settings import BUILD_IT, load
@@ -40,7 +40,8 @@ from host.common.paths import WORK
 class Build:
     """Steps are run up to where they are needed; those whose inputs did not change are kept.
 
-    While one process builds, or writes something else into the folder, others wait for it.
+    What a finished build has published stays only as long as every step is kept. While one process
+    builds, or writes something else into the folder, others wait for it.
     """
 
     def __init__(
@@ -177,7 +178,7 @@ class Build:
         if until is not None and until not in names:
             raise UserError(f"unknown step {until}; known are {', '.join(names)}")
         steps = self._steps[: names.index(until) + 1 if until else None]
-        self.results = run_steps(steps, self.cfg, self.out, self.listener)
+        self.results = run_steps(steps, self.cfg, self.out, self.listener, withdraw)
         if steps[-1].name == STEPS[-1].name:
             publish(self.folder(steps[-1].name), self.out)
 

@@ -88,10 +88,15 @@ class Listener:
 
 
 def run_steps(
-    steps: Sequence[Step], cfg: BuildConfig, out: Path, listener: Listener
+    steps: Sequence[Step],
+    cfg: BuildConfig,
+    out: Path,
+    listener: Listener,
+    withdraw: Callable[[Path], None] = _nobody,
 ) -> list[StepResult]:
     """Run ``steps`` into ``out``, which this process must own.
 
+    ``withdraw`` takes from ``out`` what the last build published; it is called before a step runs.
     Whatever a step raises leaves earlier folders as they are and nothing of the failed one.
     """
     golden, results, previous = Golden.load(cfg), [], None
@@ -102,19 +107,22 @@ def run_steps(
         for leftover in out.glob(f".{step.name}.*.partial"):  # of a process that was killed
             shutil.rmtree(leftover, ignore_errors=True)
         folder = out / f".{step.name}.{os.getpid()}.partial"
-        result = _run_step(step, Job(cfg, golden, out, folder), previous)
+        result = _run_step(step, Job(cfg, golden, out, folder), previous, withdraw)
         listener.finished(result)
         results.append(result)
         previous = out / step.name
     return results
 
 
-def _run_step(step: Step, job: Job, previous: Path | None) -> StepResult:
+def _run_step(
+    step: Step, job: Job, previous: Path | None, withdraw: Callable[[Path], None]
+) -> StepResult:
     final, begin = job.out / step.name, time.monotonic()
     fingerprint = _fingerprint(step, job, previous)
     done = _read_done(final)
     if done is not None and done["fingerprint"] == fingerprint:
         return StepResult(step.name, done["seconds"], resumed=True)
+    withdraw(job.out)
     job.folder.mkdir(parents=True)
     try:
         source = previous / "model.onnx" if previous else job.cfg.model

@@ -3,6 +3,7 @@
 
 import errno
 import json
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ from build_flows.build import Build
 from build_flows.config import BuildConfig, load_config
 from build_flows.design.verify import Golden, compare
 from build_flows.flow import Step
+from build_flows.report import PRODUCTS
+from host.backends.sim import SimBackend
+from host.board.settings import read_settings
 from host.common.errors import UserError, VerifyError
 from tests.build_flows.conftest import write_golden
 
@@ -53,6 +57,26 @@ def test_a_changed_program_reruns_the_step(cfg, tmp_path, monkeypatch):
             result.resumed for _ in range(2) for result in run([Step("one", same)], cfg, tmp_path)
         ]
     assert kept == [False, True, False, True]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_was_published_goes_when_a_step_is_to_run_again(cfg, tmp_path, fails):
+    def checks(model, job):
+        assert not [name for name in PRODUCTS if (job.out / name).exists()]
+        if fails:
+            raise UserError("enough")
+        return model
+
+    run([Step("one", same)], cfg, tmp_path)
+    for name in PRODUCTS:
+        (tmp_path / name).write_text("{}")
+    run([Step("one", same)], cfg, tmp_path)
+    assert all((tmp_path / name).exists() for name in PRODUCTS)
+    with pytest.raises(UserError, match="enough") if fails else nullcontext():
+        run([Step("one", same), Step("two", checks)], cfg, tmp_path)
+    for read in (read_settings, SimBackend):
+        with pytest.raises(UserError, match=r"settings.json: .*; make it with: .* build"):
+            read(tmp_path)
 
 
 def test_a_finished_step_says_what_made_it(cfg, tmp_path):
