@@ -14,11 +14,13 @@ from build_flows.build import Build
 from build_flows.config import BuildConfig
 from build_flows.explore.front import Explorer, Point, row_of, write_folding
 from build_flows.flow import hash_of
+from build_flows.parts import part_of
 from build_flows.sources import files_of
 from build_flows.sweep.plan import Cell
 from host.common.errors import UserError
 from host.common.provenance import versions
 
+NAMED = ("name", "model", "folding")  #: in a config, what the result does not depend on
 SKIPPED = ("seconds", "folding", "gap")  #: of a point's row, what the machine or the files say
 
 
@@ -36,10 +38,12 @@ class Task:
 
     @staticmethod
     def of(cell: Cell, cfg: BuildConfig) -> Task:
-        """Read what the config names."""
+        """Read what the config names; UserError for a part that is not known."""
         model, golden = cfg.model.read_bytes(), cfg.golden.read_bytes()
-        asked = asdict(cell) | {"config": ""}  # where the file lies changes nothing
-        text = json.dumps([asked, versions(), cfg.frames], sort_keys=True)
+        asked = asdict(cell) | {"config": ""}  # where a file lies changes nothing, nor its name
+        given = {key: value for key, value in cfg.as_dict().items() if key not in NAMED}
+        part = asdict(part_of(cfg.part))
+        text = json.dumps([asked, given, part, versions()], sort_keys=True)
         program = hash_of(files_of([__name__]))
         digest = hashlib.sha256(text.encode() + program + model + golden)
         return Task(cell, cfg, model, golden, digest.hexdigest()[:16])

@@ -4,15 +4,17 @@
 import errno
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from build_flows import flow
+from build_flows import flow, parts
 from build_flows.build import Build
 from build_flows.config import BuildConfig, load_config
 from build_flows.design.verify import Golden, compare
 from build_flows.flow import Step
+from build_flows.parts import part_of
 from build_flows.report import PRODUCTS
 from host.backends.sim import SimBackend
 from host.board.settings import read_settings
@@ -57,6 +59,16 @@ def test_a_changed_program_reruns_the_step(cfg, tmp_path, monkeypatch):
             result.resumed for _ in range(2) for result in run([Step("one", same)], cfg, tmp_path)
         ]
     assert kept == [False, True, False, True]
+
+
+@pytest.mark.parametrize("field", ["lut", "operand_bits"])
+def test_a_changed_row_of_the_part_reruns_the_step(cfg, tmp_path, monkeypatch, field):
+    steps = [Step("one", same)]
+    run(steps, cfg, tmp_path)
+    row = part_of(cfg.part)
+    changed = replace(row, **{field: getattr(row, field) - 1})
+    monkeypatch.setattr(parts, "parts", lambda: {cfg.part: changed})
+    assert [r.resumed for _ in range(2) for r in run(steps, cfg, tmp_path)] == [False, True]
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -9,14 +9,18 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
+from build_flows import parts
 from build_flows.__main__ import cli
+from build_flows.explore.front import Search
 from build_flows.new import write_network
 from build_flows.sweep import run
-from build_flows.sweep.plan import read_sweep
+from build_flows.sweep.plan import Cell, read_sweep
 from build_flows.sweep.run import client_of, run_sweep, tasks_of
+from build_flows.sweep.work import Task
 from host.common.errors import UserError
 from tests.build_flows.networks import network_of_others
 
@@ -98,6 +102,32 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path, text, message):
         read_sweep(path)
 
 
+# -- what a result depends on ----------------------------------------------------------------------
+
+
+def key_of(cfg):
+    search = Search(part=cfg.part, clk_mhz=cfg.clk_mhz)
+    return Task.of(Cell(config="c", search=search, points=1, build=False), cfg).key
+
+
+def test_the_key_of_a_cell_has_all_of_the_config_but_its_names(cfg, tmp_path):
+    other = tmp_path / "other.json"
+    other.write_text("{}")
+    assert key_of(replace(cfg, name="other", folding=other)) == key_of(cfg)
+    changes = (
+        {"input_scale": 0.5}, {"input_offset": -1.0}, {"task": "values"}, {"frames": 5},
+        {"clk_mhz": 200.0}, {"part": PARTS[1]},
+    )  # fmt: skip
+    keys = {key_of(replace(cfg, **change)) for change in changes}
+    assert len(keys | {key_of(cfg)}) == len(changes) + 1
+
+
+def test_the_key_of_a_cell_has_the_row_of_its_part(cfg, monkeypatch):
+    before, row = key_of(cfg), parts.part_of(cfg.part)
+    monkeypatch.setattr(parts, "parts", lambda: {cfg.part: replace(row, lut=row.lut - 1)})
+    assert key_of(cfg) != before
+
+
 # -- work ------------------------------------------------------------------------------------------
 
 
@@ -144,12 +174,21 @@ def test_an_interrupted_sweep_goes_on_to_the_same_table(monkeypatch, tmp_path, c
 
 
 def test_a_part_that_nothing_fits_is_a_row_with_the_reason(monkeypatch, tmp_path, config):
+    row = parts.part_of(PARTS[0])
+    monkeypatch.setattr(parts, "parts", lambda: {"xc2v80": replace(row, lut=19_000)})
     path = tmp_path / "s.toml"
     path.write_text(f'networks = ["{config}"]\n[grid]\npart = ["xc2v80"]\n')
     swept(monkeypatch, read_sweep(path), tmp_path / "o")
     (row,) = csv.DictReader(table(tmp_path / "o").splitlines())
     assert row["fps"] == ""
-    assert "no budget for the part xc2v80" in row["refused"]
+    assert "cycles a frame fits the budget" in row["refused"]
+
+
+def test_a_part_that_is_not_known_stops_the_sweep_before_it_starts(tmp_path, config):
+    path = tmp_path / "s.toml"
+    path.write_text(f'networks = ["{config}"]\n[grid]\npart = ["xc2v80"]\n')
+    with pytest.raises(UserError, match="no budget for the part xc2v80; known are xck26"):
+        run_sweep(read_sweep(path), tmp_path / "o", ignore)
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
