@@ -261,13 +261,17 @@ def explore(
 def sweep(file: Path, jobs: int, scheduler: str | None, build: bool, out: Path | None) -> None:
     """Explore a grid of networks, parts, clocks and shares; one table and one plot.
 
-    FILE is a TOML file, see docs/sweeps.md. Cells that are done are kept.
+    FILE is a TOML file, see docs/sweeps.md. Cells that are done are kept; those that failed are
+    tried again, and the exit code is 1 if one failed.
     """
     plan = read_sweep(file)
     plan = replace(plan, build=plan.build or build)
     tell = partial(console.print, highlight=False, soft_wrap=True)
-    files = run_sweep(plan, out or WORK / "build" / "sweeps" / file.stem, tell, jobs, scheduler)
+    folder = out or WORK / "build" / "sweeps" / file.stem
+    files, failed = run_sweep(plan, folder, tell, jobs, scheduler)
     click.echo(", ".join(relative(path) for path in files))
+    if failed:
+        sys.exit(f"cells that failed: {failed}; the table says why, the same command tries again")
 
 
 @cli.command()

@@ -17,7 +17,7 @@ from build_flows.flow import hash_of
 from build_flows.parts import part_of
 from build_flows.sources import files_of
 from build_flows.sweep.plan import Cell
-from host.common.errors import UserError
+from host.common.errors import FAILURES, UserError
 from host.common.provenance import versions
 
 NAMED = ("name", "model", "folding")  #: in a config, what the result does not depend on
@@ -59,25 +59,39 @@ class Found:
     """Their folding files."""
     refused: str = ""
     """Why there is no row."""
+    failed: str = ""
+    """What went wrong, in one line; the next run of the sweep tries the cell again."""
 
 
 def work_on(task: Task) -> Found:
-    """Explore the cell and, if it is to be built, build the fastest; in a folder that goes away."""
+    """Explore the cell and, if it is to be built, build the fastest; in a folder that goes away.
+
+    What a build raises is a failure, also a UserError: the network was taken.
+    """
     with TemporaryDirectory(prefix="sweep_") as scratch:
         work = _unpacked(task, Path(scratch))
         try:
             explorer = work.explorer(task.cell.search)
             points = explorer.front(task.cell.points).points
         except UserError as error:
-            return Found((), (), str(error))
+            return Found((), (), refused=str(error))
+        except FAILURES as error:
+            return Found((), (), failed=_line(error))
         rows, foldings = [], []
         for point in points:
             row = row_of(point, explorer.budget)
             rows.append({name: value for name, value in row.items() if name not in SKIPPED})
             foldings.append(write_folding(point, work.out, explorer.space.layers).read_text())
         if task.cell.build:
-            rows[-1] |= _built(work, points[-1], explorer)
+            try:
+                rows[-1] |= _built(work, points[-1], explorer)
+            except FAILURES as error:
+                return Found((), (), failed=_line(error))
         return Found(tuple(rows), tuple(foldings))
+
+
+def _line(error: Exception) -> str:
+    return str(error).splitlines()[0]
 
 
 def _unpacked(task: Task, folder: Path) -> Build:

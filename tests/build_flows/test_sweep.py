@@ -10,18 +10,22 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from build_flows import parts
 from build_flows.__main__ import cli
+from build_flows.config import load_config
 from build_flows.explore.front import Search
 from build_flows.new import write_network
-from build_flows.sweep import run
+from build_flows.sweep import run, work
 from build_flows.sweep.plan import Cell, read_sweep
 from build_flows.sweep.run import client_of, run_sweep, tasks_of
 from build_flows.sweep.work import Task
-from host.common.errors import UserError
+from host.common.errors import ToolError, UserError
 from tests.build_flows.networks import network_of_others
 
 PARTS = ("xck26-sfvc784-2LV-c", "xczu3eg-sbva484-1-e")
@@ -158,6 +162,18 @@ def swept(monkeypatch, sweep, out, until=None):
     return worker.done
 
 
+def with_wrong_golden(config, folder):
+    """Config of the same network with golden integers that it does not give."""
+    cfg, model = load_config(str(config)), folder / "wrong.onnx"
+    model.write_bytes(cfg.model.read_bytes())
+    with np.load(cfg.golden) as golden:
+        arrays = dict(golden)
+    np.savez(folder / "wrong_golden.npz", **arrays | {"accumulators": arrays["accumulators"] + 1})
+    path = folder / "wrong.toml"
+    path.write_text(config.read_text().replace(str(cfg.model), str(model)))
+    return path
+
+
 def test_an_interrupted_sweep_goes_on_to_the_same_table(monkeypatch, tmp_path, config):
     sweep = read_sweep(write_sweep(tmp_path, config))
     with pytest.raises(KeyboardInterrupt):
@@ -182,6 +198,38 @@ def test_a_part_that_nothing_fits_is_a_row_with_the_reason(monkeypatch, tmp_path
     (row,) = csv.DictReader(table(tmp_path / "o").splitlines())
     assert row["fps"] == ""
     assert "cycles a frame fits the budget" in row["refused"]
+
+
+def test_a_cell_that_fails_is_a_row_and_is_tried_again(monkeypatch, tmp_path, config):
+    path, out = tmp_path / "s.toml", tmp_path / "o"
+    wrong = with_wrong_golden(config, tmp_path)
+    path.write_text(f'networks = ["{wrong}", "{config}"]\ntime_limit = 0.2\n')
+    monkeypatch.setattr(run, "client_of", nobody)
+    for worked_on in (2, 1):  # the second time only what failed
+        worker = Immediately()
+        monkeypatch.setattr(run, "_worked_on", worker.work)
+        ended = CliRunner().invoke(cli, ["sweep", str(path), "--out", str(out)])
+        assert (worker.done, ended.exit_code) == (worked_on, 1)
+        assert "cells that failed: 1; the table says why, the same command" in ended.output
+        bad, good = csv.DictReader(table(out).splitlines())
+        assert "the integer reference says" in bad["failed"]
+        assert (bad["network"], bad["fps"], bad["refused"]) == ("wrong", "", "")
+        assert float(good["fps"]) > 0
+        assert good["failed"] == ""
+
+
+@pytest.mark.parametrize(
+    "failure", [ToolError(["verilator"], Path("log"), "died"), UserError("no")]
+)
+def test_a_build_that_fails_is_a_failure_of_its_cell(monkeypatch, config, failure):
+    def fails(*_):
+        raise failure
+
+    monkeypatch.setattr(work, "_built", fails)
+    cfg = load_config(str(config))
+    search = Search(part=cfg.part, clk_mhz=cfg.clk_mhz, time_limit=0.2)
+    found = work.work_on(Task.of(Cell(config="c", search=search, points=1, build=True), cfg))
+    assert (found.rows, found.refused, found.failed) == ((), "", str(failure))
 
 
 def test_a_part_that_is_not_known_stops_the_sweep_before_it_starts(tmp_path, config):
