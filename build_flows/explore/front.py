@@ -93,8 +93,12 @@ class Explorer:
     def smallest(self, cycles: int, start: Solution | None = None) -> Point:
         """Least resources with at most ``cycles`` a frame; UserError says why nothing fits.
 
-        ``start`` is a folding of no more cycles; the result costs no more.
+        ``start`` is a folding of no more cycles, else ValueError; the result costs no more.
         """
+        if start is not None and start.cycles > cycles:
+            raise ValueError(
+                f"a start of {start.cycles} cycles for at most {cycles}; give a faster"
+            )
         self.report(f"least resources at {cycles} cycles")
         problem = Problem(self.space, self.budget, cycles)
         problem.prefer_least()
@@ -137,11 +141,15 @@ class Explorer:
         """Foldings from SLOWEST_FPS to the fastest, and the bound of :meth:`fastest`.
 
         There are ``points`` searches, the fastest first, then ``jobs`` side by side; how many does
-        not change the result. Of two foldings of like cost only the faster is kept.
+        not change the result. Of two foldings of like cost only the faster is kept. Where no
+        folding is faster than SLOWEST_FPS, the fastest is all there is.
         """
         fastest, bound = self.fastest()
+        if fastest.fps <= SLOWEST_FPS:
+            return Front(self, [fastest], bound)
         step = (fastest.fps / SLOWEST_FPS) ** (1 / max(points - 1, 1))
-        cycles = [self.cycles_for(fastest.fps / step**i) for i in range(1, points)]
+        least = fastest.solution.cycles  # the rate is rounded
+        cycles = [max(least, self.cycles_for(fastest.fps / step**i)) for i in range(1, points)]
         found = [fastest]
         for point in self._all_smallest(cycles, fastest.solution, jobs):
             if self._burden(point) < self._burden(found[-1]):
