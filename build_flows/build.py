@@ -117,11 +117,12 @@ class Build:
         """Searches for foldings of this network, see build_flows.explore.front."""
         self.until("map")
         self.listener.started("costs of all choices")
-        part, clk_mhz = search.part or self.cfg.part, search.clk_mhz
+        part = self.cfg.part if search.part is None else search.part
+        clk_mhz = self.cfg.clk_mhz if search.clk_mhz is None else search.clk_mhz
         budget = budget_of(part, search.fill)
         space = space_of(self.model("map"), part_of(part), search.pumped)
         tell = self.listener.started
-        return Explorer(space, budget, clk_mhz or self.cfg.clk_mhz, search.time_limit, tell)
+        return Explorer(space, budget, clk_mhz, search.time_limit, tell)
 
     def synthesise(self, kernels: Sequence[str] = ()) -> dict[str, Any]:
         """Count the cells of every unit with yosys; they go into synthesis.json and the report.

@@ -18,7 +18,8 @@ from typing import Any
 
 from qonnx.core.modelwrapper import ModelWrapper
 
-from build_flows.explore.budget import BUILT_FILL, RESOURCES, Budget, Cost
+from build_flows.checked import check_types
+from build_flows.explore.budget import BUILT_FILL, RESOURCES, Budget, Cost, shares_of
 from build_flows.explore.choices import Space, table_of
 from build_flows.explore.setfolding import finn_space
 from build_flows.explore.solve import (
@@ -75,6 +76,14 @@ class Search:
     """FPGA part as Vivado spells it; default: the config's."""
     clk_mhz: float | None = None
     """Clock assumed where cycles become frames a second; default: the config's."""
+
+    def __post_init__(self) -> None:
+        check_types(self, "the search")
+        shares_of(self.fill)
+        for name in ("time_limit", "clk_mhz"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise UserError(f"{name}={value} in the search; give more than 0")
 
 
 class Explorer:

@@ -71,8 +71,10 @@ def tasks_of(sweep: Sweep, out: Path, tell: Tell) -> list[Task]:
 
 
 def _task(sweep: Sweep, config: str, cfg: BuildConfig, search: Search) -> Task:
-    known = replace(cfg, part=search.part or cfg.part, clk_mhz=search.clk_mhz or cfg.clk_mhz)
-    filled = replace(search, part=known.part, clk_mhz=known.clk_mhz)
+    part = cfg.part if search.part is None else search.part
+    clk_mhz = cfg.clk_mhz if search.clk_mhz is None else search.clk_mhz
+    known = replace(cfg, part=part, clk_mhz=clk_mhz)
+    filled = replace(search, part=part, clk_mhz=clk_mhz)
     cell = Cell(config=config, search=filled, points=sweep.points, build=sweep.build)
     return Task.of(cell, known)
 

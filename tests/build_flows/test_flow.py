@@ -11,7 +11,7 @@ import pytest
 
 from build_flows import flow, parts
 from build_flows.build import Build
-from build_flows.config import BuildConfig, load_config
+from build_flows.config import load_config
 from build_flows.design.verify import Golden, compare
 from build_flows.flow import Step
 from build_flows.parts import part_of
@@ -192,9 +192,44 @@ def test_config_errors(tmp_path, cfg):
     ("values", "message"),
     [
         ({"clk_mhz": 1000.0}, "clk_mhz=1000.0 in t; allowed are 10 to 500"),
+        ({"clk_mhz": float("nan")}, "clk_mhz=nan in config t; give a finite number"),
+        ({"clk_mhz": "250"}, "clk_mhz='250' in config t; give a finite number"),
+        ({"clk_mhz": True}, "clk_mhz=True in config t; give a finite number"),
         ({"frames": 2}, "frames=2 in t; simulate at least 3"),
+        ({"frames": 3.5}, r"frames=3\.5 in config t; give a whole number"),
+        ({"frames": True}, "frames=True in config t; give a whole number"),
+        ({"model": 5}, "model=5 in config t; give the path of a file"),
+        ({"input_scale": float("inf")}, "input_scale=inf in config t; give a finite number"),
+        ({"input_scale": 10**400}, "input_scale=1000.* in config t; give a finite number"),
+        ({"input_scale": 0}, "input_scale=0 in t must be above 0"),
+        ({"input_offset": "a"}, "input_offset='a' in config t; give a finite number"),
+        ({"task": ["values"]}, r"task=\['values'\] in config t; give a text"),
+        ({"part": 5}, "part=5 in config t; give a text"),
+        ({"part": "xyz"}, "no budget for the part xyz; known are xck26"),
+        ({"name": 5}, "name=5 in config 5; give a text"),
+        ({"name": "../evil"}, r"'\.\./evil' is no name of a build; use letters, digits and _"),
+        ({"name": ""}, "'' is no name of a build"),
     ],
 )
-def test_config_ranges(cfg, values, message):
+def test_config_values(cfg, values, message):
     with pytest.raises(UserError, match=message):
-        BuildConfig(name="t", model=cfg.model, folding=cfg.folding, **values)
+        replace(cfg, **values)
+
+
+def test_a_whole_number_does_for_a_float(cfg):
+    assert replace(cfg, clk_mhz=250, input_offset=-1).clk_mhz == 250
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('model = 5\nfolding = "f"\n', "model=5 in config c; give the path of a file"),
+        ('model = ["a"]\nfolding = "f"\n', r"model=\['a'\] in config c; give the path of a file"),
+        ("model = " + "[" * 9_999, "c.toml is not TOML: maximum recursion depth exceeded"),
+    ],
+)
+def test_a_config_file_of_other_types(tmp_path, text, message):
+    file = tmp_path / "c.toml"
+    file.write_text(text)
+    with pytest.raises(UserError, match=message):
+        load_config(str(file))

@@ -96,6 +96,18 @@ def test_untrained_networks_are_named_by_their_form(tmp_path):
         ("[untrained]\ndepth = [4]\n", "unknown key depth in untrained; known are width, stem"),
         ('networks = ["demo"]\npoints = 0\n', "points=0; give 1 or more"),
         ('networks = ["demo"]\n[grid]\npart = []\n', "part has no value; give a list"),
+        ('networks = "demo"\n', "networks='demo' in the sweep; give a list, each a text"),
+        ('networks = ["demo"]\npoints = "4"\n', "points='4' in the sweep; give a whole number"),
+        ('networks = ["demo"]\nbuild = "no"\n', "build='no' in the sweep; give true or false"),
+        ('networks = ["demo"]\ngrid = 5\n', "grid=5 in the sweep; give a table"),
+        ('networks = ["demo"]\naccuracy = {demo = nan}\n', "accuracy={'demo': nan} in the sweep"),
+        ('networks = ["demo"]\ntime_limit = -1\n', "time_limit=-1 in the search; give more than"),
+        ('networks = ["demo"]\n[grid]\nclk_mhz = [0]\n', "clk_mhz=0 in the search; give more"),
+        ('networks = ["demo"]\n[grid]\nclk_mhz = [inf]\n', "clk_mhz=inf in the search; give a fin"),
+        ('networks = ["demo"]\n[grid]\npumped = ["no"]\n', "pumped='no' in the search; give true"),
+        ('networks = ["demo"]\n[grid]\npart = [5]\n', "part=5 in the search; give a text$"),
+        ('networks = ["demo"]\n[grid]\nfill = ["x"]\n', "are called x; use full, guideline"),
+        ("networks = " + "[" * 9_999, "s.toml is no sweep .*recursion"),
         ("points\n", "s.toml is no sweep .*; see docs/sweeps.md"),
     ],
 )
@@ -191,7 +203,8 @@ def test_an_interrupted_sweep_goes_on_to_the_same_table(monkeypatch, tmp_path, c
 
 def test_a_part_that_nothing_fits_is_a_row_with_the_reason(monkeypatch, tmp_path, config):
     row = parts.part_of(PARTS[0])
-    monkeypatch.setattr(parts, "parts", lambda: {"xc2v80": replace(row, lut=19_000)})
+    table_of_parts = {PARTS[0]: row, "xc2v80": replace(row, lut=19_000)}
+    monkeypatch.setattr(parts, "parts", lambda: table_of_parts)
     path = tmp_path / "s.toml"
     path.write_text(f'networks = ["{config}"]\n[grid]\npart = ["xc2v80"]\n')
     swept(monkeypatch, read_sweep(path), tmp_path / "o")
