@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 import time
 import warnings
@@ -51,6 +52,16 @@ from host.common.tasks import TASKS
 STEP_NAMES = [step.name for step in STEPS]
 OVERLAYS = WORK / "overlays"
 console = Console(stderr=True)
+
+
+def finite(_: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    """The value of an option unless it is infinite or nan."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not finite; give a number.", param=parameter)
+    return value
+
+
+POSITIVE: dict[str, Any] = {"type": click.FloatRange(min=0, min_open=True), "callback": finite}
 JOBS = click.option(
     "--jobs",
     type=click.IntRange(min=1),
@@ -129,12 +140,12 @@ def build(config: str, out: Path | None, until: str | None) -> None:
     "--task", type=click.Choice(TASKS), default="values", show_default=True, help="Of the outputs."
 )
 @click.option(
-    "--input-scale", type=float, default=BYTE, show_default="1/255", help="Worth of one of a byte."
+    "--input-scale", **POSITIVE, default=BYTE, show_default="1/255", help="Worth of one of a byte."
 )
-@click.option("--input-offset", type=float, default=0.0, help="Worth of byte 0.")
+@click.option("--input-offset", type=float, callback=finite, default=0.0, help="Worth of byte 0.")
 @click.option(
     "--fps",
-    type=click.FloatRange(min=0, min_open=True),
+    **POSITIVE,
     help="Least resources at this rate; default: the fastest folding that fits.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder; default networks/NAME.")
@@ -158,7 +169,7 @@ def new(
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option(
     "--fps",
-    type=click.FloatRange(min=0, min_open=True),
+    **POSITIVE,
     help="Least resources at this rate; default: the fastest folding that fits.",
 )
 @click.option("--part", help="FPGA part as Vivado spells it.")
@@ -183,7 +194,7 @@ def table(files: tuple[Path, ...], fps: float | None, part: str | None, out: Pat
 
 @cli.command()
 @click.option("--config", required=True, help="Name in build_flows/configs, or a .toml file.")
-@click.option("--fps", type=click.FloatRange(min=0, min_open=True), help="Only this rate.")
+@click.option("--fps", **POSITIVE, help="Only this rate.")
 @click.option("--cycles", type=click.IntRange(min=1), help="Only this many cycles a frame.")
 @click.option(
     "--points",
@@ -194,7 +205,7 @@ def table(files: tuple[Path, ...], fps: float | None, part: str | None, out: Pat
 )
 @click.option(
     "--time-limit",
-    type=click.FloatRange(min=0, min_open=True),
+    **POSITIVE,
     default=Search.time_limit,
     show_default=True,
     help="Of each search, in the solver's deterministic seconds.",
@@ -215,7 +226,7 @@ def table(files: tuple[Path, ...], fps: float | None, part: str | None, out: Pat
 @click.option("--part", help="FPGA part as Vivado spells it; default: the config's.")
 @click.option(
     "--clk-mhz",
-    type=click.FloatRange(min=0, min_open=True),
+    **POSITIVE,
     help="Clock that is assumed; default: the config's.",
 )
 @JOBS
@@ -261,13 +272,17 @@ def explore(
 def sweep(file: Path, jobs: int, scheduler: str | None, build: bool, out: Path | None) -> None:
     """Explore a grid of networks, parts, clocks and shares; one table and one plot.
 
-    FILE is a TOML file, see docs/sweeps.md. Cells that are done are kept.
+    FILE is a TOML file, see docs/sweeps.md. Cells that are done are kept; those that failed are
+    tried again, and the exit code is 1 if one failed.
     """
     plan = read_sweep(file)
     plan = replace(plan, build=plan.build or build)
     tell = partial(console.print, highlight=False, soft_wrap=True)
-    files = run_sweep(plan, out or WORK / "build" / "sweeps" / file.stem, tell, jobs, scheduler)
+    folder = out or WORK / "build" / "sweeps" / file.stem
+    files, failed = run_sweep(plan, folder, tell, jobs, scheduler)
     click.echo(", ".join(relative(path) for path in files))
+    if failed:
+        sys.exit(f"cells that failed: {failed}; the table says why, the same command tries again")
 
 
 @cli.command()
@@ -311,7 +326,7 @@ def synthesise(config: str, kernel: tuple[str, ...]) -> None:
 @click.option("--config", required=True, help="Config that is built.")
 @click.option(
     "--clk-mhz",
-    type=click.FloatRange(min=0, min_open=True),
+    **POSITIVE,
     help="Clock of the fabric; default: the config's.",
 )
 @click.option(
@@ -332,7 +347,8 @@ def bitstream(config: str, clk_mhz: float | None, out_of_context: bool, overlays
     build/CONFIG/vivado is the project; what Vivado has finished is kept.
     """
     with opened(config) as work:
-        clock, target = legal_clock(clk_mhz or work.cfg.clk_mhz), overlays / work.cfg.name
+        clock = legal_clock(work.cfg.clk_mhz if clk_mhz is None else clk_mhz)
+        target = overlays / work.cfg.name
         result = work.bitstream(clock, None if out_of_context else target)
     click.echo(
         f"{result['strategy']} at {result['clk_mhz']} MHz: "

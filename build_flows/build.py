@@ -25,7 +25,7 @@ from build_flows.explore.choices import space_of
 from build_flows.explore.front import Explorer, Search
 from build_flows.flow import Listener, Step, StepResult, run_steps
 from build_flows.parts import part_of
-from build_flows.report import publish
+from build_flows.report import publish, withdraw
 from build_flows.steps import STEPS
 from host.backends.csim import CsimBackend
 from host.board.settings import BUILD_IT, load
@@ -40,7 +40,8 @@ from host.common.paths import WORK
 class Build:
     """Steps are run up to where they are needed; those whose inputs did not change are kept.
 
-    While one process builds, or writes something else into the folder, others wait for it.
+    What a finished build has published stays only as long as every step is kept. While one process
+    builds, or writes something else into the folder, others wait for it.
     """
 
     def __init__(
@@ -116,11 +117,12 @@ class Build:
         """Searches for foldings of this network, see build_flows.explore.front."""
         self.until("map")
         self.listener.started("costs of all choices")
-        part, clk_mhz = search.part or self.cfg.part, search.clk_mhz
+        part = self.cfg.part if search.part is None else search.part
+        clk_mhz = self.cfg.clk_mhz if search.clk_mhz is None else search.clk_mhz
         budget = budget_of(part, search.fill)
         space = space_of(self.model("map"), part_of(part), search.pumped)
         tell = self.listener.started
-        return Explorer(space, budget, clk_mhz or self.cfg.clk_mhz, search.time_limit, tell)
+        return Explorer(space, budget, clk_mhz, search.time_limit, tell)
 
     def synthesise(self, kernels: Sequence[str] = ()) -> dict[str, Any]:
         """Count the cells of every unit with yosys; they go into synthesis.json and the report.
@@ -177,7 +179,7 @@ class Build:
         if until is not None and until not in names:
             raise UserError(f"unknown step {until}; known are {', '.join(names)}")
         steps = self._steps[: names.index(until) + 1 if until else None]
-        self.results = run_steps(steps, self.cfg, self.out, self.listener)
+        self.results = run_steps(steps, self.cfg, self.out, self.listener, withdraw)
         if steps[-1].name == STEPS[-1].name:
             publish(self.folder(steps[-1].name), self.out)
 

@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import tomllib
 
+from build_flows.checked import check_types
+from build_flows.parts import part_of
 from host.common.errors import UserError
 from host.common.paths import ROOT, WORK, relative
 from host.common.tasks import TASKS
 
 BYTE = 1.0 / 255.0  #: what one of a byte is worth unless a config says otherwise
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")  #: of a build
 CONFIGS = Path(__file__).resolve().parent / "configs"
 
 
@@ -22,7 +26,7 @@ class BuildConfig:
     """What is built, for which part, at which assumed clock."""
 
     name: str
-    """Name of the build; its default output folder is ``build/<name>``."""
+    """Name of the build, letters, digits and _; its default output folder is ``build/<name>``."""
     model: Path
     """QONNX file; ``<stem>_golden.npz`` lies beside it. See ``load_config`` for relative paths."""
     folding: Path
@@ -30,7 +34,7 @@ class BuildConfig:
     clk_mhz: float = 250.0
     """Clock assumed where cycles become frames a second; MHz, 10 to 500."""
     part: str = "xck26-sfvc784-2LV-c"
-    """FPGA part as Vivado spells it."""
+    """FPGA part as Vivado spells it, of parts.toml."""
     frames: int = 8
     """Frames simulated back to back, at least 3, golden images in a circle; the cycles of a frame
     are exact if the last goes in after the first has come out."""
@@ -43,6 +47,13 @@ class BuildConfig:
     """What byte 0 is worth there."""
 
     def __post_init__(self) -> None:
+        check_types(self, f"config {self.name}")
+        if not NAME.fullmatch(self.name):
+            raise UserError(
+                f"{self.name!r} is no name of a build; use letters, digits and _ after a letter, "
+                "for the file or as `name` in it"
+            )
+        part_of(self.part)
         if not 10 <= self.clk_mhz <= 500:
             raise UserError(f"clk_mhz={self.clk_mhz} in {self.name}; allowed are 10 to 500")
         if self.frames < 3:
@@ -79,7 +90,7 @@ def load_config(name_or_file: str) -> BuildConfig:
         raise UserError(f"no config {name_or_file}; known are {names}, or give a .toml file")
     try:
         values = tomllib.loads(path.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{path} is not TOML: {error}") from error
     known = [f.name for f in fields(BuildConfig)]
     for key in values:
@@ -88,7 +99,8 @@ def load_config(name_or_file: str) -> BuildConfig:
     missing = [k for k in ("model", "folding") if k not in values]
     if missing:
         raise UserError(f"{path} lacks {', '.join(missing)}")
-    located = {k: _located(values[k]) for k in ("model", "folding")}
+    paths = {k: values[k] for k in ("model", "folding") if isinstance(values[k], str)}
+    located = {k: _located(path) for k, path in paths.items()}
     return BuildConfig(**({"name": path.stem} | values | located))
 
 

@@ -3,7 +3,7 @@
 
 Every step owns a folder of the build. It is filled under another name and renamed when the step
 is complete, so a folder that exists can be trusted. A step is skipped when the program that it
-runs, its configuration and everything it reads are what they were.
+runs, its configuration, the part and everything it reads are what they were.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from build_flows.config import BuildConfig
 from build_flows.design.verify import Golden, verify
+from build_flows.parts import part_of
 from build_flows.sources import files_of, modules_of
 from host.common.json_file import write_json
 from host.common.provenance import provenance, versions
@@ -88,10 +89,15 @@ class Listener:
 
 
 def run_steps(
-    steps: Sequence[Step], cfg: BuildConfig, out: Path, listener: Listener
+    steps: Sequence[Step],
+    cfg: BuildConfig,
+    out: Path,
+    listener: Listener,
+    withdraw: Callable[[Path], None] = _nobody,
 ) -> list[StepResult]:
     """Run ``steps`` into ``out``, which this process must own.
 
+    ``withdraw`` takes from ``out`` what the last build published; it is called before a step runs.
     Whatever a step raises leaves earlier folders as they are and nothing of the failed one.
     """
     golden, results, previous = Golden.load(cfg), [], None
@@ -102,19 +108,22 @@ def run_steps(
         for leftover in out.glob(f".{step.name}.*.partial"):  # of a process that was killed
             shutil.rmtree(leftover, ignore_errors=True)
         folder = out / f".{step.name}.{os.getpid()}.partial"
-        result = _run_step(step, Job(cfg, golden, out, folder), previous)
+        result = _run_step(step, Job(cfg, golden, out, folder), previous, withdraw)
         listener.finished(result)
         results.append(result)
         previous = out / step.name
     return results
 
 
-def _run_step(step: Step, job: Job, previous: Path | None) -> StepResult:
+def _run_step(
+    step: Step, job: Job, previous: Path | None, withdraw: Callable[[Path], None]
+) -> StepResult:
     final, begin = job.out / step.name, time.monotonic()
     fingerprint = _fingerprint(step, job, previous)
     done = _read_done(final)
     if done is not None and done["fingerprint"] == fingerprint:
         return StepResult(step.name, done["seconds"], resumed=True)
+    withdraw(job.out)
     job.folder.mkdir(parents=True)
     try:
         source = previous / "model.onnx" if previous else job.cfg.model
@@ -143,7 +152,8 @@ def _read_done(folder: Path) -> dict[str, Any] | None:
 
 def _fingerprint(step: Step, job: Job, previous: Path | None) -> str:
     digest = hashlib.sha256(step.name.encode())
-    settings = {"config": job.cfg.as_dict(), "versions": versions()}
+    part = asdict(part_of(job.cfg.part))
+    settings = {"config": job.cfg.as_dict(), "part": part, "versions": versions()}
     digest.update(json.dumps(settings, sort_keys=True).encode())
     files = [job.cfg.golden, *step.reads(job)]
     files += _files_below(previous) if previous else [job.cfg.model]

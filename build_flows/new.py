@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
-from build_flows.config import BYTE, BuildConfig
+from build_flows.config import BYTE, NAME, BuildConfig
 from build_flows.explore.choices import table_of
 from build_flows.explore.front import Explorer, Search, dump_table
 from build_flows.graph.execute import File
@@ -34,7 +33,6 @@ RANDOM = 8  #: pictures that are drawn where none are given
 WHOLE = 1e-4  #: most that an output may be off a whole number of its steps
 FIRST_SEARCH = Search(time_limit=5.0)  #: for a first folding
 Row = Mapping[str, Any]
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,12 @@ def publish(folder: Path, out: Path) -> None:
             write_bytes(out / name, (folder / name).read_bytes())
 
 
+def withdraw(out: Path) -> None:
+    """Remove the products of an earlier build, which belong to steps that are about to change."""
+    for name in PRODUCTS:
+        (out / name).unlink(missing_ok=True)
+
+
 def host_settings(model: ModelWrapper, cfg: BuildConfig) -> dict[str, Any]:
     """What the host must know of the accelerator."""
     affine = json.loads(model.get_metadata_prop(OUTPUT_AFFINE))

@@ -62,8 +62,9 @@ ALLOWED = {
         "model.export", "model.evaluation", "model.compare", "model.untrained", "model.options",
         "model.host_commands",
     ),
-    "build_flows.config": ("host.common",),
+    "build_flows.checked": ("host.common",),
     "build_flows.parts": ("host.common", "hw.ops"),
+    "build_flows.config": ("host.common", "build_flows.checked", "build_flows.parts"),
     "build_flows.graph": ("host.common", "hw.ops", "hw.units", "build_flows.config"),
     "build_flows.design": (
         "host.common", "host.board", "hw.finn", "hw.registers", "hw.axi_lite", "hw.rtl_order",
@@ -73,11 +74,12 @@ ALLOWED = {
     ),
     "build_flows.sources": ("host.common",),
     "build_flows.flow": (
-        "host.common", "build_flows.config", "build_flows.sources", "build_flows.design",
+        "host.common", "build_flows.parts", "build_flows.config", "build_flows.sources",
+        "build_flows.design",
     ),
     "build_flows.explore": (
-        "host.common", "host.board", "hw.ops", "hw.units", "build_flows.parts",
-        "build_flows.graph",
+        "host.common", "host.board", "hw.ops", "hw.units", "build_flows.checked",
+        "build_flows.parts", "build_flows.graph",
     ),
     "build_flows.board": (
         "host.common", "host.board", "hw.finn", "hw.axi_lite", "hw.rtl_order", "hw.rtl_files",
@@ -113,8 +115,8 @@ ALLOWED = {
         "build_flows.explore", "build_flows.steps",
     ),
     "build_flows.sweep": (
-        "host.common", "build_flows.config", "build_flows.sources", "build_flows.flow",
-        "build_flows.explore", "build_flows.build",
+        "host.common", "build_flows.checked", "build_flows.parts", "build_flows.config",
+        "build_flows.sources", "build_flows.flow", "build_flows.explore", "build_flows.build",
     ),
     "build_flows.table": (
         "host.common", "build_flows.config", "build_flows.flow", "build_flows.build",

@@ -30,10 +30,15 @@ class Budget:
 
 def budget_of(part: str, fill: str = BUILT_FILL) -> Budget:
     """What a design may take of ``part``; UserError for a part or fill that is not known."""
+    limits = tuple(int(n * s) for n, s in zip(capacity_of(part), shares_of(fill), strict=True))
+    return Budget(limits, tuple(map(sum, zip(SHELL, SMALL_FIFOS, strict=True))))
+
+
+def shares_of(fill: str) -> tuple[float, ...]:
+    """The row of FILLS that is called ``fill``; UserError if there is none."""
     if fill not in FILLS:
         raise UserError(f"no shares of a part are called {fill}; use {', '.join(FILLS)}")
-    limits = tuple(int(n * s) for n, s in zip(capacity_of(part), FILLS[fill], strict=True))
-    return Budget(limits, tuple(map(sum, zip(SHELL, SMALL_FIFOS, strict=True))))
+    return FILLS[fill]
 
 
 def capacity_of(part: str) -> Cost:

@@ -18,7 +18,8 @@ from typing import Any
 
 from qonnx.core.modelwrapper import ModelWrapper
 
-from build_flows.explore.budget import BUILT_FILL, RESOURCES, Budget, Cost
+from build_flows.checked import check_types
+from build_flows.explore.budget import BUILT_FILL, RESOURCES, Budget, Cost, shares_of
 from build_flows.explore.choices import Space, table_of
 from build_flows.explore.setfolding import finn_space
 from build_flows.explore.solve import (
@@ -76,6 +77,14 @@ class Search:
     clk_mhz: float | None = None
     """Clock assumed where cycles become frames a second; default: the config's."""
 
+    def __post_init__(self) -> None:
+        check_types(self, "the search")
+        shares_of(self.fill)
+        for name in ("time_limit", "clk_mhz"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise UserError(f"{name}={value} in the search; give more than 0")
+
 
 class Explorer:
     """Searches in one space under one budget; ``time_limit`` is for each search."""
@@ -93,8 +102,12 @@ class Explorer:
     def smallest(self, cycles: int, start: Solution | None = None) -> Point:
         """Least resources with at most ``cycles`` a frame; UserError says why nothing fits.
 
-        ``start`` is a folding of no more cycles; the result costs no more.
+        ``start`` is a folding of no more cycles, else ValueError; the result costs no more.
         """
+        if start is not None and start.cycles > cycles:
+            raise ValueError(
+                f"a start of {start.cycles} cycles for at most {cycles}; give a faster"
+            )
         self.report(f"least resources at {cycles} cycles")
         problem = Problem(self.space, self.budget, cycles)
         problem.prefer_least()
@@ -137,11 +150,15 @@ class Explorer:
         """Foldings from SLOWEST_FPS to the fastest, and the bound of :meth:`fastest`.
 
         There are ``points`` searches, the fastest first, then ``jobs`` side by side; how many does
-        not change the result. Of two foldings of like cost only the faster is kept.
+        not change the result. Of two foldings of like cost only the faster is kept. Where no
+        folding is faster than SLOWEST_FPS, the fastest is all there is.
         """
         fastest, bound = self.fastest()
+        if fastest.fps <= SLOWEST_FPS:
+            return Front(self, [fastest], bound)
         step = (fastest.fps / SLOWEST_FPS) ** (1 / max(points - 1, 1))
-        cycles = [self.cycles_for(fastest.fps / step**i) for i in range(1, points)]
+        least = fastest.solution.cycles  # the rate is rounded
+        cycles = [max(least, self.cycles_for(fastest.fps / step**i)) for i in range(1, points)]
         found = [fastest]
         for point in self._all_smallest(cycles, fastest.solution, jobs):
             if self._burden(point) < self._burden(found[-1]):

@@ -46,7 +46,7 @@ def read_table(file: Path) -> Table:
     """The folding file as a dictionary; UserError if it is not one."""
     try:
         table = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{file} is no folding file: {error}") from error
     if not isinstance(table, dict) or not all(isinstance(v, dict) for v in table.values()):
         raise UserError(f'{file} is no folding file; it must map node names to {{"PE": n, ...}}')

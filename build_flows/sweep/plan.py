@@ -24,6 +24,7 @@ from typing import Any
 
 import tomllib
 
+from build_flows.checked import check_types
 from build_flows.explore.front import Search
 from host.common.errors import UserError
 
@@ -75,6 +76,7 @@ class Sweep:
     """Network -> percent."""
 
     def __post_init__(self) -> None:
+        check_types(self, "the sweep")
         _refuse_unknown("grid", self.grid, GRID)
         _refuse_unknown("untrained", self.untrained, FORM)
         if not self.networks and not self.untrained:
@@ -84,6 +86,7 @@ class Sweep:
         for key, values in [*self.grid.items(), *self.untrained.items()]:
             if not values:
                 raise UserError(f"{key} has no value; give a list of one or more")
+        self.searches()  # which says what is wrong with a value
 
     def forms(self) -> dict[str, dict[str, Any]]:
         """Name of each untrained network -> its options."""
@@ -101,14 +104,16 @@ def read_sweep(path: Path) -> Sweep:
     """Read a sweep's file; UserError says what is wrong with it."""
     try:
         content = tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise UserError(f"{path} is no sweep ({error}); see docs/sweeps.md") from error
     _refuse_unknown(str(path), content, [f.name for f in fields(Sweep)])
     for table in ("grid", "untrained"):
-        if table in content:
+        if isinstance(content.get(table), dict):
             content[table] = {k: tuple(v) if isinstance(v, list) else (v,)
                               for k, v in content[table].items()}  # fmt: skip
-    return Sweep(**content | {"networks": tuple(content.get("networks", ()))})
+    if isinstance(content.get("networks"), list):
+        content["networks"] = tuple(content["networks"])
+    return Sweep(**content)
 
 
 def _refuse_unknown(where: str, given: Mapping[str, Any], known: Sequence[str]) -> None:

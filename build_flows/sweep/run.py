@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a sweep through Dask: local processes, or the workers of a scheduler somewhere.
 
-Each cell's result is written when it is there, so a sweep that was killed goes on where it was.
+Each cell's result is written when it is there, so a sweep that was killed goes on where it was. A
+failure is not written: the next run tries its cell again.
 """
 
 from __future__ import annotations
@@ -32,23 +33,29 @@ Tell = Callable[[str], None]
 
 def run_sweep(
     sweep: Sweep, out: Path, tell: Tell, jobs: int = 1, scheduler: str | None = None
-) -> list[Path]:
-    """Work on every cell that has no result yet, then write table and plot; their paths.
+) -> tuple[list[Path], int]:
+    """Work on every cell that has no result yet, then write table and plot.
 
-    ``scheduler`` is the address of a Dask scheduler; without one there are ``jobs`` processes here.
+    Their paths, and how many cells failed. ``scheduler`` is the address of a Dask scheduler;
+    without one there are ``jobs`` processes here.
     """
     with owning(out, tell):
         (out / CELLS).mkdir(parents=True, exist_ok=True)
         tasks = tasks_of(sweep, out, tell)
         waiting = [task for task in tasks if not _result(out, task).is_file()]
         tell(f"{len(tasks)} cells, {len(tasks) - len(waiting)} of them kept")
+        failed: dict[str, Found] = {}
         if waiting:
             with client_of(jobs, scheduler) as client:
                 for task, found in _worked_on(client, waiting):
-                    write_json(_result(out, task), asdict(found))
-                    tell(f"{task.cell.command}: {found.refused or 'done'}")
-        results = [(task.cell, _read(_result(out, task))) for task in tasks]
-        return write_table(results, sweep.accuracy, out)
+                    if found.failed:
+                        failed[task.key] = found
+                    else:
+                        write_json(_result(out, task), asdict(found))
+                    tell(f"{task.cell.command}: {found.failed or found.refused or 'done'}")
+        results = [(t.cell, failed.get(t.key) or _read(_result(out, t))) for t in tasks]
+        files = write_table(results, sweep.accuracy, out)
+        return files, len(failed)
 
 
 def tasks_of(sweep: Sweep, out: Path, tell: Tell) -> list[Task]:
@@ -64,8 +71,10 @@ def tasks_of(sweep: Sweep, out: Path, tell: Tell) -> list[Task]:
 
 
 def _task(sweep: Sweep, config: str, cfg: BuildConfig, search: Search) -> Task:
-    known = replace(cfg, part=search.part or cfg.part, clk_mhz=search.clk_mhz or cfg.clk_mhz)
-    filled = replace(search, part=known.part, clk_mhz=known.clk_mhz)
+    part = cfg.part if search.part is None else search.part
+    clk_mhz = cfg.clk_mhz if search.clk_mhz is None else search.clk_mhz
+    known = replace(cfg, part=part, clk_mhz=clk_mhz)
+    filled = replace(search, part=part, clk_mhz=clk_mhz)
     cell = Cell(config=config, search=filled, points=sweep.points, build=sweep.build)
     return Task.of(cell, known)
 

@@ -48,16 +48,17 @@ def _rows(cell: Cell, found: Found, accuracy: Mapping[str, float], out: Path) ->
     for row, folding in zip(found.rows, found.foldings, strict=True):
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / f"folding_{row['fps']:.0f}.json", folding)
-        rows.append(_row(first, row, cell, ""))
-    return rows or [_row(first, {}, cell, found.refused)]
+        rows.append(_row(first, row, cell, found))
+    return rows or [_row(first, {}, cell, found)]
 
 
-def _row(first: Row, found: Row, cell: Cell, refused: str) -> Row:
+def _row(first: Row, values: Row, cell: Cell, found: Found) -> Row:
     shares = [name + SHARE for name in RESOURCES]
     built = ("simulated", "exact") if cell.build else ()
     columns = ("fps", "cycles", *RESOURCES, *shares, *built)
-    middle = {name: found.get(name, "") for name in columns}
-    return first | middle | {"refused": refused, "command": cell.command}
+    middle = {name: values.get(name, "") for name in columns}
+    why = {"refused": found.refused, "failed": found.failed}
+    return first | middle | why | {"command": cell.command}
 
 
 def plot(rows: Sequence[Row], path: Path) -> None:

@@ -14,11 +14,13 @@ from build_flows.build import Build
 from build_flows.config import BuildConfig
 from build_flows.explore.front import Explorer, Point, row_of, write_folding
 from build_flows.flow import hash_of
+from build_flows.parts import part_of
 from build_flows.sources import files_of
 from build_flows.sweep.plan import Cell
-from host.common.errors import UserError
+from host.common.errors import FAILURES, UserError
 from host.common.provenance import versions
 
+NAMED = ("name", "model", "folding")  #: in a config, what the result does not depend on
 SKIPPED = ("seconds", "folding", "gap")  #: of a point's row, what the machine or the files say
 
 
@@ -36,10 +38,12 @@ class Task:
 
     @staticmethod
     def of(cell: Cell, cfg: BuildConfig) -> Task:
-        """Read what the config names."""
+        """Read what the config names; UserError for a part that is not known."""
         model, golden = cfg.model.read_bytes(), cfg.golden.read_bytes()
-        asked = asdict(cell) | {"config": ""}  # where the file lies changes nothing
-        text = json.dumps([asked, versions(), cfg.frames], sort_keys=True)
+        asked = asdict(cell) | {"config": ""}  # where a file lies changes nothing, nor its name
+        given = {key: value for key, value in cfg.as_dict().items() if key not in NAMED}
+        part = asdict(part_of(cfg.part))
+        text = json.dumps([asked, given, part, versions()], sort_keys=True)
         program = hash_of(files_of([__name__]))
         digest = hashlib.sha256(text.encode() + program + model + golden)
         return Task(cell, cfg, model, golden, digest.hexdigest()[:16])
@@ -55,25 +59,39 @@ class Found:
     """Their folding files."""
     refused: str = ""
     """Why there is no row."""
+    failed: str = ""
+    """What went wrong, in one line; the next run of the sweep tries the cell again."""
 
 
 def work_on(task: Task) -> Found:
-    """Explore the cell and, if it is to be built, build the fastest; in a folder that goes away."""
+    """Explore the cell and, if it is to be built, build the fastest; in a folder that goes away.
+
+    What a build raises is a failure, also a UserError: the network was taken.
+    """
     with TemporaryDirectory(prefix="sweep_") as scratch:
         work = _unpacked(task, Path(scratch))
         try:
             explorer = work.explorer(task.cell.search)
             points = explorer.front(task.cell.points).points
         except UserError as error:
-            return Found((), (), str(error))
+            return Found((), (), refused=str(error))
+        except FAILURES as error:
+            return Found((), (), failed=_line(error))
         rows, foldings = [], []
         for point in points:
             row = row_of(point, explorer.budget)
             rows.append({name: value for name, value in row.items() if name not in SKIPPED})
             foldings.append(write_folding(point, work.out, explorer.space.layers).read_text())
         if task.cell.build:
-            rows[-1] |= _built(work, points[-1], explorer)
+            try:
+                rows[-1] |= _built(work, points[-1], explorer)
+            except FAILURES as error:
+                return Found((), (), failed=_line(error))
         return Found(tuple(rows), tuple(foldings))
+
+
+def _line(error: Exception) -> str:
+    return str(error).splitlines()[0]
 
 
 def _unpacked(task: Task, folder: Path) -> Build:

@@ -11,15 +11,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
+from host.common.errors import UserError
+
 
 @contextmanager
 def owning(folder: Path, waiting: Callable[[str], None]) -> Iterator[None]:
     """Own ``folder`` while the block runs; waits for another process that owns it.
 
     ``waiting`` is told once, in one line, who that is and since when. The lock belongs to the open
-    file beside the folder, so it ends with its process, however that ends.
+    file beside the folder, so it ends with its process, however that ends. However the folder is
+    spelt, by a link or relative, the lock is the same. UserError for the root of all folders.
     """
-    path = folder.with_name(f".{folder.name}.lock")
+    place = folder.resolve()
+    if not place.name:
+        raise UserError(f"{folder} is no folder that one process can own; give one below it")
+    path = place.with_name(f".{place.name}.lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
         try:

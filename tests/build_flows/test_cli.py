@@ -48,6 +48,26 @@ def test_a_failure_is_one_line(monkeypatch, tmp_path, failure, line):
     assert len(result.output.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["explore", "--config", "demo", "--fps"],
+        ["explore", "--config", "demo", "--clk-mhz"],
+        ["explore", "--config", "demo", "--time-limit"],
+        ["bitstream", "--config", "demo", "--clk-mhz"],
+        ["table", __file__, "--fps"],
+        ["new", "n", "--model", "m.onnx", "--fps"],
+        ["new", "n", "--model", "m.onnx", "--input-scale"],
+        ["new", "n", "--model", "m.onnx", "--input-offset"],
+    ],
+)
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_numbers_are_finite(options, value):
+    result = CliRunner().invoke(command_line.cli, [*options, value])
+    assert result.exit_code == 2
+    assert f"Invalid value for '{options[-1]}': {value} is not finite; give a" in result.output
+
+
 def test_a_tool_that_fails_shows_the_end_of_its_log(tmp_path):
     log = tmp_path / "tool.log"
     with pytest.raises(ToolError, match=r"sh: exit code 3; log: .*tool.log\nlast words"):

@@ -3,15 +3,21 @@
 
 import errno
 import json
+from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from build_flows import flow
+from build_flows import flow, parts
 from build_flows.build import Build
-from build_flows.config import BuildConfig, load_config
+from build_flows.config import load_config
 from build_flows.design.verify import Golden, compare
 from build_flows.flow import Step
+from build_flows.parts import part_of
+from build_flows.report import PRODUCTS
+from host.backends.sim import SimBackend
+from host.board.settings import read_settings
 from host.common.errors import UserError, VerifyError
 from tests.build_flows.conftest import write_golden
 
@@ -53,6 +59,36 @@ def test_a_changed_program_reruns_the_step(cfg, tmp_path, monkeypatch):
             result.resumed for _ in range(2) for result in run([Step("one", same)], cfg, tmp_path)
         ]
     assert kept == [False, True, False, True]
+
+
+@pytest.mark.parametrize("field", ["lut", "operand_bits"])
+def test_a_changed_row_of_the_part_reruns_the_step(cfg, tmp_path, monkeypatch, field):
+    steps = [Step("one", same)]
+    run(steps, cfg, tmp_path)
+    row = part_of(cfg.part)
+    changed = replace(row, **{field: getattr(row, field) - 1})
+    monkeypatch.setattr(parts, "parts", lambda: {cfg.part: changed})
+    assert [r.resumed for _ in range(2) for r in run(steps, cfg, tmp_path)] == [False, True]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_was_published_goes_when_a_step_is_to_run_again(cfg, tmp_path, fails):
+    def checks(model, job):
+        assert not [name for name in PRODUCTS if (job.out / name).exists()]
+        if fails:
+            raise UserError("enough")
+        return model
+
+    run([Step("one", same)], cfg, tmp_path)
+    for name in PRODUCTS:
+        (tmp_path / name).write_text("{}")
+    run([Step("one", same)], cfg, tmp_path)
+    assert all((tmp_path / name).exists() for name in PRODUCTS)
+    with pytest.raises(UserError, match="enough") if fails else nullcontext():
+        run([Step("one", same), Step("two", checks)], cfg, tmp_path)
+    for read in (read_settings, SimBackend):
+        with pytest.raises(UserError, match=r"settings.json: .*; make it with: .* build"):
+            read(tmp_path)
 
 
 def test_a_finished_step_says_what_made_it(cfg, tmp_path):
@@ -156,9 +192,44 @@ def test_config_errors(tmp_path, cfg):
     ("values", "message"),
     [
         ({"clk_mhz": 1000.0}, "clk_mhz=1000.0 in t; allowed are 10 to 500"),
+        ({"clk_mhz": float("nan")}, "clk_mhz=nan in config t; give a finite number"),
+        ({"clk_mhz": "250"}, "clk_mhz='250' in config t; give a finite number"),
+        ({"clk_mhz": True}, "clk_mhz=True in config t; give a finite number"),
         ({"frames": 2}, "frames=2 in t; simulate at least 3"),
+        ({"frames": 3.5}, r"frames=3\.5 in config t; give a whole number"),
+        ({"frames": True}, "frames=True in config t; give a whole number"),
+        ({"model": 5}, "model=5 in config t; give the path of a file"),
+        ({"input_scale": float("inf")}, "input_scale=inf in config t; give a finite number"),
+        ({"input_scale": 10**400}, "input_scale=1000.* in config t; give a finite number"),
+        ({"input_scale": 0}, "input_scale=0 in t must be above 0"),
+        ({"input_offset": "a"}, "input_offset='a' in config t; give a finite number"),
+        ({"task": ["values"]}, r"task=\['values'\] in config t; give a text"),
+        ({"part": 5}, "part=5 in config t; give a text"),
+        ({"part": "xyz"}, "no budget for the part xyz; known are xck26"),
+        ({"name": 5}, "name=5 in config 5; give a text"),
+        ({"name": "../evil"}, r"'\.\./evil' is no name of a build; use letters, digits and _"),
+        ({"name": ""}, "'' is no name of a build"),
     ],
 )
-def test_config_ranges(cfg, values, message):
+def test_config_values(cfg, values, message):
     with pytest.raises(UserError, match=message):
-        BuildConfig(name="t", model=cfg.model, folding=cfg.folding, **values)
+        replace(cfg, **values)
+
+
+def test_a_whole_number_does_for_a_float(cfg):
+    assert replace(cfg, clk_mhz=250, input_offset=-1).clk_mhz == 250
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('model = 5\nfolding = "f"\n', "model=5 in config c; give the path of a file"),
+        ('model = ["a"]\nfolding = "f"\n', r"model=\['a'\] in config c; give the path of a file"),
+        ("model = " + "[" * 9_999, "c.toml is not TOML: maximum recursion depth exceeded"),
+    ],
+)
+def test_a_config_file_of_other_types(tmp_path, text, message):
+    file = tmp_path / "c.toml"
+    file.write_text(text)
+    with pytest.raises(UserError, match=message):
+        load_config(str(file))

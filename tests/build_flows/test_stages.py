@@ -129,7 +129,7 @@ def test_a_file_without_names_has_no_layers(mapped):
     apply_table(mapped, {"Requant_0": {"layer": "of another name", "PE": 8}}, "f.json")
 
 
-@pytest.mark.parametrize("text", ["{", "[1]", '{"a": 1}'])
+@pytest.mark.parametrize("text", ["{", "[1]", '{"a": 1}', "[" * 100_000])
 def test_files_that_are_no_folding(tmp_path, text):
     file = tmp_path / "f.json"
     file.write_text(text)

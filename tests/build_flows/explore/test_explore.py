@@ -300,6 +300,22 @@ def test_a_front_is_the_same_side_by_side(chain):
     assert len(explorer.front(1).points) == 1
 
 
+@pytest.mark.parametrize("clk_mhz", [0.0001, 0.0239, 0.024, 0.02401, 0.03])
+def test_a_front_of_a_network_that_is_slow_begins_with_its_fastest(chain, clk_mhz):
+    """400 cycles a frame are 60 frames a second at 0.024 MHz."""
+    explorer = explorer_of(chain, Budget((1_000, 1_000, 100, 100, 100), (0,) * 5))
+    explorer.clk_mhz = clk_mhz
+    points = explorer.front(4).points
+    assert [point.solution.cycles for point in points] == [400]
+    assert points[0].fps == round(clk_mhz * 1e6 / 400, 1)
+
+
+def test_a_start_that_is_too_slow_is_refused(chain):
+    explorer = explorer_of(chain, Budget((1_000, 1_000, 100, 100, 100), (0,) * 5))
+    with pytest.raises(ValueError, match="a start of 800 cycles for at most 400"):
+        explorer.smallest(400, explorer.smallest(800).solution)
+
+
 # -- twice the clock, and AMD's shares -------------------------------------------------------------
 
 
