@@ -114,6 +114,7 @@ class Trainer:
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.generator.set_state(state["generator"])
+        self.initialised = True
 
     def start_from(self, path: Path, partly: bool = False) -> list[str]:
         """Take the weights of the FP32 checkpoint ``path``; a missing pose branch stays random.
