@@ -152,6 +152,27 @@ def test_test_folders_are_not_trained_on(tmp_path: Path) -> None:
     assert len(kept.problems) == 2
 
 
+def test_copies_of_measured_pictures_are_not_trained_on(ibug_root: Path, wflw_root: Path) -> None:
+    for root, name, copy, original in (
+        (ibug_root, "300w", "lfpw/trainset/face.png", "lfpw/testset/face.png"),
+        (wflw_root, "wflw", "WFLW_images/1--Event/1.png", "WFLW_images/2--Event/2.png"),
+    ):
+        assert len(registry.training_faces(name, root).records) == 2
+        (root / copy).write_bytes((root / original).read_bytes())
+        listing = registry.training_faces(name, root)
+        assert len(listing.records) == 1
+        assert listing.problems[-1] == (
+            f"{root / copy} is a copy of a picture kept for measuring, not trained on"
+        )
+
+
+def test_pictures_of_equal_size_are_no_copies(tmp_path: Path) -> None:
+    for name, content in (("a", b"one"), ("b", b"two"), ("c", b"one"), ("d", b"three")):
+        (tmp_path / name).write_bytes(content)
+    a, b, c, d, missing = (tmp_path / name for name in ("a", "b", "c", "d", "missing"))
+    assert registry.equal_files([a, b, d, missing], [c, missing]) == {a}
+
+
 def test_unknown_names(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="source 'cofw' is unknown; use one of wflw, wflw_partial"):
         registry.training_faces("cofw", tmp_path)
