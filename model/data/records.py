@@ -69,7 +69,10 @@ def read_picture(path: Path) -> Image:
     """Picture (H, W) grey uint8; UserError naming the file when it cannot be decoded."""
     if not path.is_file():
         raise UserError(f"{path} is missing")
-    image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE)
+    try:
+        image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE)
+    except cv2.error:  # an empty file
+        image = None
     if image is None:
         raise UserError(f"{path} is not a picture that OpenCV can decode")
     return np.asarray(image, np.uint8)

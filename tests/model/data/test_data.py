@@ -235,18 +235,21 @@ def test_unusable_pictures_are_named_and_counted(wflw_root: Path, tmp_path: Path
     listing = registry.training_faces("wflw", wflw_root)
     good = listing.records[0]
     (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "empty.png").touch()
     bad = [
         Record(image=tmp_path / "none.png", points=good.points),
         Record(image=tmp_path / "text.png", points=good.points),
+        Record(image=tmp_path / "empty.png", points=good.points),
         Record(image=good.image, points=good.points + 100),
     ]
     mixed = Listing("mixed", [good, *bad])
     assert len(cached_crops(mixed, tmp_path / "cache")) == 1
     assert "none.png is missing" in mixed.problems[0]
     assert "text.png is not a picture" in mixed.problems[1]
-    assert "of the points lie outside of the 112x112 picture" in mixed.problems[2]
-    with pytest.raises(UserError, match=r"worse has no usable face \(3 left out: .*none\.png is"):
+    assert "empty.png is not a picture" in mixed.problems[2]
+    assert "of the points lie outside of the 112x112 picture" in mixed.problems[3]
+    with pytest.raises(UserError, match=r"worse has no usable face \(4 left out: .*none\.png is"):
         cached_crops(Listing("worse", bad), tmp_path / "cache")
     labels = next((tmp_path / "cache").glob("mixed_*.npz"))
     with np.load(labels) as content:
-        assert len(json.loads(str(content["problems"]))) == 3
+        assert len(json.loads(str(content["problems"]))) == 4
