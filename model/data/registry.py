@@ -29,7 +29,7 @@ import numpy as np
 from host.common.errors import UserError
 from host.face.landmarks import LEFT_EYE, RIGHT_EYE
 from model.data import aflw, ibug, lids, wflw
-from model.data.records import Listing, Record
+from model.data.records import Listing, Record, read_lines
 from model.data.scheme68 import NUM_68, PARTNERS, to_98
 
 EYES = [*LEFT_EYE, *RIGHT_EYE]
@@ -243,7 +243,7 @@ def _named_points(rows: Path, root: Path, name: str) -> Listing:
     if not rows.is_file():
         raise UserError(f"there is no list {rows}; give a text file with names of .pts files")
     listing = Listing(name)
-    for line in filter(None, map(str.strip, rows.read_text().splitlines())):
+    for line in filter(None, map(str.strip, read_lines(rows))):
         path = root / line
         try:
             record = Record(image=ibug.picture_of(path), points=ibug.read_points(path))

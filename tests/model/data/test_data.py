@@ -65,6 +65,15 @@ def test_empty_and_missing_lists(wflw_root: Path) -> None:
         registry.training_faces("wflw", wflw_root)
 
 
+def test_lists_that_are_no_text(wflw_root: Path, ibug_root: Path) -> None:
+    path = wflw.list_path(wflw_root, "train")
+    path.write_bytes(b"\xff\xfe\x00\x80")
+    with pytest.raises(UserError, match=r"train\.txt is not a list in a text file: 'utf-8' codec"):
+        registry.training_faces("wflw", wflw_root)
+    with pytest.raises(UserError, match=r"train\.txt is not a list in a text file: 'utf-8' codec"):
+        registry.measured_faces("300w", ibug_root, path)
+
+
 def test_spread_lowers_the_weight() -> None:
     assert wflw.spread_weight(0) == 1
     assert wflw.spread_weight(1.2) == 1

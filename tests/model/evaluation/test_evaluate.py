@@ -214,6 +214,17 @@ def test_anchor_gets_three_equal_channels(anchor: Path) -> None:
         open_anchor(anchor.with_name("none.onnx"))
 
 
+def test_files_that_are_no_anchor(weights: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.onnx").write_text("nothing")
+    for path in (tmp_path / "text.onnx", weights / "int8.onnx"):
+        with pytest.raises(UserError, match=rf"{path.name} is no ONNX model that onnxruntime runs"):
+            open_anchor(path)
+    with pytest.raises(
+        UserError, match=r"takes \[.*1, .*\]; the input of an anchor is \(1, 3, S, S"
+    ):
+        open_anchor(weights / "int8_exact.onnx")
+
+
 @pytest.mark.parametrize("name", list(CORRUPTIONS))
 def test_corruptions_grow_with_their_strength(name: str) -> None:
     images = smooth_images(4, 112, 2)
