@@ -25,7 +25,8 @@ class Record:
     image: Path
     """File of the picture."""
     points: Points
-    """(98, 2), or (68, 2) in 300-W's scheme, in pixels of the picture; nan where unknown."""
+    """(98, 2), or (68, 2) in 300-W's scheme, in pixels of the picture; nan where unknown. A point
+    that is given with a coordinate of inf or nan is unknown."""
     box: tuple[float, float, float, float] | None = None
     """Left, top, right, bottom in pixels as the data set gives it."""
     attributes: tuple[bool, ...] = (False,) * len(ATTRIBUTES)
@@ -36,7 +37,8 @@ class Record:
     """Weight of the eyelids' term, 0..1; below 1 where the lids are pseudo points."""
 
     def __post_init__(self) -> None:
-        known = int(np.isfinite(self.points).all(1).sum())
+        object.__setattr__(self, "points", np.where(self.mask[:, None], self.points, np.nan))
+        known = int(self.mask.sum())
         if known < FEWEST_POINTS:
             raise UserError(f"{known} known points; a face needs {FEWEST_POINTS} or more")
 

@@ -65,6 +65,17 @@ def test_empty_and_missing_lists(wflw_root: Path) -> None:
         registry.training_faces("wflw", wflw_root)
 
 
+def test_a_point_with_a_coordinate_of_inf_is_unknown(wflw_root: Path) -> None:
+    path = wflw.list_path(wflw_root, "train")
+    cells = path.read_text().splitlines()[0].split()
+    cells[1], cells[6] = "inf", "nan"
+    path.write_text(" ".join(cells) + "\n")
+    (record,) = registry.training_faces("wflw", wflw_root).records
+    assert np.isnan(record.points[[0, 3]]).all()
+    assert np.isfinite(np.delete(record.points, [0, 3], 0)).all()
+    assert record.mask.sum() == 96
+
+
 def test_lists_that_are_no_text(wflw_root: Path, ibug_root: Path) -> None:
     path = wflw.list_path(wflw_root, "train")
     path.write_bytes(b"\xff\xfe\x00\x80")

@@ -40,6 +40,7 @@ from model.export.snap import export_files
 from model.faces.render import make_faces
 from model.network.checkpoint import save, save_quantised
 from model.training.ptq import post_train
+from tests.model.layouts import picture
 from tests.model.samples import as_tensor, random_network, smooth_images
 
 SMALL = {"width": 0.125}
@@ -153,6 +154,17 @@ def test_faces_that_cannot_be_measured_are_counted(tmp_path: Path) -> None:
     ]
     with pytest.raises(UserError, match=r"bad has no usable face \(2 left out: .*none\.png is mis"):
         true_crops(Listing("bad", records), 112)
+
+
+def test_a_point_at_infinity_does_not_count(tmp_path: Path) -> None:
+    drawn = make_faces(1, 0)
+    points = drawn.landmarks[0].astype(np.float64) * 112
+    picture(tmp_path / "face.png", drawn.images[0])
+    points[5, 1] = np.inf
+    record = Record(image=tmp_path / "face.png", points=points)
+    faces = true_crops(Listing("far", [record]), 112)
+    (error,) = point_errors(np.nan_to_num(record.points)[None] + (1, 0), faces.records)
+    assert error == pytest.approx(100 / np.linalg.norm(points[60] - points[72]))
 
 
 def test_detected_squares_belong_to_their_face() -> None:
