@@ -234,7 +234,7 @@ def _most_steps(model: ModelWrapper, node: NodeProto, integers: F64Array) -> F64
     sums = np.abs(integers).reshape(len(integers), -1).sum(1)
     reach = max(-data.low, data.high) * sums
     side = model.get_tensor_shape(node.output[0])[-1]
-    return np.floor((EXACT_FLOAT32 - 1 - reach) / max(side - 1, 1))
+    return np.asarray((EXACT_FLOAT32 - 1 - reach) // max(side - 1, 1))
 
 
 # -- files -----------------------------------------------------------------------------------------
