@@ -199,7 +199,7 @@ def run(options: argparse.Namespace) -> None:
 def still(options: argparse.Namespace) -> None:
     """Landmarks of one picture, or what else the network of a build gives."""
     refuse_moving(options)
-    check_outputs(options)
+    check_outputs(options, at_end=("json", "out"))
     if options.out is not None:
         check_image_name(options.out)
     rotate = source_options(options).rotate

@@ -7,7 +7,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TextIO
 
@@ -77,8 +77,11 @@ def refuse_moving(options: argparse.Namespace) -> None:
         )
 
 
-def check_outputs(options: argparse.Namespace) -> None:
-    """Raise UserError if an output would be written over a picture, an input or another output."""
+def check_outputs(options: argparse.Namespace, at_end: Collection[str]) -> None:
+    """Raise UserError if an output would be written over a picture, an input or another output.
+
+    at_end: outputs of which the run writes nothing before its end; their folders must be there.
+    """
     if options.json not in (None, STDOUT):
         kind = options.json.suffix.lower()
         if kind in (*READ_SUFFIXES, *VIDEO_SUFFIXES):
@@ -98,7 +101,7 @@ def check_outputs(options: argparse.Namespace) -> None:
                 f"--{name} {path} is also an input or another output; give another name"
             )
         taken.add(os.path.realpath(path))
-        if name in ("report", "profile") and not os.access(path.absolute().parent, os.W_OK):
+        if name in at_end and not os.access(path.absolute().parent, os.W_OK):
             raise UserError(
                 f"--{name} {path} cannot be written: {path.absolute().parent} is missing or not "
                 "writable; give a path in a folder that is"
@@ -135,7 +138,7 @@ def monitor(options: argparse.Namespace, backend: Backend) -> None:
     """
     if options.seconds is not None and not options.seconds > 0:
         raise UserError(f"--seconds {options.seconds:g} is not possible; give a time above 0")
-    check_outputs(options)
+    check_outputs(options, at_end=("report", "profile"))
     notices = Notices()
     limits = read_thresholds(options.thresholds) if options.thresholds else Thresholds()
     seat = ANYWHERE if options.seat is None else parse_seat(options.seat)

@@ -12,6 +12,7 @@ import skimage.data
 from host.common.arrays import F64Array, Images
 from host.common.errors import UserError
 from host.face.crop import PORTRAIT_SQUARE, crop_square
+from model.data.npz import reading_npz
 from model.faces.render import make_faces
 
 CALIBRATION_SEED = 101  #: seeds of procedural faces that no training uses
@@ -43,11 +44,8 @@ def read_images(path: Path, size: int, count: int) -> tuple[Images, F64Array]:
 
     The file has the keys images uint8 and landmarks (fractions of the crop); UserError otherwise.
     """
-    try:
-        with np.load(path) as content:
-            images, landmarks = content["images"], content["landmarks"]
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{path} is no npz file with images and landmarks: {error}") from error
+    with reading_npz(path, "npz file with images and landmarks") as content:
+        images, landmarks = content["images"], content["landmarks"]
     if images.dtype != np.uint8 or images.shape[1:] != (size, size) or not len(images):
         raise UserError(
             f"{path}: images are {images.dtype} of shape {images.shape}; the network needs uint8 "

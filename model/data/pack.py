@@ -21,6 +21,8 @@ from host.common.atomic import replacing
 from host.common.errors import UserError
 from model.data.crops import Crops
 from model.data.mixture import Balance, Mixture
+from model.data.npz import reading_npz
+from model.data.records import decode_grey
 
 FORMAT = 1
 LARGEST = 60_000_000  #: bytes of a file
@@ -65,18 +67,13 @@ def write_pack(mixture: Mixture, held: Crops, path: Path, largest: int = LARGEST
 
 def read_pack(path: Path, balance: Balance) -> tuple[Mixture, Crops]:
     """Mixture and held-back faces of a file of :func:`write_pack`; UserError for another file."""
-    try:
-        with np.load(path) as content:
-            about = json.loads(str(content["about"]))
-            if about["format"] != FORMAT:
-                raise UserError(f"{path} has format {about['format']}; this version reads {FORMAT}")
-            parts = {name: _crops(content, name, about) for name in about["names"]}
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"{path} is no file of `python -m model pack`: {type(error).__name__}: {error}"
-        ) from error
-    held = parts.pop(HELD)
-    return Mixture(tuple(parts.values()), tuple(about["repeats"]), balance), held
+    with reading_npz(path, "file of `python -m model pack`") as content:
+        about = json.loads(str(content["about"]))
+        if about["format"] != FORMAT:
+            raise UserError(f"{path} has format {about['format']}; this version reads {FORMAT}")
+        parts = {name: _crops(content, name, about) for name in about["names"]}
+        held = parts.pop(HELD)
+        return Mixture(tuple(parts.values()), tuple(about["repeats"]), balance), held
 
 
 def _crops(content: np.lib.npyio.NpzFile, name: str, about: dict[str, Any]) -> Crops:
@@ -97,7 +94,7 @@ def decode(data: Bytes, ends: IntArray) -> Images:
     """Pictures (N, S, S) of what :func:`encode` gives."""
     pictures = []
     for start, end in zip([0, *ends[:-1]], ends, strict=True):
-        picture = cv2.imdecode(data[start:end], cv2.IMREAD_GRAYSCALE)
+        picture = decode_grey(data[start:end])
         if picture is None:
             raise ValueError(f"the picture at byte {start} cannot be decoded")
         pictures.append(picture)

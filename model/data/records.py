@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from host.common.arrays import BoolArray, Image, Points
+from host.common.arrays import BoolArray, Bytes, Image, Points
 from host.common.errors import UserError
 
 ATTRIBUTES = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")
@@ -25,7 +25,8 @@ class Record:
     image: Path
     """File of the picture."""
     points: Points
-    """(98, 2), or (68, 2) in 300-W's scheme, in pixels of the picture; nan where unknown."""
+    """(98, 2), or (68, 2) in 300-W's scheme, in pixels of the picture; nan where unknown. A point
+    that is given with a coordinate of inf or nan is unknown."""
     box: tuple[float, float, float, float] | None = None
     """Left, top, right, bottom in pixels as the data set gives it."""
     attributes: tuple[bool, ...] = (False,) * len(ATTRIBUTES)
@@ -36,7 +37,8 @@ class Record:
     """Weight of the eyelids' term, 0..1; below 1 where the lids are pseudo points."""
 
     def __post_init__(self) -> None:
-        known = int(np.isfinite(self.points).all(1).sum())
+        object.__setattr__(self, "points", np.where(self.mask[:, None], self.points, np.nan))
+        known = int(self.mask.sum())
         if known < FEWEST_POINTS:
             raise UserError(f"{known} known points; a face needs {FEWEST_POINTS} or more")
 
@@ -69,7 +71,24 @@ def read_picture(path: Path) -> Image:
     """Picture (H, W) grey uint8; UserError naming the file when it cannot be decoded."""
     if not path.is_file():
         raise UserError(f"{path} is missing")
-    image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE)
+    image = decode_grey(np.fromfile(path, np.uint8))
     if image is None:
         raise UserError(f"{path} is not a picture that OpenCV can decode")
-    return np.asarray(image, np.uint8)
+    return image
+
+
+def decode_grey(data: Bytes) -> Image | None:
+    """Picture (H, W) grey uint8 of a file's bytes; None where they are none, or no picture."""
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+    except cv2.error:  # no bytes at all
+        return None
+    return None if image is None else np.asarray(image, np.uint8)
+
+
+def read_lines(path: Path) -> list[str]:
+    """Lines of a list; UserError where it is no text."""
+    try:
+        return path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not a list in a text file: {error}") from error

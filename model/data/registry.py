@@ -12,13 +12,15 @@ Training sources and the folder that each needs:
     procedural    drawn faces, no folder
 
 Measured are wflw (its test list), 300w (helen/testset and lfpw/testset, "common") and ytf (test).
-A picture of a test list is never handed out for training: see :func:`without_measured_faces`.
+A picture of a test list, or a copy of one, is never handed out for training: see
+:func:`without_measured_faces`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +29,7 @@ import numpy as np
 from host.common.errors import UserError
 from host.face.landmarks import LEFT_EYE, RIGHT_EYE
 from model.data import aflw, ibug, lids, wflw
-from model.data.records import Listing, Record
+from model.data.records import Listing, Record, read_lines
 from model.data.scheme68 import NUM_68, PARTNERS, to_98
 
 EYES = [*LEFT_EYE, *RIGHT_EYE]
@@ -90,18 +92,57 @@ def training_faces(source: str, root: Path) -> Listing:
 
 
 def without_measured_faces(listing: Listing, root: Path) -> Listing:
-    """Leave out pictures of a test folder or of WFLW's test list; each becomes a problem."""
-    forbidden: set[Path] = set()
-    if wflw.list_path(root, "test").is_file():
-        forbidden = {r.image.resolve() for r in _wflw("test")(root).records}
+    """Leave out pictures that are measured below ``root`` and copies; each becomes a problem."""
+    measured = measured_pictures(root)
+    copies = equal_files([record.image for record in listing.records], measured)
     kept = []
     for record in listing.records:
-        inner = record.image.relative_to(root).parts[:-1]
-        if TEST_FOLDERS & set(inner) or record.image.resolve() in forbidden:
+        if in_test_folder(record.image, root) or record.image.resolve() in measured:
             listing.problems.append(f"{record.image} is kept for measuring, not trained on")
+        elif record.image in copies:
+            listing.problems.append(
+                f"{record.image} is a copy of a picture kept for measuring, not trained on"
+            )
         else:
             kept.append(record)
     return Listing(listing.name, kept, listing.problems)
+
+
+def measured_pictures(root: Path) -> set[Path]:
+    """Resolved pictures below ``root`` that are in a test folder or on WFLW's test list."""
+    found = [p for p in root.rglob("*") if p.suffix in ibug.SUFFIXES and in_test_folder(p, root)]
+    if wflw.list_path(root, "test").is_file():
+        found += [record.image for record in _wflw("test")(root).records]
+    return {path.resolve() for path in found}
+
+
+def in_test_folder(picture: Path, root: Path) -> bool:
+    """Whether a folder between ``root`` and the picture is only measured."""
+    return bool(TEST_FOLDERS & set(picture.relative_to(root).parts[:-1]))
+
+
+def equal_files(files: Iterable[Path], others: Iterable[Path]) -> set[Path]:
+    """Those of ``files`` that have the bytes of one of ``others``; read are only equal sizes."""
+    mine, theirs = by_size(files), by_size(others)
+    found: set[Path] = set()
+    for size in mine.keys() & theirs.keys():
+        contents = {digest(path) for path in theirs[size]}
+        found |= {path for path in mine[size] if digest(path) in contents}
+    return found
+
+
+def by_size(files: Iterable[Path]) -> dict[int, set[Path]]:
+    """The files that exist, by their number of bytes."""
+    sizes: dict[int, set[Path]] = {}
+    for path in files:
+        if path.is_file():
+            sizes.setdefault(path.stat().st_size, set()).add(path)
+    return sizes
+
+
+def digest(path: Path) -> bytes:
+    """What only files of equal content share."""
+    return hashlib.sha256(path.read_bytes()).digest()
 
 
 def _complete(
@@ -202,7 +243,7 @@ def _named_points(rows: Path, root: Path, name: str) -> Listing:
     if not rows.is_file():
         raise UserError(f"there is no list {rows}; give a text file with names of .pts files")
     listing = Listing(name)
-    for line in filter(None, map(str.strip, rows.read_text().splitlines())):
+    for line in filter(None, map(str.strip, read_lines(rows))):
         path = root / line
         try:
             record = Record(image=ibug.picture_of(path), points=ibug.read_points(path))

@@ -15,7 +15,7 @@ import numpy as np
 
 from host.common.errors import UserError
 from host.face.landmarks import COUNT
-from model.data.records import Listing, Record
+from model.data.records import Listing, Record, read_lines
 
 ANNOTATIONS = Path("WFLW_annotations", "list_98pt_rect_attr_train_test")
 IMAGES = Path("WFLW_images")
@@ -39,7 +39,7 @@ def read_list(path: Path, images: Path, name: str) -> Listing:
     if not path.is_file():
         raise UserError(f"there is no list {path}; give the folder in which {name} was unpacked")
     listing = Listing(name)
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in enumerate(read_lines(path), 1):
         if not line.strip():
             continue
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from host.backends.cpu import open_session
+from host.backends.cpu import PROVIDERS, open_session
 from host.common.arrays import Images, Points
 from host.common.errors import UserError
 from model.export.integer import integer_network
@@ -70,7 +70,7 @@ def _quantised_file(path: Path) -> Predictor:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "qdq.onnx")
         write_qdq(path, copy)
-        session = open_session(copy, ["CPUExecutionProvider"])
+        session = open_session(copy, PROVIDERS)
     entry = session.get_inputs()[0]
 
     def run(images: Images) -> Points:
@@ -88,12 +88,13 @@ def open_anchor(path: Path) -> Predictor:
 
     path: ONNX file, input (1, 3, S, S), one output of 196 numbers, x and y as fractions.
     """
-    import onnxruntime
-
     if not path.is_file():
         raise UserError(f"there is no anchor {path}; give an ONNX file")
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = open_session(path, PROVIDERS)
     entry = session.get_inputs()[0]
+    sides = entry.shape[2:]
+    if entry.shape[1:2] != [3] or len(sides) != 2 or not isinstance(sides[1], int):
+        raise UserError(f"{path} takes {entry.shape}; the input of an anchor is (1, 3, S, S)")
 
     def run(images: Images) -> Points:
         marks = []

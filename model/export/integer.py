@@ -219,7 +219,8 @@ class IntegerNetwork:
     def run(self, images: Images, keep: Collection[str] = (), batch: int = 8) -> Result:
         """Evaluate ``images`` uint8 (N, H, W); tensors named in ``keep`` come back as int64 NCHW.
 
-        UserError for images of another type or size and for a name that no step writes.
+        UserError for images of another type or size, for a name that no step writes, and for
+        accumulators beyond 32 bits.
         """
         self._check(images, keep)
         names = {self.accumulators, *keep}
@@ -227,7 +228,7 @@ class IntegerNetwork:
             self._run_batch(images[i : i + batch], names) for i in range(0, len(images), batch)
         ]
         joined = {n: torch.cat([p[n] for p in parts]).numpy() for n in names}
-        acc = joined[self.accumulators].astype(np.int32)
+        acc = _in_32_bits(joined[self.accumulators], self.accumulators)
         return Result(acc, self.landmarks(acc), {n: joined[n] for n in keep})
 
     def _run_batch(self, images: Images, names: Collection[str]) -> Tensors:
@@ -248,6 +249,17 @@ class IntegerNetwork:
 
 
 # -- from the file to the steps --------------------------------------------------------------------
+
+
+def _in_32_bits(values: IntArray, name: str) -> Accumulators:
+    """The same integers as int32; UserError where one is larger."""
+    most = np.iinfo(np.int32).max
+    if (worst := np.abs(values).max()) > most:
+        raise UserError(
+            f"{name} reaches {worst}, beyond {most} of 32 bits; make the file with "
+            "`python -m model export`"
+        )
+    return values.astype(np.int32)
 
 
 @dataclass(frozen=True)

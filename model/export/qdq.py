@@ -23,7 +23,7 @@ from host.common.arrays import F64Array
 from host.common.atomic import replacing
 from model.export.integer import batch_norm_affine
 from model.export.peak import peak_nodes
-from model.export.qonnx import attribute, constant, load_qonnx, quant_info
+from model.export.qonnx import QuantInfo, attribute, constant, load_qonnx, quant_info
 from model.network.grid import PARTS
 
 BIAS_LIMIT = 2.0**30  #: INT32 biases stay below, with room for the accumulator
@@ -128,8 +128,19 @@ class _Writer:
             self.constant(f"{name}_scale", info.scale.reshape(()).astype(np.float32)),
             self.constant(f"{name}_zero", np.array(zero, np.uint8)),
         ]
-        stepped = self.emit("QuantizeLinear", [self.named(node.input[0]), *grid], f"{name}_int")
+        source = self.named(node.input[0])
+        if info.high - info.low < 255:  # QuantizeLinear clips at a byte's ends only
+            source = self.clipped(source, name, info)
+        stepped = self.emit("QuantizeLinear", [source, *grid], f"{name}_int")
         self.emit("DequantizeLinear", [stepped, *grid], name)
+
+    def clipped(self, source: str, name: str, info: QuantInfo) -> str:
+        """``source`` between the ends of the grid of the quantiser that writes ``name``."""
+        ends = [
+            self.constant(f"{name}_{end}", (step * info.scale).reshape(()).astype(np.float32))
+            for end, step in (("low", info.low), ("high", info.high))
+        ]
+        return self.emit("Clip", [source, *ends], f"{name}_clipped")
 
     def conv(self, node: NodeProto) -> None:
         if node.output[0] == self.source.graph.output[0].name:

@@ -28,7 +28,7 @@ from hw.ops.grid_peak import MAX_SHIFT
 from hw.ops.layers import record_layers, recorded_layers
 from hw.ops.requant import BIAS_FRACTION, SCALE_BITS, quantise_affine
 from model.export.exact import write_exact
-from model.export.integer import batch_norm_affine, integer_network, pool_pixels
+from model.export.integer import EXACT_FLOAT32, batch_norm_affine, integer_network, pool_pixels
 from model.export.packing import pack
 from model.export.qdq import write_qdq
 from model.export.qonnx import describe, quant_info
@@ -207,6 +207,9 @@ def _snap_cells(model: ModelWrapper, node: NodeProto) -> None:
     A place is then ``column * steps + accumulator``, an integer, as the hardware gives it. Scores
     get a power of two as scale, the nearest: their order stays, and how close two of them are is
     their difference without its last bits.
+
+    Filters near zero would have so many steps a cell that a place is beyond what float32 holds
+    exactly. They get fewer, and weights of that scale.
     """
     step, scale = _scale(model, node.input[0], node), _scale(model, node.input[1], node)
     quantiser = model.find_producer(node.input[1])
@@ -214,12 +217,24 @@ def _snap_cells(model: ModelWrapper, node: NodeProto) -> None:
         model.get_initializer(quantiser.input[0]) / quant_info(model, quantiser).scale
     )
     whole = np.rint(1 / (step * scale))
+    most = _most_steps(model, node, integers)
     offsets = np.arange(len(scale)) % PARTS != 0
     power = np.exp2(np.clip(np.rint(np.log2(step * scale)), -MAX_SHIFT, 0))
-    snapped = np.where(offsets, 1 / np.maximum(whole, 1), power) / step
+    snapped = np.where(offsets, 1 / np.clip(whole, 1, most), power) / step
+    smaller = np.where(offsets & (whole > most), scale / snapped, 1)
+    integers = np.rint(integers * smaller.reshape(-1, 1, 1, 1))
     shaped = snapped.astype(np.float32).reshape(-1, 1, 1, 1)
     model.set_initializer(quantiser.input[1], shaped)
     model.set_initializer(quantiser.input[0], integers.astype(np.float32) * shaped)
+
+
+def _most_steps(model: ModelWrapper, node: NodeProto, integers: F64Array) -> F64Array:
+    """Most steps a cell (channels,) with which places stay below EXACT_FLOAT32."""
+    data = quant_info(model, model.find_producer(node.input[0]))
+    sums = np.abs(integers).reshape(len(integers), -1).sum(1)
+    reach = max(-data.low, data.high) * sums
+    side = model.get_tensor_shape(node.output[0])[-1]
+    return np.asarray((EXACT_FLOAT32 - 1 - reach) // max(side - 1, 1))
 
 
 # -- files -----------------------------------------------------------------------------------------

@@ -8,8 +8,9 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -19,6 +20,11 @@ from host.common.errors import UserError
 from host.common.provenance import provenance
 from model.network.pfld import PFLD
 from model.network.quantised import build_quantised
+
+KEYS = ("config", "state_dict")  #: that every checkpoint has
+DAMAGED = (OSError, EOFError, pickle.UnpicklingError, RuntimeError, ValueError, LookupError,
+           TypeError, AttributeError)  # fmt: skip
+"""What torch raises where a file holds something else than it should."""
 
 
 def save(content: dict[str, Any], path: Path) -> None:
@@ -49,10 +55,7 @@ def load_quantised(path: Path) -> PFLD:
         raise UserError(
             f"{path} holds an FP32 network; quantise it first with `python -m model ptq`"
         )
-    quantised = build_quantised(content["config"])
-    quantised.load_state_dict(content["state_dict"])
-    quantised.eval()
-    return quantised
+    return _filled(build_quantised, content, path)
 
 
 def load_network(path: Path) -> PFLD:
@@ -61,8 +64,21 @@ def load_network(path: Path) -> PFLD:
     if content.get("quantised"):
         raise UserError(f"{path} is quantised already; give the FP32 checkpoint of the training")
     branch = any(name.startswith("pose.") for name in content["state_dict"])
-    network = PFLD(**content["config"], pose_branch=branch)
-    network.load_state_dict(content["state_dict"])
+    return _filled(lambda config: PFLD(**config, pose_branch=branch), content, path)
+
+
+def _filled(
+    build: Callable[[Mapping[str, Any]], PFLD], content: Mapping[str, Any], path: Path
+) -> PFLD:
+    """The network that ``build`` makes of the config, with the weights."""
+    try:
+        network = build(content["config"])
+        network.load_state_dict(content["state_dict"])
+    except DAMAGED as error:
+        raise UserError(
+            f"the config and the weights in {path} do not fit this version or each other; train "
+            f"or quantise anew: {reason(error)}"
+        ) from error
     network.eval()
     return network
 
@@ -106,8 +122,15 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(f"there is no checkpoint {path}")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
-        raise UserError(f"{path} is not a checkpoint of this project: {error}") from error
-    if not isinstance(content, dict) or not {"config", "state_dict"} <= content.keys():
-        raise UserError(f"{path} is not a checkpoint: it needs the keys config and state_dict")
-    return content
+    except DAMAGED as error:
+        raise UserError(f"{path} is not a checkpoint of this project: {reason(error)}") from error
+    if isinstance(content, dict) and all(isinstance(content.get(key), Mapping) for key in KEYS):
+        return content
+    raise UserError(
+        f"{path} is not a checkpoint: it needs the keys {' and '.join(KEYS)}, mappings both"
+    )
+
+
+def reason(error: Exception) -> str:
+    """Kind and beginning of what torch says, which may name every tensor, in one line."""
+    return f"{type(error).__name__}: {shorten(str(error), 200, placeholder=' ...')}"

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 import math
-import pickle
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 
 from host.common.arrays import Images, Points
 from host.common.errors import UserError
+from model.network.checkpoint import DAMAGED, reason
 from model.network.pfld import PFLD, ConvNorm, freeze_statistics
 from model.network.quantised import (
     QuantLayers,
@@ -216,8 +216,8 @@ class Tuner:
             self.optimiser = self._optimiser()  # Brevitas has put new parameters into it
             self.optimiser.load_state_dict(state["optimiser"])
             self.step, self.seconds = state["step"], state["seconds"]
-        except (OSError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
-            raise UserError(f"{path} cannot be resumed from: {error}") from error
+        except DAMAGED as error:
+            raise UserError(f"{path} cannot be resumed from: {reason(error)}") from error
 
     def run(
         self,

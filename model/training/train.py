@@ -30,7 +30,7 @@ from model.data.augment import Batch, view
 from model.data.crops import Crops
 from model.data.mixture import Mixture, as_batch
 from model.faces.cache import generator_id
-from model.network.checkpoint import load_network, save, save_network
+from model.network.checkpoint import DAMAGED, load_network, reason, save, save_network
 from model.network.infer import predict
 from model.network.pfld import PFLD, freeze_statistics
 from model.training import curves, parallel
@@ -104,16 +104,17 @@ class Trainer:
         """Continue from a file with :meth:`state`. UserError if it is of another training."""
         try:
             state = torch.load(path, weights_only=True, map_location="cpu")
-        except (OSError, RuntimeError) as error:
-            raise UserError(f"{path} cannot be resumed from: {error}") from error
-        if state["train_config"] != asdict(self.config):
-            raise UserError(f"{path} is of another configuration; use the same or --out")
-        for name in ("epoch", "done", "total", "steps", "views", "seconds"):
-            setattr(self, name, state[name])
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.generator.set_state(state["generator"])
+            if state["train_config"] != asdict(self.config):
+                raise UserError(f"{path} is of another configuration; use the same or --out")
+            for name in ("epoch", "done", "total", "steps", "views", "seconds"):
+                setattr(self, name, state[name])
+            self.network.load_state_dict(state["network"])
+            self.average.load_state_dict(state["average"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.generator.set_state(state["generator"])
+        except DAMAGED as error:
+            raise UserError(f"{path} cannot be resumed from: {reason(error)}") from error
+        self.initialised = True
 
     def start_from(self, path: Path, partly: bool = False) -> list[str]:
         """Take the weights of the FP32 checkpoint ``path``; a missing pose branch stays random.
@@ -387,11 +388,11 @@ class Training:
         config, out, minutes = self.config, self.out, self.begin.minutes
         console = Console(stderr=True, quiet=not first)
         trainer = begin_training(config, out, device, self.begin, console.print)
-        if first:
-            out.mkdir(parents=True, exist_ok=True)
-            write_json(out / "config.json", describe(config))
         with Progress(console=console, transient=True, disable=not first) as progress:
             mixture, held = self.source.collect(config, progress)
+            if first:
+                out.mkdir(parents=True, exist_ok=True)
+                write_json(out / "config.json", describe(config))
             with stopping(self.begin.pause) as stop:
                 while not finished(trainer, minutes):
                     run_epoch(trainer, mixture, held, out, progress, minutes, stop)

@@ -249,18 +249,24 @@ def test_a_failing_simulator_ends_in_one_line(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("missing/face.png", "No such file or directory"),
-        ("face.gif", "no picture format for the ending '.gif'"),
-        ("folder.png", "not a regular file"),
+        ("missing/face.png", "--out {out} cannot be written: {folder} is missing or not writable"),
+        ("face.gif", "cannot write {out}: no picture format for the ending '.gif'"),
+        ("folder.png", "cannot write {out}: not a regular file"),
     ],
 )
 def test_bad_outputs_end_in_one_line(capsys, tmp_path, portrait_file, tiny_model, name, message):
     (tmp_path / "folder.png").mkdir()
     out = tmp_path / name
     line = fails(capsys, "--source", portrait_file, "--model", tiny_model, "--out", out)
-    assert line.startswith(f"cannot write {out}: ")
-    assert message in line
+    assert line.startswith(message.format(out=out, folder=out.parent))
     assert [path.name for path in tmp_path.iterdir()] == ["folder.png"]
+
+
+def test_folders_of_all_outputs_are_looked_at_first(capsys, tmp_path, portrait_file, tiny_model):
+    words = ["--source", portrait_file, "--model", tiny_model, "--out", tmp_path / "face.png"]
+    line = fails(capsys, *words, "--json", tmp_path / "none" / "face.json")
+    assert line.startswith(f"--json {tmp_path / 'none' / 'face.json'} cannot be written: ")
+    assert not (tmp_path / "face.png").exists()
 
 
 def test_a_full_disk_leaves_the_former_picture(portrait_file, tiny_model, tmp_path):

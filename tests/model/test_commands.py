@@ -97,6 +97,12 @@ def test_files_of_images_are_checked(tmp_path: Path) -> None:
     text.write_text("nothing")
     with pytest.raises(UserError, match=r"text\.npz is no npz file with images and landmarks"):
         read_images(text, 8, 3)
+    content, damaged = good.read_bytes(), tmp_path / "damaged.npz"
+    np.save(tmp_path / "one.npy", np.zeros(3))
+    for data in (content[: len(content) // 2], b"", (tmp_path / "one.npy").read_bytes()):
+        damaged.write_bytes(data)
+        with pytest.raises(UserError, match=r"damaged\.npz is no npz file with images and land"):
+            read_images(damaged, 8, 3)
     uneven = tmp_path / "uneven.npz"
     np.savez(uneven, images=np.zeros((5, 8, 8), np.uint8), landmarks=np.zeros((4, 98, 2)))
     with pytest.raises(UserError, match=r"landmarks \(4, 98, 2\) do not fit 5 images"):

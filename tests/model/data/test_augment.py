@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from host.face.crop import LANDMARK_MARGIN
 from host.face.landmarks import MIRROR, mirror
 from model.data.augment import (
-    MARGIN,
     Batch,
     augment,
     covered,
@@ -82,7 +82,7 @@ def test_plain_view_frames_the_known_points():
     seen = view(replace(before, mask=mask), False, 112)
     known = seen.landmarks[:, :50]
     side = (known.amax(1) - known.amin(1)).amax(1)
-    torch.testing.assert_close(side, torch.full_like(side, 1 / MARGIN), rtol=0, atol=1e-5)
+    torch.testing.assert_close(side, torch.full_like(side, 1 / LANDMARK_MARGIN), rtol=0, atol=1e-5)
     middle = (known.amax(1) + known.amin(1)) / 2
     torch.testing.assert_close(middle, torch.full_like(middle, 0.5), rtol=0, atol=1e-5)
 

@@ -65,6 +65,26 @@ def test_empty_and_missing_lists(wflw_root: Path) -> None:
         registry.training_faces("wflw", wflw_root)
 
 
+def test_a_point_with_a_coordinate_of_inf_is_unknown(wflw_root: Path) -> None:
+    path = wflw.list_path(wflw_root, "train")
+    cells = path.read_text().splitlines()[0].split()
+    cells[1], cells[6] = "inf", "nan"
+    path.write_text(" ".join(cells) + "\n")
+    (record,) = registry.training_faces("wflw", wflw_root).records
+    assert np.isnan(record.points[[0, 3]]).all()
+    assert np.isfinite(np.delete(record.points, [0, 3], 0)).all()
+    assert record.mask.sum() == 96
+
+
+def test_lists_that_are_no_text(wflw_root: Path, ibug_root: Path) -> None:
+    path = wflw.list_path(wflw_root, "train")
+    path.write_bytes(b"\xff\xfe\x00\x80")
+    with pytest.raises(UserError, match=r"train\.txt is not a list in a text file: 'utf-8' codec"):
+        registry.training_faces("wflw", wflw_root)
+    with pytest.raises(UserError, match=r"train\.txt is not a list in a text file: 'utf-8' codec"):
+        registry.measured_faces("300w", ibug_root, path)
+
+
 def test_spread_lowers_the_weight() -> None:
     assert wflw.spread_weight(0) == 1
     assert wflw.spread_weight(1.2) == 1
@@ -152,6 +172,27 @@ def test_test_folders_are_not_trained_on(tmp_path: Path) -> None:
     assert len(kept.problems) == 2
 
 
+def test_copies_of_measured_pictures_are_not_trained_on(ibug_root: Path, wflw_root: Path) -> None:
+    for root, name, copy, original in (
+        (ibug_root, "300w", "lfpw/trainset/face.png", "lfpw/testset/face.png"),
+        (wflw_root, "wflw", "WFLW_images/1--Event/1.png", "WFLW_images/2--Event/2.png"),
+    ):
+        assert len(registry.training_faces(name, root).records) == 2
+        (root / copy).write_bytes((root / original).read_bytes())
+        listing = registry.training_faces(name, root)
+        assert len(listing.records) == 1
+        assert listing.problems[-1] == (
+            f"{root / copy} is a copy of a picture kept for measuring, not trained on"
+        )
+
+
+def test_pictures_of_equal_size_are_no_copies(tmp_path: Path) -> None:
+    for name, content in (("a", b"one"), ("b", b"two"), ("c", b"one"), ("d", b"three")):
+        (tmp_path / name).write_bytes(content)
+    a, b, c, d, missing = (tmp_path / name for name in ("a", "b", "c", "d", "missing"))
+    assert registry.equal_files([a, b, d, missing], [c, missing]) == {a}
+
+
 def test_unknown_names(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="source 'cofw' is unknown; use one of wflw, wflw_partial"):
         registry.training_faces("cofw", tmp_path)
@@ -214,18 +255,21 @@ def test_unusable_pictures_are_named_and_counted(wflw_root: Path, tmp_path: Path
     listing = registry.training_faces("wflw", wflw_root)
     good = listing.records[0]
     (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "empty.png").touch()
     bad = [
         Record(image=tmp_path / "none.png", points=good.points),
         Record(image=tmp_path / "text.png", points=good.points),
+        Record(image=tmp_path / "empty.png", points=good.points),
         Record(image=good.image, points=good.points + 100),
     ]
     mixed = Listing("mixed", [good, *bad])
     assert len(cached_crops(mixed, tmp_path / "cache")) == 1
     assert "none.png is missing" in mixed.problems[0]
     assert "text.png is not a picture" in mixed.problems[1]
-    assert "of the points lie outside of the 112x112 picture" in mixed.problems[2]
-    with pytest.raises(UserError, match=r"worse has no usable face \(3 left out: .*none\.png is"):
+    assert "empty.png is not a picture" in mixed.problems[2]
+    assert "of the points lie outside of the 112x112 picture" in mixed.problems[3]
+    with pytest.raises(UserError, match=r"worse has no usable face \(4 left out: .*none\.png is"):
         cached_crops(Listing("worse", bad), tmp_path / "cache")
     labels = next((tmp_path / "cache").glob("mixed_*.npz"))
     with np.load(labels) as content:
-        assert len(json.loads(str(content["problems"]))) == 3
+        assert len(json.loads(str(content["problems"]))) == 4

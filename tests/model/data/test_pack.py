@@ -54,6 +54,18 @@ def test_other_files_are_refused(mixture: Mixture, tmp_path: Path) -> None:
         read_pack(tmp_path / "old.npz", Balance())
 
 
+def test_damaged_files_are_refused(mixture: Mixture, tmp_path: Path) -> None:
+    path = tmp_path / "faces.npz"
+    write_pack(mixture, mixture.parts[1], path)
+    content = path.read_bytes()
+    np.save(tmp_path / "one.npy", np.zeros(3))
+    one = (tmp_path / "one.npy").read_bytes()
+    for damaged in (content[: len(content) // 2], b"", b"PK\x03\x04", one):
+        path.write_bytes(damaged)
+        with pytest.raises(UserError, match=r"faces\.npz is no file of `python -m model pack`: "):
+            read_pack(path, Balance())
+
+
 def test_broken_picture() -> None:
     data, ends = encode(np.zeros((2, 8, 8), np.uint8), 90)
     with pytest.raises(ValueError, match="the picture at byte 0 cannot be decoded"):

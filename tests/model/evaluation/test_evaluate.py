@@ -40,6 +40,7 @@ from model.export.snap import export_files
 from model.faces.render import make_faces
 from model.network.checkpoint import save, save_quantised
 from model.training.ptq import post_train
+from tests.model.layouts import picture
 from tests.model.samples import as_tensor, random_network, smooth_images
 
 SMALL = {"width": 0.125}
@@ -155,6 +156,17 @@ def test_faces_that_cannot_be_measured_are_counted(tmp_path: Path) -> None:
         true_crops(Listing("bad", records), 112)
 
 
+def test_a_point_at_infinity_does_not_count(tmp_path: Path) -> None:
+    drawn = make_faces(1, 0)
+    points = drawn.landmarks[0].astype(np.float64) * 112
+    picture(tmp_path / "face.png", drawn.images[0])
+    points[5, 1] = np.inf
+    record = Record(image=tmp_path / "face.png", points=points)
+    faces = true_crops(Listing("far", [record]), 112)
+    (error,) = point_errors(np.nan_to_num(record.points)[None] + (1, 0), faces.records)
+    assert error == pytest.approx(100 / np.linalg.norm(points[60] - points[72]))
+
+
 def test_detected_squares_belong_to_their_face() -> None:
     square = square_around_landmarks([[10, 10], [110, 110]])
     assert _belongs(square, square)
@@ -212,6 +224,17 @@ def test_anchor_gets_three_equal_channels(anchor: Path) -> None:
     np.testing.assert_allclose(open_anchor(anchor).run(images), expected, rtol=1e-5)
     with pytest.raises(UserError, match=r"there is no anchor .*none\.onnx"):
         open_anchor(anchor.with_name("none.onnx"))
+
+
+def test_files_that_are_no_anchor(weights: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.onnx").write_text("nothing")
+    for path in (tmp_path / "text.onnx", weights / "int8.onnx"):
+        with pytest.raises(UserError, match=rf"{path.name} is no ONNX model that onnxruntime runs"):
+            open_anchor(path)
+    with pytest.raises(
+        UserError, match=r"takes \[.*1, .*\]; the input of an anchor is \(1, 3, S, S"
+    ):
+        open_anchor(weights / "int8_exact.onnx")
 
 
 @pytest.mark.parametrize("name", list(CORRUPTIONS))

@@ -23,6 +23,7 @@ from model.export.qdq import write_qdq
 from model.export.qonnx import load_qonnx, quant_info
 from model.export.snap import EPSILON, UNIT_VARIANCE, export_files, snap, to_qonnx
 from model.network.pfld import PFLD
+from model.network.quantised import QuantLayers
 from model.training.ptq import post_train
 from tests.model.samples import as_tensor, random_network, smooth_images
 
@@ -210,6 +211,28 @@ def test_qdq_of_negative_and_vanishing_gains(
     path = tmp_path / "odd.onnx"
     changed.save(str(path))
     write_qdq(path, tmp_path / "odd_qdq.onnx")
+    assert_first_layers_agree(path, images)
+
+
+def test_qdq_of_few_bits_stays_on_its_grid(tmp_path: Path) -> None:
+    """Inputs beyond those of the calibration, so that quantisers saturate."""
+    network = random_network(width=0.125, s3="conv1x1", image_size=32)
+    layers = QuantLayers(activation_bits=4)
+    calibration = as_tensor(smooth_images(8, 32, seed=0)) / 4
+    path = tmp_path / "few.onnx"
+    export_files(post_train(network, calibration, layers=layers), path, smooth_images(2, 32, 1))
+    source, images = load_qonnx(path), smooth_images(4, 32, seed=2)
+    steps = [s for s in integer_network(path).steps if isinstance(s, Requantise)]
+    names = [s.output for s in steps]
+    found = onnxruntime_outputs(tmp_path / "few_qdq.onnx", images, names)
+    saturated = 0
+    for step, value in zip(steps, found, strict=True):
+        scale = quant_info(source, source.find_producer(step.output)).scale.item()
+        integers = np.rint(value / scale)
+        assert step.low <= integers.min(), step.output
+        assert integers.max() <= step.high, step.output
+        saturated += int(integers.max() == step.high)
+    assert saturated > len(steps) / 2
     assert_first_layers_agree(path, images)
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -164,6 +165,37 @@ def test_scores_that_say_nothing_have_a_scale_that_the_hardware_holds(tmp_path: 
     (peak,) = [s for s in integer_network(tmp_path / "flat.onnx").steps if isinstance(s, Peak)]
     assert peak.shifts.min() >= 0
     assert peak.shifts.max() <= 31
+
+
+@pytest.mark.parametrize("factor", [0.0, 1e-7, 1e-4])
+def test_offsets_near_zero_stay_exact(tmp_path: Path, factor: float) -> None:
+    """Their scale alone would give places beyond 32 bits."""
+    network = random_network(width=0.125, stem="depthwise", head="grid", image_size=48,
+                             pose_branch=False)  # fmt: skip
+    with torch.no_grad():
+        network.cells.weight[1:3] *= factor
+    quantised = post_train(network, as_tensor(smooth_images(8, 48, 0)))
+    images = smooth_images(4, 48, 1)
+    export_files(quantised, tmp_path / "still.onnx", images)
+    integers = integer_network(tmp_path / "still.onnx")
+    found = integers.run(images, keep=[CELLS])
+    cells = found.tensors[CELLS][:, 1:3] * integers.out_scale[:2, None, None] * 6  # side 6
+    assert np.abs(cells).max() < max(1e-3, 100 * factor), "offsets are as small as before"
+    assert np.abs(found.accumulators[:, :2]).max() < 2**24
+    session = onnxruntime.InferenceSession(
+        str(tmp_path / "still_exact.onnx"), providers=["CPUExecutionProvider"]
+    )
+    (exact,) = session.run(None, {"image": as_tensor(images).numpy()})
+    np.testing.assert_allclose(exact.reshape(4, 98, 2), found.landmarks, atol=1e-6)
+
+
+def test_places_beyond_32_bits_are_refused(exported: Path) -> None:
+    network = integer_network(exported)
+    (peak,) = [step for step in network.steps if isinstance(step, Peak)]
+    far = replace(peak, steps=peak.steps * 2**32)
+    steps = tuple(far if step is peak else step for step in network.steps)
+    with pytest.raises(UserError, match=r"cells_peak reaches \d+, beyond 2147483647 of 32 bits"):
+        replace(network, steps=steps).run(smooth_images(2, 112, 2))
 
 
 def test_scores_whose_scale_is_no_power_of_two(exported: Path) -> None:

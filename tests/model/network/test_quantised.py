@@ -232,8 +232,39 @@ def test_checkpoints_are_checked(tmp_path: Path) -> None:
     torch.save([1], tmp_path / "list.pt")
     with pytest.raises(UserError, match=r"list\.pt is not a checkpoint: it needs the keys config"):
         load_network(tmp_path / "list.pt")
+    (tmp_path / "empty.pt").touch()
+    with pytest.raises(UserError, match=r"empty\.pt is not a checkpoint of this project: EOFError"):
+        load_network(tmp_path / "empty.pt")
     network = PFLD(**SMALL)
     torch.save({"config": network.config(), "state_dict": network.state_dict()}, tmp_path / "f.pt")
     assert load_network(tmp_path / "f.pt").config() == network.config()
     with pytest.raises(UserError, match=r"f\.pt holds an FP32 network; quantise it first"):
         load_quantised(tmp_path / "f.pt")
+
+
+@pytest.mark.parametrize("kind", ["fp32", "int8"])
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"config": {**SMALL, "width": 0.25}}, "do not fit this version or each other; train or"),
+        ({"config": {**SMALL, "depth": 3}}, "unexpected keyword argument 'depth'"),
+        ({"config": [1]}, "it needs the keys config and state_dict, mappings both"),
+        ({"state_dict": {}}, r"Missing key\(s\) in state_dict"),
+        ({"state_dict": {"stem": 1}}, r"Missing key\(s\) in state_dict"),
+    ],
+)
+def test_checkpoints_that_do_not_fit(
+    kind: str, changes: dict[str, object], text: str, tmp_path: Path
+) -> None:
+    build, load = (
+        (build_quantised, load_quantised)
+        if kind == "int8"
+        else (lambda config: PFLD(**config), load_network)
+    )
+    network = build(SMALL)
+    content = {"config": network.config(), "state_dict": network.state_dict()}
+    content |= {"quantised": kind == "int8"} | changes
+    torch.save(content, tmp_path / "odd.pt")
+    with pytest.raises(UserError, match=rf"odd\.pt.*{text}") as caught:
+        load(tmp_path / "odd.pt")
+    assert len(str(caught.value)) < 500

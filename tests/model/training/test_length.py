@@ -44,13 +44,17 @@ class After:
         return self.steps == 0
 
 
-def test_resume_in_the_middle_of_an_epoch_is_exact(faces: Mixture, tmp_path: Path) -> None:
-    whole = stage.Trainer(SMALL)
+@pytest.mark.parametrize("head", ["fc", "grid"])
+def test_resume_in_the_middle_of_an_epoch_is_exact(
+    faces: Mixture, tmp_path: Path, head: str
+) -> None:
+    config = replace(SMALL, head=head)
+    whole = stage.Trainer(config)
     losses = [whole.train_epoch(faces) for _ in range(2)]
-    first = stage.Trainer(SMALL)
+    first = stage.Trainer(config)
     assert first.train_epoch(faces, keep=After(2)) is None
     save(first.state(), tmp_path / "last.pt")
-    second = stage.Trainer(SMALL)
+    second = stage.Trainer(config)
     second.load(tmp_path / "last.pt")
     assert (second.done, second.steps) == (2, 2)
     assert [second.train_epoch(faces) for _ in range(2)] == losses

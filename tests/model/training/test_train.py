@@ -22,6 +22,7 @@ from model.faces.render import make_faces
 from model.network.checkpoint import load_network, save
 from model.training import config as configs
 from model.training import train as stage
+from model.training.source import Source
 
 SMALL = configs.TrainConfig(
     width=0.125, faces=96, held_out=16, epochs=6, batch=16, rate=3e-3, average=0.9
@@ -73,6 +74,31 @@ def test_resume_of_another_configuration(tmp_path):
     save(stage.Trainer(SMALL).state(), tmp_path / "last.pt")
     with pytest.raises(UserError, match="is of another configuration"):
         stage.Trainer(replace(SMALL, rate=1e-3)).load(tmp_path / "last.pt")
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "garbage", "cut", "list", "weights"])
+def test_resume_from_a_damaged_file(tmp_path, kind):
+    trainer, path = stage.Trainer(SMALL), tmp_path / "last.pt"
+    save(trainer.state(), path)
+    content = path.read_bytes()
+    if kind == "weights":
+        trainer.save_weights(path)
+    elif kind == "list":
+        save([1], path)
+    elif kind == "missing":
+        path.unlink()
+    else:
+        path.write_bytes({"empty": b"", "garbage": b"no file", "cut": content[:3000]}[kind])
+    with pytest.raises(UserError, match=r"last\.pt cannot be resumed from: \w+: ") as caught:
+        trainer.load(path)
+    assert len(str(caught.value)) < 400
+
+
+def test_nothing_is_written_before_the_faces_are_read(tmp_path):
+    source = Source(cache=tmp_path / "cache", packed=tmp_path / "none.npz")
+    with pytest.raises(UserError, match=r"none\.npz is no file of"):
+        stage.Training(SMALL, tmp_path / "out", source).run()
+    assert not (tmp_path / "out").exists()
 
 
 def test_command_writes_its_files(tmp_path, monkeypatch):
