@@ -47,8 +47,10 @@ class CpuBackend:
 
         Raises:
             UserError: onnxruntime is missing; the file is missing, no ONNX model, or has other
-                inputs and outputs.
+                inputs and outputs; there cannot be so many threads.
         """
+        if not 0 <= threads <= 256:
+            raise UserError(f"{threads} threads are not possible; give 1 to 256, or 0 to measure")
         self.model, self.network = str(model), model.stem
         self.session = open_session(model, PROVIDERS, threads or 1)
         self._input, self.input_size, self._one_by_one = check_shapes(self.session, model)

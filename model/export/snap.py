@@ -3,9 +3,10 @@
 
 Snapping rewrites scales and batch normalisation so that every requantisation multiplier is, to
 float32 precision, an integer over a power of two, and every offset a multiple of 2**-6. Derivations
-in float32 and float64 then round to the same integers. The weights of convolutions become their
-integers, with scale 1: the normalisation behind, which has a gain per channel anyway, takes over
-their scales.
+in float32 and float64 then round to the same integers. Halves are the one difference: QONNX rounds
+them to the even side, the integers up (docs/architecture.md). The weights of convolutions become
+their integers, with scale 1: the normalisation behind, which has a gain per channel anyway, takes
+over their scales.
 """
 
 from __future__ import annotations

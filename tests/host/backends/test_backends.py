@@ -266,6 +266,12 @@ def test_cpu_takes_the_threads_that_it_is_given(tiny_model):
     assert backend.session.get_session_options().intra_op_num_threads == 3
 
 
+@pytest.mark.parametrize("threads", [-3, 1000])
+def test_cpu_refuses_threads_that_cannot_be(tiny_model, threads):
+    with pytest.raises(UserError, match=f"{threads} threads are not possible; give 1 to 256"):
+        open_backend("cpu", tiny_model, threads=threads)
+
+
 # -- sim -------------------------------------------------------------------------------------------
 
 
