@@ -194,12 +194,14 @@ class Pipeline:
             for sink, items in zip(self._sinks, self._inputs, strict=True)
         ]
         threads = [threading.Thread(target=run, name=name, daemon=True) for name, run in stages]
+        judge = threads[2]
         try:
             for thread in threads:
                 thread.start()
             # Not join(): a Ctrl-C in it makes Python 3.11 take the thread for ended.
             while any(thread.is_alive() for thread in threads) and not self._stopping.wait(0.05):
-                self._tell_if_stuck()
+                if judge.is_alive():  # at the end sinks may take their time
+                    self._tell_if_stuck()
         finally:
             self._finish(threads)
             cv2.setNumThreads(own_threads)

@@ -249,6 +249,19 @@ def test_a_network_that_hangs_sounds_and_is_told_when_it_answers_again(monkeypat
     assert outcome.failures == [UNJUDGED]
 
 
+def test_a_sink_may_take_its_time_at_the_end_of_a_live_source(monkeypatch):
+    monkeypatch.setattr("host.monitor.pipeline.STUCK_S", 0.2)
+
+    class Slow(Sink):
+        def close(self):
+            time.sleep(0.6)
+            super().close()
+
+    sink = Slow()
+    assert build(Source(lambda _: STILL, 3, live=True), [sink]).run().failures == []
+    assert not any(seen.frame.fault for seen in sink.seen)
+
+
 def test_a_recording_may_take_its_time(monkeypatch):
     monkeypatch.setattr("host.monitor.pipeline.STUCK_S", 0.05)
 
