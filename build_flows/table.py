@@ -18,7 +18,7 @@ from build_flows.config import load_config
 from build_flows.flow import Listener
 from build_flows.new import FIRST_SEARCH, write_first_folding, write_network
 from host.common.atomic import write_text
-from host.common.errors import FAILURES, UserError, first_line
+from host.common.errors import FAILURES, UserError, first_line, line_of
 from host.common.json_file import write_json
 from host.common.tables import to_markdown
 
@@ -67,16 +67,12 @@ def rows_of(
         try:
             yield Row(file.stem, _figures(file, folder / file.stem, fps, part, listener))
         except UserError as error:
-            yield Row(file.stem, {}, refused=_line(error))
+            yield Row(file.stem, {}, refused=line_of(error))
         except FAILURES as error:
-            yield Row(file.stem, {}, failed=_line(error))
+            yield Row(file.stem, {}, failed=line_of(error))
         except Exception as error:  # a mistake of ours, told by its row and the log
             log.error("%s", file, exc_info=error)
             yield Row(file.stem, {}, failed=first_line(error))
-
-
-def _line(error: Exception) -> str:
-    return str(error).splitlines()[0]
 
 
 def _figures(

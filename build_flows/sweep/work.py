@@ -17,7 +17,7 @@ from build_flows.flow import hash_of
 from build_flows.parts import part_of
 from build_flows.sources import files_of
 from build_flows.sweep.plan import Cell
-from host.common.errors import FAILURES, UserError
+from host.common.errors import FAILURES, UserError, line_of
 from host.common.provenance import versions
 
 NAMED = ("name", "model", "folding")  #: in a config, what the result does not depend on
@@ -76,7 +76,7 @@ def work_on(task: Task) -> Found:
         except UserError as error:
             return Found((), (), refused=str(error))
         except FAILURES as error:
-            return Found((), (), failed=_line(error))
+            return Found((), (), failed=line_of(error))
         rows, foldings = [], []
         for point in points:
             row = row_of(point, explorer.budget)
@@ -86,12 +86,8 @@ def work_on(task: Task) -> Found:
             try:
                 rows[-1] |= _built(work, points[-1], explorer)
             except FAILURES as error:
-                return Found((), (), failed=_line(error))
+                return Found((), (), failed=line_of(error))
         return Found(tuple(rows), tuple(foldings))
-
-
-def _line(error: Exception) -> str:
-    return str(error).splitlines()[0]
 
 
 def _unpacked(task: Task, folder: Path) -> Build:

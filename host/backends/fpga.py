@@ -250,13 +250,11 @@ class FpgaBackend(Accelerator):
         self._broken = True
         try:
             yield
-        except UserError:
+        except (UserError, LostError):  # nothing has moved
             self._broken = False
             raise
-        except DeviceError as error:
-            if not isinstance(error, LostError):
-                self.recover()
-            self._broken = False
+        except DeviceError:
+            self.recover()
             raise
         self._broken = False
 

@@ -43,6 +43,11 @@ class DeviceError(Exception):
     """The accelerator or the way to it failed: an error it reports, a timeout, wrong contents."""
 
 
+def line_of(error: Exception) -> str:
+    """First line of an error of ours, whose kind says no more."""
+    return str(error).splitlines()[0]
+
+
 def first_line(error: BaseException) -> str:
     """Kind and first line of an error of a library, for a message of one line."""
     lines = str(error).strip().splitlines()

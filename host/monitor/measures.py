@@ -401,7 +401,7 @@ class Measurer:
     def _watch_for_eyes(self, time_s: float, opening: Opening) -> None:
         """Follow how long no eye could be judged; one that is shut when it is seen does not end it.
 
-        So does an eye seen for moments only, between others without it or without the face.
+        The time without an eye seen open, into which the loss of the face goes too, runs beside.
         """
         unjudged, shut = opening.judged is None, self._closed_since is not None
         self._hidden.update(time_s, unjudged or (shut and self._hidden.begun))

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
@@ -233,8 +233,7 @@ class Pipeline:
     def _tell_unwatched(self, fault: str, silent_s: float, ended: bool = False) -> None:
         """Hand the sinks an observation that sounds, as nobody watches the driver."""
         seen = unwatched(self._last, self.judge.thresholds, fault, silent_s)
-        for items in self._inputs:
-            self._offer(items, replace(seen, ended=ended))
+        self._offer(replace(seen, ended=ended))
 
     def _finish(self, threads: Sequence[threading.Thread]) -> None:
         """Let the threads end; each sink's thread closes it. A stuck source is left alone."""
@@ -347,20 +346,18 @@ class Pipeline:
                     self.frames += 1
                     self.faces += track.landmarks is not None
                     self.timings.add(seen.times_ms)
-                    for items in self._inputs:
-                        self._offer(items, seen)
+                    self._offer(seen)
         if self._error is not None and self._source.live:
             silent_s = time.monotonic() - self._judged_s
             self._tell_unwatched(f"the monitor ends: {self._error}", silent_s, ended=True)
         for items in self._inputs:
             items.end()
 
-    @staticmethod
-    def _offer(items: StageQueue[Observation], seen: Observation) -> None:
-        try:
-            items.put(seen)
-        except Closed:
-            return  # this sink has failed; the others go on
+    def _offer(self, seen: Observation) -> None:
+        """Hand the same observation to all sinks."""
+        for items in self._inputs:
+            with suppress(Closed):  # this sink has failed; the others go on
+                items.put(seen)
 
     def _write(self, sink: Sink, items: StageQueue[Observation]) -> None:
         try:
