@@ -244,11 +244,23 @@ def test_signs_of_sums_that_are_zero(scale):
         ([quant("x", "out", "row")], r"Quant_1: scales of shape \[4\]; use one number or one a ch"),
         ([bipolar("x", "out", "row")], r"BipolarQuant_0: scales of shape \[4\]; use one number or"),
         ([quant("x", "out", "byte", bits="part")], "Quant_1: 3.5 bits; use a whole number, 2 to 8"),
+        (
+            [quant("x", "out", "byte", signed=1, bits="bit")],
+            "Quant_1: one bit with a sign, which is -1 and 0 .* use BipolarQuant",
+        ),
+        (
+            [
+                quant("w", "wq", "byte", signed=1, bits="bit"),
+                helper.make_node("Conv", ["x", "wq"], ["out"], kernel_shape=[1, 1]),
+            ],
+            "Quant_1: one bit with a sign, which is -1 and 0 .* use BipolarQuant",
+        ),
     ],
 )
 def test_what_would_be_read_otherwise_than_in_the_file_is_refused(nodes, reason):
     """A row of numbers is one a column, on a map of as many columns as channels."""
     constants = CONSTANTS | {"row": np.array([0.1, 0.2, 0.3, 0.4]), "part": 3.5}
+    constants |= {"bit": 1, "w": np.ones((4, 4, 1, 1))}
     model = graph([quant("image", "x", "byte"), *nodes], constants, [1, 4, 3, 4])
     with pytest.raises(UserError, match=reason):
         streamline(cleaned(model, "a file"))

@@ -81,6 +81,11 @@ def quant(walk: Walk, node: NodeProto) -> Value | None:
         raise UserError(
             f"{named(node)}: scales must be above 0, bits and a whole zero point one a tensor"
         )
+    if bits == 1 and attribute(node, "signed", 1):
+        raise UserError(
+            f"{named(node)}: one bit with a sign, which is -1 and 0 to Brevitas, -1 and 1 to "
+            "qonnx; use BipolarQuant, or 2 bits and more"
+        )
     rounding = _rounding(node)
     low, high = _ends(node, float(bits.item()))
     values = walk.model.get_initializer(node.input[0])
