@@ -29,9 +29,9 @@ from host.monitor.eyes import Eyes, aspect_ratio, eye_ratios, straightened, visi
 from host.monitor.measures import Measurer
 from host.monitor.thresholds import Thresholds
 from model.data.ibug import read_folders
-from model.data.lids import openings
 from model.data.records import Listing, Record, read_picture
 from model.data.registry import as_98, frames_to_train, is_68, measured_faces, person, pseudo_points
+from model.evaluation.detail import eye_openings
 from model.faces.lids import shut_eyes
 
 EYES_68 = ((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47))
@@ -117,7 +117,7 @@ def _undisputed(record: Record, pseudo: Record | None) -> Record:
     """
     if pseudo is None:
         return record
-    first, second = (np.array(eyes) for eyes in (_true_eyes(record), openings(pseudo.points)))
+    first, second = (eye_openings(face.points) for face in (record, pseudo))
     differ = (np.minimum(first, second) < OPEN) & (np.maximum(first, second) > OPEN)
     points = record.points.copy()
     for eye, unknown in zip(EYES_68, differ, strict=True):
@@ -164,7 +164,7 @@ def compare(
     """Put found landmarks (N, 98, 2), and looks at the eyes, beside the truth of N records."""
     return Found(
         landmarks=landmarks,
-        eyes=np.array([_true_eyes(record) for record in records]),
+        eyes=np.array([eye_openings(record.points) for record in records]),
         mouth=np.array([_true_mouth(record) for record in records]),
         people=tuple(_person(record) for record in records),
         looks=tuple([None] * len(records) if looks is None else looks),
@@ -176,19 +176,8 @@ def _person(record: Record) -> str:
     return person(record) if is_68(record) else record.image.stem
 
 
-def _true_eyes(record: Record) -> list[float]:
-    if is_68(record):
-        return [_eye_68(record.points[list(eye)]) for eye in EYES_68]
-    return [float(ratio) for ratio in openings(record.points)]
-
-
 def _true_mouth(record: Record) -> float:
     return aspect_ratio(record.points[list(INNER_LIPS_68 if is_68(record) else INNER_LIPS)])
-
-
-def _eye_68(p: Points) -> float:
-    heights = np.hypot(*(p[1:3] - p[5:3:-1]).T)
-    return float(heights.mean() / np.hypot(*(p[3] - p[0])))
 
 
 # -- figures ---------------------------------------------------------------------------------------
