@@ -144,6 +144,9 @@ EYES = TrainConfig(
     threads=1,
 )
 
+MORE = replace(EYES, live=0, held_back=0, mix=(("ytf", 0.6), *EYES.mix[:-1]))
+"""From trained weights; with the faces of wflw that are held back, one of eight of ytf instead."""
+
 HALF = replace(EYES, width=0.5, warm_up=0.02, schedule="cosine", frozen=False, live=0)
 """Half the width, from random weights, with batch statistics."""
 
@@ -162,6 +165,10 @@ CONFIGS = {
     ),
     "eyes": EYES,
     "eyes_finish": replace(EYES, rate=3e-4, warm_up=0.02, schedule="cosine", live=0, epochs=10),
+    "eyes_more": MORE,
+    "eyes_more_finish": replace(
+        MORE, rate=6e-4, warm_up=0.01, schedule="cosine", epochs=10, lid_weight=0.5
+    ),
     "eyes_small": replace(HALF, batch=32, views=400_000, rate=1.5e-3),
     "eyes_small_finish": replace(HALF, batch=16, views=200_000, rate=8e-4),
     "equal": replace(HALF, batch=16, views=300_000, rate=1e-3),
@@ -206,8 +213,9 @@ CONFIGS = {
     "smoke": TrainConfig(width=0.125, faces=256, held_out=32, epochs=4, batch=32),
 }
 """Named configurations of ``python -m model train``. On real faces: eyes trains the product's
-network, eyes_finish goes on from its weights, equal compares networks, best and finish trained the
-one before, paper is the reference's. The others use procedural faces; quick is the default."""
+network, eyes_finish goes on from its weights, eyes_more and eyes_more_finish do so with the faces
+held back, equal compares networks, best and finish trained the one before, paper is the
+reference's. The others use procedural faces; quick is the default."""
 
 
 def find_config(name: str, **changes: Any) -> TrainConfig:
