@@ -53,8 +53,8 @@ DOWN, UP, TURNED, SIDE = 0.30, 0.20, 0.15, 0.09
 """Fall of the logarithm of the aspect ratio at 30 degrees of pitch down and up (with the square of
 the angle), rise at 30 degrees of yaw (square), and rise of the farther eye (linear). Measured with
 pfld_eyes_fp32.onnx on frames of ytf, differences within people (``python -m model
-evaluate-driver``). Lids follow the eyes down: 0.21 among eyes that two labels call open (before its
-last training 0.15, and 0.74 among all that the tracker calls so)."""
+evaluate-driver``). Lids follow the eyes down: 0.18 among eyes that two labels call open (earlier
+weights 0.15 and 0.21, and 0.74 among all that the tracker calls so)."""
 
 LOOK_SHARE, LOOK_SHUT, LOOK_OPEN = 0.5, 0.1, 0.3
 """How much the look at the picture counts beside the landmarks, and the aspect ratios for which its
