@@ -17,10 +17,10 @@ from host.common.tables import to_markdown
 from host.face.crop import Transform, square_around_box, square_around_landmarks
 from host.face.detect.faces import Detector, Face
 from host.face.image import read_image
+from host.face.landmarks import LOWER_LIDS, UPPER_LIDS
 from model.data.lids import CLOSED
 from model.data.records import Record
 from model.data.registry import as_98, measured_faces
-from model.evaluation.detail import eye_openings
 from model.faces import cover
 
 FAR, SMALL, LARGE = 1 / 3, 0.5, 2.0
@@ -116,8 +116,20 @@ def collect_samples(roots: dict[str, Path], count: int) -> list[Sample]:
 
 
 def _sample(record: Record) -> Sample:
-    closed = bool((eye_openings(record.points) < CLOSED).all())
-    return Sample(image=record.image, points=as_98(record), closed=closed)
+    points = as_98(record)
+    return Sample(image=record.image, points=points, closed=bool((openings(points) < CLOSED).all()))
+
+
+def openings(points: Points) -> F64Array:
+    """Height over width (2,) of the eyes of landmarks (98, 2); points that are nan do not count.
+
+    Of 68 points without the middle of the lids, so that more eyes are closed than by
+    :func:`model.evaluation.detail.eye_openings`: 94 faces of the lists instead of 19.
+    """
+    heights = np.linalg.norm(points[UPPER_LIDS] - points[LOWER_LIDS], axis=1).reshape(2, 3)
+    corners = points[[60, 64, 68, 72]].reshape(2, 2, 2)
+    widths = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1)
+    return np.asarray(np.nanmean(heights, axis=1) / widths, np.float64)
 
 
 def true_square(points: Points) -> Transform:

@@ -16,6 +16,7 @@ from model.evaluation.detection import (
     collect_samples,
     offset,
     offsets,
+    openings,
     rates,
     rates_table,
     rolled,
@@ -64,6 +65,13 @@ def samples(tmp_path):
         cv2.imwrite(str(path), image)
         found.append(Sample(image=path, points=landmarks(opening=opening), closed=opening < 0.15))
     return found
+
+
+def test_openings_are_height_over_width_and_unknown_points_do_not_count():
+    points = landmarks(opening=0.25)
+    assert openings(points) == pytest.approx([0.25, 0.25])
+    points[[62, 69]] = np.nan
+    assert openings(points) == pytest.approx([0.25, 0.25])
 
 
 def test_the_nearest_face_of_about_the_right_size_belongs():
