@@ -144,7 +144,7 @@ EYES = TrainConfig(
     threads=1,
 )
 
-MORE = replace(EYES, live=0, held_back=0, mix=(("ytf", 0.6), *EYES.mix[:-1]))
+MORE = replace(EYES, live=0, held_back=0, mix=(EYES.mix[-1], *EYES.mix[:-1]))
 """From trained weights; with the faces of wflw that are held back, one of eight of ytf instead."""
 
 HALF = replace(EYES, width=0.5, warm_up=0.02, schedule="cosine", frozen=False, live=0)
