@@ -24,51 +24,47 @@ SCATTER = 2.0  #: pixels, scale of the Laplace distribution around a cell's answ
 
 
 def split(cells: Tensor) -> tuple[Tensor, Tensor]:
-    """Scores (B, P, H * W) and answers (B, P, H * W, 2), fractions, of cells (B, 3 P, H, W)."""
+    """Scores (B, P, H * W) and answers (B, P, 2, H * W), fractions, of cells (B, 3 P, H, W)."""
     batch, channels, height, width = cells.shape
     parts = cells.reshape(batch, channels // PARTS, PARTS, height * width)
-    return parts[:, :, 0], (parts[:, :, 1:].transpose(2, 3) + middles(cells)) / sides(cells)
+    scores, offsets = parts.split((1, 2), 2)
+    return scores.squeeze(2), (offsets + middles(cells)) / sides(cells)
 
 
 def sides(cells: Tensor) -> Tensor:
-    """Width and height of the crop (2,), in cells."""
+    """Width and height of the crop (2, 1), in cells."""
     height, width = cells.shape[2:]
-    return torch.tensor([width, height], dtype=cells.dtype, device=cells.device)
+    return torch.tensor([[width], [height]], dtype=cells.dtype, device=cells.device)
 
 
 def middles(cells: Tensor) -> Tensor:
-    """Middle of each cell (H * W, 2), x and y, in cells."""
+    """Middle of each cell (2, H * W), x and y, in cells."""
     height, width = cells.shape[2:]
     rows = torch.arange(height, dtype=cells.dtype, device=cells.device) + 0.5
     columns = torch.arange(width, dtype=cells.dtype, device=cells.device) + 0.5
     y, x = torch.meshgrid(rows, columns, indexing="ij")
-    return torch.stack([x, y], 2).reshape(-1, 2)
+    return torch.stack([x, y]).flatten(1)
 
 
 def decode(cells: Tensor) -> Tensor:
     """Landmarks (B, 2 P), fractions of the crop, of cells (B, 3 P, H, W)."""
-    scores, answers = split(cells)
+    return decided(*split(cells)).flatten(1)
+
+
+def decided(scores: Tensor, answers: Tensor) -> Tensor:
+    """Landmarks (B, P, 2), fractions, of the best two cells; both arguments from ``split``."""
     best = scores.argmax(2, keepdim=True)
     second = scores.scatter(2, best, -torch.inf).argmax(2, keepdim=True)
-    apart = scores.gather(2, best) - scores.gather(2, second)
-    share = 0.5 ** (1 + apart)
-    place, other = (
-        answers.gather(2, cell[..., None].expand(-1, -1, -1, 2)) for cell in (best, second)
-    )
-    return (place + (other - place) * share[..., None]).flatten(1)
+    both = torch.cat([best, second], 2)
+    high, low = scores.gather(2, both).unbind(2)
+    place, other = answers.gather(3, both[:, :, None].expand(-1, -1, 2, -1)).unbind(3)
+    return place + (other - place) * (0.5 ** (1 + high - low))[..., None]
 
 
-def expected(cells: Tensor) -> Tensor:
-    """Mean of the cells' answers by their probability (B, P, 2): decode with a gradient."""
-    scores, answers = split(cells)
-    return (scores.softmax(2)[..., None] * answers).sum(2)
-
-
-def mixture_terms(cells: Tensor, true: Tensor, size: int) -> Tensor:
+def mixture_terms(scores: Tensor, answers: Tensor, true: Tensor, size: int) -> Tensor:
     """Negative logarithm of the likelihood of each point (B, P), up to a constant.
 
-    cells: (B, 3 P, H, W); true: (B, P, 2), fractions; size: pixels of the crop.
+    scores, answers: what ``split`` gives; true: (B, P, 2), fractions; size: pixels of the crop.
     """
-    scores, answers = split(cells)
-    distance = (answers - true[:, :, None]).abs().sum(3) * (size / SCATTER)
+    distance = (answers - true[..., None]).abs().sum(2) * (size / SCATTER)
     return -(scores.log_softmax(2) - distance).logsumexp(2)

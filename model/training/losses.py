@@ -11,7 +11,7 @@ from torch import Tensor
 
 from host.common.errors import UserError
 from host.face.landmarks import LOWER_LIDS, UPPER_LIDS
-from model.network.grid import decode, mixture_terms
+from model.network.grid import decided, mixture_terms, split
 
 if TYPE_CHECKING:
     from model.data.augment import Batch
@@ -126,10 +126,11 @@ def face_losses(config: TrainConfig, found: Tensor, faces: Batch, size: int) -> 
     lids' term and the weighting by size are those of ``config``. size: pixels of the crop.
     """
     if found.ndim == 4:
-        points = decode(found).view(len(found), -1, 2)
+        scores, answers = split(found)
+        points = decided(scores, answers)
         terms = point_loss(config.loss, points, faces.landmarks, faces.mask, size)
-        terms = config.answer_weight * terms
-        terms = terms + known_mean(mixture_terms(found, faces.landmarks, size), faces.mask)
+        likely = mixture_terms(scores, answers, faces.landmarks, size)
+        terms = config.answer_weight * terms + known_mean(likely, faces.mask)
     else:
         points = found.view(len(found), -1, 2)
         terms = point_loss(config.loss, points, faces.landmarks, faces.mask, size)

@@ -15,7 +15,7 @@ from model.data.augment import Batch
 from model.data.labelled import TUNING_SEED
 from model.data.mixture import Mixture, endless
 from model.network.checkpoint import save
-from model.network.grid import CELL, mixture_terms
+from model.network.grid import CELL, mixture_terms, split
 from model.training.config import TrainConfig
 from model.training.losses import face_losses
 from model.training.ptq import Target, Tuner
@@ -43,7 +43,8 @@ def face_loss(config: TrainConfig, size: int) -> Callable[[Tensor, Batch], Tenso
 def plain_loss(found: Tensor, true: Tensor) -> Tensor:
     """Loss without a configuration: of landmarks or cells against landmarks (B, 2 P), fractions."""
     if found.ndim == 4:
-        return mixture_terms(found, true.view(len(true), -1, 2), CELL * found.shape[3]).mean()
+        points = true.view(len(true), -1, 2)
+        return mixture_terms(*split(found), points, CELL * found.shape[3]).mean()
     return l1_loss(found, true)
 
 

@@ -100,7 +100,7 @@ def test_accumulators_are_places_with_one_scale_each(exported: Path) -> None:
     scores, answers = grid.split(floats)
     order = scores.sort(stable=True, dim=2, descending=True)
     place, other = (
-        np.take_along_axis(answers.numpy(), n.numpy()[..., None], 2)[:, :, 0]
+        np.take_along_axis(answers.numpy(), n.numpy()[:, :, None], 3)[..., 0]
         for n in (order.indices[..., :1], order.indices[..., 1:2])
     )
     apart = (order.values[..., 0] - order.values[..., 1]).numpy()
