@@ -63,8 +63,10 @@ class MixConfig:
     """Procedural faces to train on, where they are in the mix."""
     held_out: int = 500
     """Procedural faces to measure on after every epoch."""
+    measured: str = "wflw"
+    """Source of which some faces are not trained on but measured after every epoch."""
     held_back: int = 8
-    """Of the source wflw one face in so many is not trained on but measured; 0 for none."""
+    """Of that source one face in so many."""
     seed: int = 1
     """Of faces, initial weights, order and augmentation."""
     threads: int = 2
@@ -79,8 +81,10 @@ class MixConfig:
                 raise UserError(f"source {source!r} is unknown; use one of {', '.join(known)}")
             if not 0 < repeats <= 100:
                 raise UserError(f"{source} is repeated {repeats} times; use above 0, up to 100")
-        if self.held_back == 1:
-            raise UserError("held_back=1 leaves nothing to train on; use 0 or 2 and more")
+        if self.measured not in TRAINING:
+            raise UserError(f"measured={self.measured!r} is no source; use {', '.join(TRAINING)}")
+        if self.held_back < 2:
+            raise UserError(f"held_back={self.held_back} leaves nothing to train on; use 2 or more")
 
     @property
     def sources(self) -> list[str]:
@@ -215,8 +219,8 @@ def collect(
 
     roots: folder of each source of real faces; sources of the mix without one are left out.
     cache: folder of crops and procedural faces. tell: gets lines about what was left out.
-    Measured are the faces of wflw that are held back, else procedural faces, else a part of the
-    first source. UserError: nothing to train on, or a root for a source that is not in the mix.
+    Where the measured source is left out, procedural faces are measured or a part of the first
+    source. UserError: nothing to train on, or a root for a source that is not in the mix.
     """
     check_roots(config, roots)
     parts, repeats, held = [], [], None
@@ -228,7 +232,7 @@ def collect(
         else:
             tell(f"{source} is left out: no folder given with --data {source}=FOLDER")
             continue
-        if source == "wflw" and config.held_back:
+        if source == config.measured:
             crops, held = hold_back(crops, config.held_back)
         parts.append(crops)
         repeats.append(times)
@@ -241,7 +245,7 @@ def collect(
         seed = config.seed + HELD_OUT_SEED
         held = procedural(config.held_out, seed, config.threads, cache, progress)
     elif held is None:
-        parts[0], held = hold_back(parts[0], config.held_back or 8)
+        parts[0], held = hold_back(parts[0], config.held_back)
     return Mixture(tuple(parts), tuple(repeats), config.balance), held
 
 

@@ -84,7 +84,6 @@ class TrainConfig(MixConfig):
         least |= {
             "live": 0,
             "views": 0,
-            "held_back": 0,
             "pose_weight": 0,
             "answer_weight": 0,
             "lid_weight": 0,
@@ -144,8 +143,8 @@ EYES = TrainConfig(
     threads=1,
 )
 
-MORE = replace(EYES, live=0, held_back=0, mix=(EYES.mix[-1], *EYES.mix[:-1]))
-"""From trained weights; with the faces of wflw that are held back, one of eight of ytf instead."""
+MORE = replace(EYES, live=0, measured="ytf")
+"""From trained weights; all faces of wflw, and one of eight of ytf is measured instead."""
 
 HALF = replace(EYES, width=0.5, warm_up=0.02, schedule="cosine", frozen=False, live=0)
 """Half the width, from random weights, with batch statistics."""

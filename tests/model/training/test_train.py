@@ -131,7 +131,8 @@ def test_command_writes_its_files(tmp_path, monkeypatch):
         ({"mix": (("wflv", 1.0),)}, "source 'wflv' is unknown; use one of procedural, wflw"),
         ({"mix": (("wflw", 0.0),)}, "wflw is repeated 0.0 times"),
         ({"mix": ()}, "the mix is empty"),
-        ({"held_back": 1}, "held_back=1 leaves nothing to train on"),
+        ({"held_back": 1}, "held_back=1 leaves nothing to train on; use 2 or more"),
+        ({"measured": "wflv"}, "measured='wflv' is no source; use wflw, "),
         ({"angle_weights": True, "pose_weight": 0.0}, "angle_weights needs the auxiliary branch"),
     ],
 )
