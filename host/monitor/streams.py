@@ -268,13 +268,14 @@ class LiveSource:
 def cut_off_mp4(path: Path) -> bool:
     """True for an MP4 file without its index: the recording was never finished."""
     kinds = set()
+    length = path.stat().st_size
     with path.open("rb") as file:
         while len(head := file.read(8)) == 8:
             size = int.from_bytes(head[:4], "big")
             kinds.add(head[4:])
             if size == 1:
                 size = int.from_bytes(file.read(8), "big") - 8
-            if size < 8:
+            if not 8 <= size <= length:  # as 0, to the end, or damaged
                 break
             file.seek(size - 8, os.SEEK_CUR)
     return b"ftyp" in kinds and b"moov" not in kinds

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one number hides: errors by region of the face and by its turn, and how eyelids follow.
+"""What one number hides: errors by region of the face and by its turn, how lids and pupils follow.
 
 Eye aspect ratios are those of :func:`model.data.lids.openings`; on 300-W's 68 points, which have no
 middle pair of a lid, those of the other two pairs.
@@ -12,7 +12,15 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 
-from host.face.landmarks import GROUPS, LEFT_PUPIL, OUTER_CORNERS, RIGHT_PUPIL, inter_ocular
+from host.face.landmarks import (
+    GROUPS,
+    LEFT_EYE,
+    LEFT_PUPIL,
+    OUTER_CORNERS,
+    RIGHT_EYE,
+    RIGHT_PUPIL,
+    inter_ocular,
+)
 from host.face.pose import head_pose
 from model.data.lids import CLOSED, SLITS_68, openings
 from model.data.records import Record
@@ -22,6 +30,7 @@ from model.data.scheme68 import OUTER_CORNERS_68, PARTNERS, to_68
 Floats = npt.NDArray[np.float64]
 
 TURNS = (0, 15, 30, 45, 90)  #: degrees of yaw that the parts of a data set reach from and to
+BOTH_SEEN = 45  #: degrees of yaw up to which the pupils of both eyes are looked at
 RESAMPLED = 1_000  #: sets of faces drawn for the interval of an AUC
 ROUND = 4  #: digits behind the point
 CORNERS_68 = ((36, 39), (42, 45))  #: of each eye
@@ -131,6 +140,45 @@ def follow(found: Floats, true: Floats, seed: int = 0) -> dict[str, object]:
             drawn.append(auc(ratios, shut))
     if drawn:
         result["interval"] = [round(float(v), ROUND) for v in np.percentile(drawn, [2.5, 97.5])]
+    return result
+
+
+def pupil_places(points: Floats) -> Floats:
+    """Where the pupils are, mean of both eyes: (N, 2) of landmarks (N, 98, 2).
+
+    Right of the middle between the corners and below it, along and across their line, in widths of
+    the eye.
+    """
+    places = []
+    for eye, pupil in ((LEFT_EYE, LEFT_PUPIL), (RIGHT_EYE, RIGHT_PUPIL)):
+        left, right = points[:, eye[0]], points[:, eye[4]]
+        line, off = right - left, points[:, pupil] - (left + right) / 2
+        across = np.stack([-line[:, 1], line[:, 0]], 1)
+        unit = np.maximum((line**2).sum(1), 1e-9)
+        places.append(np.stack([(off * line).sum(1), (off * across).sum(1)], 1) / unit[:, None])
+    return np.asarray(np.mean(places, 0), np.float64)
+
+
+def pupils(placed: Floats, records: list[Record], yaw: Floats) -> dict[str, object]:
+    """How predicted pupils follow true ones along and across the eye, of two open eyes in sight.
+
+    yaw: (N,), degrees. scatter is the standard deviation of the true places, error the root mean
+    square of the predicted ones', both in widths of the eye. Empty below three such faces.
+    """
+    whole = [not is_68(record) and bool(np.isfinite(record.points).all()) for record in records]
+    rows = np.flatnonzero(np.array(whole) & (yaw <= BOTH_SEEN))
+    rows = np.array([r for r in rows if (openings(records[r].points) >= CLOSED).all()], np.int64)
+    if len(rows) < 3:
+        return {}
+    true = pupil_places(np.stack([records[row].points for row in rows]))
+    found = pupil_places(placed[rows])
+    result: dict[str, object] = {"faces": len(rows)}
+    for axis, name in enumerate(("along", "across")):
+        x, y = true[:, axis], found[:, axis]
+        figures = {"scatter": x.std(), "error": np.sqrt(((y - x) ** 2).mean())}
+        if x.std() and y.std():
+            figures |= {"slope": np.polyfit(x, y, 1)[0], "correlation": np.corrcoef(x, y)[0, 1]}
+        result[name] = {key: round(float(value), ROUND) for key, value in figures.items()}
     return result
 
 

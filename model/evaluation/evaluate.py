@@ -149,11 +149,13 @@ def place(predictor: Predictor, faces: Faces, images: Images | None = None) -> P
 
 
 def detail_of(placed: Points, errors: F64Array, faces: Faces) -> dict[str, object]:
-    """Errors by region and by yaw, and how the eyelids follow."""
+    """Errors by region and by yaw, and how eyelids and pupils follow."""
+    yaw = detail.yaw_degrees(faces.landmarks)
     parts = {
         "regions": detail.by_region(placed, faces.records),
-        "yaw": detail.by_yaw(errors, detail.yaw_degrees(faces.landmarks)),
+        "yaw": detail.by_yaw(errors, yaw),
         "eyelids": detail.eyelids(placed, faces.records),
+        "pupils": detail.pupils(placed, faces.records, yaw),
     }
     return {name: part for name, part in parts.items() if part}
 

@@ -31,7 +31,7 @@ def figure_lines(result: dict[str, Any], indent: str = "") -> Iterator[str]:
 
 
 def detail_lines(result: dict[str, Any], indent: str) -> Iterator[str]:
-    """Lines of the errors by region and yaw, and of the eyelids, where they are known."""
+    """Lines of the errors by region and yaw, and of eyelids and pupils, where they are known."""
     if regions := result.get("regions"):
         yield indent + "  ".join(f"{name} {nme:.2f}" for name, nme in regions.items())
     if turns := result.get("yaw"):
@@ -45,3 +45,11 @@ def detail_lines(result: dict[str, Any], indent: str) -> Iterator[str]:
                 f"  AUC of {lids['closed']} closed eyes {lids['auc']:.3f} ({low:.3f}-{high:.3f})"
             )
         yield indent + line
+    if pupils := result.get("pupils"):
+        cells = [f"{axis} {axis_text(pupils[axis])}" for axis in ("along", "across")]
+        yield f"{indent}pupils of {pupils['faces']} faces: {'; '.join(cells)}"
+
+
+def axis_text(figures: dict[str, float]) -> str:
+    """Figures of the pupils along or across the eye."""
+    return ", ".join(f"{name} {value:.2f}" for name, value in figures.items())

@@ -60,6 +60,17 @@ def test_a_recording_without_its_index_is_named(tmp_path, clip):
         open_source(str(path))
 
 
+@pytest.mark.parametrize("size", [2**64 - 1, 2**63 + 8, 2**62, 3])
+def test_a_recording_with_a_damaged_size_of_a_box_is_named(tmp_path, clip, size):
+    data = bytearray(clip(tmp_path / "clip.mp4").read_bytes())
+    first = int.from_bytes(data[:4], "big")
+    data[first : first + 16] = (1).to_bytes(4, "big") + b"free" + size.to_bytes(8, "big")
+    path = tmp_path / "damaged.mp4"
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"damaged\.mp4"):
+        open_source(str(path))
+
+
 def test_libraries_write_nothing_to_stderr(tmp_path):
     """Only the first use of FFmpeg in a process takes its log level, hence a new one."""
     path = tmp_path / "text.mp4"

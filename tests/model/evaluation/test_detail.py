@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Errors by region and yaw, eyelids: figures that are known by hand."""
+"""Errors by region and yaw, eyelids, pupils: figures that are known by hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from host.face.landmarks import LEFT_EYE
+from host.face.landmarks import LEFT_EYE, LEFT_PUPIL, RIGHT_PUPIL
 from model.data.records import Record
 from model.data.scheme68 import to_68
 from model.evaluation import detail
@@ -62,6 +62,26 @@ def test_eyelids_that_follow_by_half() -> None:
     assert found["auc"] == 1
     assert found["interval"] == [1, 1]
     assert found["closed_ratio"] == pytest.approx(0.2 + 0.25 / 6, abs=1e-4)
+
+
+def test_pupils_that_follow_by_half_along_the_eye(drawn: Faces) -> None:
+    along, across = np.array([-0.2, 0.0, 0.2, 0.4]), np.array([0.1, -0.1, 0.1, -0.1])
+    turned = drawn.landmarks[[0] * 4].astype(np.float64) @ np.array([[60.0, 80], [-80, 60]])
+    placed = turned.copy()
+    for marks, part in ((turned, 1.0), (placed, 0.5)):
+        for left, right, pupil in ((60, 64, LEFT_PUPIL), (68, 72, RIGHT_PUPIL)):
+            line = marks[:, right] - marks[:, left]
+            below = np.stack([-line[:, 1], line[:, 0]], 1)
+            middle = (marks[:, left] + marks[:, right]) / 2
+            marks[:, pupil] = middle + part * along[:, None] * line + across[:, None] * below
+    records = [Record(image=Path("x"), points=points) for points in turned]
+    np.testing.assert_allclose(detail.pupil_places(turned), np.stack([along, across], 1))
+    assert detail.pupils(placed, records, np.array([0.0, 10, 20, 46])) == {
+        "faces": 3,
+        "along": {"scatter": 0.1633, "error": 0.0816, "slope": 0.5, "correlation": 1.0},
+        "across": {"scatter": 0.0943, "error": 0.0, "slope": 1.0, "correlation": 1.0},
+    }
+    assert detail.pupils(placed, records, np.full(4, np.nan)) == {}
 
 
 def test_auc_counts_pairs() -> None:
