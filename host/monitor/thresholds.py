@@ -59,7 +59,7 @@ class Thresholds:
     eye_shut: float = 0.1
     """Aspect ratio of a shut eye, as the landmarks and the look give it together: nearly the same
     for small and for wide eyes (measured with model/zoo/pfld_eyes_fp32.onnx). A network that
-    follows the lids less needs more (pfld_1x: 0.2)."""
+    follows the lids less needs more (pfld_1x: 0.2, with ``eye_least`` no less)."""
 
     uncalibrated_s: float = 5.0
     """A face whose eyes have not been calibrated for so long is a state that warns."""
@@ -139,7 +139,7 @@ class Thresholds:
     more; 300-W's test folders and ytf), more than 0.3 to 2.6 %."""
 
     yawn_s: float = 1.5
-    """A mouth open for this long is a yawn, twice as long for somebody who speaks or sings."""
+    """A mouth open for this long is a yawn, 1.8 times as long for who speaks or sings."""
 
     nod_deg: float = 10.0
     """A head that falls by this angle below its usual pitch and comes back has nodded."""

@@ -394,7 +394,9 @@ def write_table(rates: Sequence[float], out: Path) -> None:
     head = (
         "# Stories of drivers\n\nWhat the monitor says to stories whose truth is known, on "
         "landmarks with the errors that the network was\nmeasured to have; simulated, not filmed. "
-        "Seconds count from the cause. Written by\n"
+        "Seconds count from the cause. A state may\ncome one and a half frames later than wanted, "
+        "and some stories allow others beside it, such as *not calibrated*; a\ntest fails on any "
+        "that is neither. Written by\n"
         f"`python -m tests.host.monitor.stories --rates {named} --out FILE`.\n\n"
     )
     write_text(out, head + to_markdown(HEADS, rows))
