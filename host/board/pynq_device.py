@@ -28,6 +28,7 @@ DMA_RUN = 1 << 0  #: bit of the control register of a channel
 DMA_HALTED = 1 << 0  #: bit of its status register
 CHANNELS = {"send": "sendchannel", "receive": "recvchannel"}  #: their names in pynq
 OLDEST = (3, 0, 1)  #: version of pynq
+NUMPY_2 = (3, 1, 0)  #: version of pynq whose buffers numpy 2 takes
 RESET_LIMIT_S = 0.1
 PAUSE_S = 20e-6
 
@@ -37,7 +38,7 @@ CLOCK_TOLERANCE = 0.01
 
 
 def require_pynq() -> Any:
-    """Import pynq; UserError where it is missing or too old."""
+    """Import pynq; UserError where it is missing, too old, or too old for this numpy."""
     try:
         import pynq
     except ImportError as error:
@@ -45,11 +46,17 @@ def require_pynq() -> Any:
             f"the backend fpga runs on a KV260 with pynq, which cannot be imported here ({error}); "
             "use --backend cpu or sim, or see docs/board.md"
         ) from error
-    numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", pynq.__version__)
-    if numbers is None or tuple(map(int, numbers.groups())) < OLDEST:
+    found = re.match(r"(\d+)\.(\d+)\.(\d+)", pynq.__version__)
+    numbers = tuple(map(int, found.groups())) if found else (0,)
+    if numbers < OLDEST:
         raise UserError(
             f"pynq {pynq.__version__} is not known to this driver; it needs "
             f"{'.'.join(map(str, OLDEST))} or later, see docs/board.md"
+        )
+    if numbers < NUMPY_2 and not np.__version__.startswith("1."):
+        raise UserError(
+            f"pynq {pynq.__version__} has no buffers with numpy {np.__version__}; install numpy "
+            "1.26: python -m pip install -r requirements-board.txt, see docs/board.md"
         )
     return pynq
 
@@ -67,15 +74,19 @@ class PynqDevice:
         self._moves = False  # whether a transfer may be under way
 
     def open(self) -> None:
-        """Load the bitstream and set the clock from which it makes its own.
+        """Load the bitstream, with the clock from which it makes its own.
 
         Raises:
-            UserError: pynq is missing or too old.
+            UserError: pynq is missing, too old, or too old for this numpy.
             DeviceError: the bitstream cannot be loaded, or is another design.
         """
         pynq = require_pynq()
         try:
             overlay = pynq.Overlay(str(self._bitstream))
+            if not near(pynq.Clocks, SOURCE_CLK_MHZ):
+                set_clock(pynq.Clocks, SOURCE_CLK_MHZ)
+                # The MMCM has seen another clock, and only the configuration resets it.
+                pynq.Bitstream.download(overlay, overlay.parser)
         except (RuntimeError, OSError, ValueError, KeyError, AttributeError) as error:
             raise DeviceError(
                 f"pynq {pynq.__version__} cannot load {self._bitstream}: {error}; run as root, "
@@ -91,7 +102,6 @@ class PynqDevice:
         self._registers = getattr(overlay, ACCELERATOR).mmio
         self._dma = getattr(overlay, DMA)
         self._channels = {name: self._channel(at) for name, at in CHANNELS.items()}
-        set_clock(pynq.Clocks, SOURCE_CLK_MHZ)
 
     def read(self, offset: int) -> int:
         """Value of the 32-bit register at byte ``offset``."""
@@ -116,7 +126,7 @@ class PynqDevice:
         """Physically contiguous memory of ``size`` bytes. DeviceError if there is none."""
         try:
             buffer = self._allocate((size,), np.uint8)
-        except (RuntimeError, MemoryError) as error:
+        except (RuntimeError, MemoryError, AttributeError) as error:
             raise DeviceError(
                 f"no contiguous memory of {size} bytes: {error}; end other programs, or restart "
                 "the board"
@@ -199,15 +209,19 @@ class PynqDevice:
             raise DeviceError(f"the channel {channel} takes no transfer: {error}") from error
 
 
+def near(clocks: Any, clk_mhz: float) -> bool:
+    """Whether the clock that the fabric gets is at most one per cent off; ``clocks`` is pynq's."""
+    return abs(float(clocks.fclk0_mhz) - clk_mhz) <= CLOCK_TOLERANCE * clk_mhz
+
+
 def set_clock(clocks: Any, clk_mhz: float) -> None:
     """Set the clock that the fabric gets and read it back; ``clocks`` is pynq's Clocks.
 
     Raises DeviceError if it is more than one per cent off. The driver measures what comes of it.
     """
     clocks.fclk0_mhz = clk_mhz
-    found = float(clocks.fclk0_mhz)
-    if abs(found - clk_mhz) > CLOCK_TOLERANCE * clk_mhz:
+    if not near(clocks, clk_mhz):
         raise DeviceError(
-            f"the clock of the fabric is {found:g} MHz after it was set to {clk_mhz:g} MHz; "
-            "restart the board"
+            f"the clock of the fabric is {float(clocks.fclk0_mhz):g} MHz after it was set to "
+            f"{clk_mhz:g} MHz; restart the board"
         )

@@ -13,7 +13,7 @@ set_property board_part [lindex $boards end] [current_project]
 set_property ip_repo_paths $here/ip [current_project]
 update_ip_catalog
 
-create_bd_design landmarks
+create_bd_design $board_design
 
 create_bd_cell -type ip -vlnv xilinx.com:ip:zynq_ultra_ps_e ps
 apply_bd_automation -rule xilinx.com:bd_rule:zynq_ultra_ps_e -config {apply_board_preset "1"} [get_bd_cells ps]
@@ -116,11 +116,11 @@ foreach space {axi_dma_0/Data_MM2S axi_dma_0/Data_S2MM} {
 validate_bd_design
 save_bd_design
 # All in one synthesis: an IP synthesised alone would see no clock, for ours carries no constraints.
-set_property synth_checkpoint_mode None [get_files landmarks.bd]
-generate_target all [get_files landmarks.bd]
-set wrapper [make_wrapper -files [get_files landmarks.bd] -top]
+set_property synth_checkpoint_mode None [get_files $board_design.bd]
+generate_target all [get_files $board_design.bd]
+set wrapper [make_wrapper -files [get_files $board_design.bd] -top]
 add_files -norecurse -fileset sources_1 $wrapper
-set_property top landmarks_wrapper [get_filesets sources_1]
+set_property top ${board_design}_wrapper [get_filesets sources_1]
 add_files -norecurse -fileset constrs_1 $here/constraints.xdc
 update_compile_order -fileset sources_1
 # Runs are processes of their own: what is set here does not reach them.

@@ -46,12 +46,13 @@ foreach clk_mhz $clocks {
     set run [expr {$strategy eq $first ? "impl_1" : "impl_$strategy"}]
     finish $run $jobs
     open_run $run
-    set met [write_reports $here/reports $strategy $clk_mhz]
+    set pulse [get_property STATS.TPWS [get_runs $run]]
+    set met [write_reports $here/reports $strategy $clk_mhz $pulse]
     if {$met} {
       break
     }
     set slack [least_slack]
-    puts "$run: timing not met at $clk_mhz MHz, slack $slack ns"
+    puts "$run: timing not met at $clk_mhz MHz, slack $slack ns, of pulse widths $pulse ns"
     if {$slack > $best} {
       set best $slack
       set nearest $strategy
@@ -71,5 +72,6 @@ if {!$met} {
 
 file mkdir $here/out
 write_bitstream -force $here/out/landmarks.bit
-file copy -force $here/project/landmarks.gen/sources_1/bd/landmarks/hw_handoff/landmarks.hwh $here/out/landmarks.hwh
+set made $here/project/landmarks.gen/sources_1/bd/$board_design/hw_handoff/$board_design.hwh
+file copy -force $made $here/out/landmarks.hwh
 puts "landmarks: bitstream written"

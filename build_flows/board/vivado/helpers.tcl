@@ -9,6 +9,8 @@ set config @{config}
 set clocks {@{clocks}}
 set double_clock @{double_clock}
 set file_order {@{sources}}
+# The block design becomes a module of this name, and its wrapper one; the accelerator has none such.
+set board_design system
 
 # Ends the run with one line that the flow repeats.
 proc fail {text} {
@@ -35,6 +37,8 @@ proc located_sources {from to} {
     set text [read $in]
     close $in
     regsub -all {"([A-Za-z0-9_]+\.hex)"} $text "\"$from/\\1\"" text
+    # A lookup has the beginning of the names of several files.
+    regsub -all {(FILE *\()"([A-Za-z0-9_]+)"} $text "\\1\"$from/\\2\"" text
     set copy [file join $to $name]
     set out [open $copy w]
     puts -nonewline $out $text
@@ -84,8 +88,8 @@ proc write_list {path words} {
 
 # Sets the clock of the block design; all runs then begin anew.
 proc set_clock {clk_mhz runs} {
-  global double_clock
-  open_bd_design [get_files landmarks.bd]
+  global double_clock board_design
+  open_bd_design [get_files $board_design.bd]
   set cell [get_bd_cells clock]
   if {[get_property CONFIG.CLKOUT1_REQUESTED_OUT_FREQ $cell] == $clk_mhz} {
     return
@@ -100,7 +104,7 @@ proc set_clock {clk_mhz runs} {
   }
   validate_bd_design
   save_bd_design
-  generate_target all [get_files landmarks.bd]
+  generate_target all [get_files $board_design.bd]
   foreach run $runs {
     if {[get_property PROGRESS [get_runs $run]] ne "0%"} {
       reset_run $run
@@ -115,8 +119,9 @@ proc least_slack {} {
   return [expr {min($setup, $hold)}]
 }
 
-# Reports of the open design, and its worst path in result.txt: a name and a value a line.
-proc write_reports {folder strategy clk_mhz} {
+# Reports of the open design, and its worst path in result.txt: a name and a value a line. pulse is
+# by how much clocks are too short for what they drive, in all, in ns: 0, or less. Whether all is met.
+proc write_reports {folder strategy clk_mhz pulse} {
   file mkdir $folder
   report_utilization -file $folder/utilization.rpt
   report_utilization -hierarchical -hierarchical_depth 4 -file $folder/utilization_hierarchical.rpt
@@ -130,8 +135,9 @@ proc write_reports {folder strategy clk_mhz} {
   puts $out "vivado [version -short]"
   puts $out "setup_slack_ns [get_property SLACK $setup]"
   puts $out "hold_slack_ns [get_property SLACK $hold]"
+  puts $out "pulse_width_slack_ns $pulse"
   puts $out "from [get_property STARTPOINT_PIN $setup]"
   puts $out "to [get_property ENDPOINT_PIN $setup]"
   close $out
-  return [expr {[get_property SLACK $setup] >= 0 && [get_property SLACK $hold] >= 0}]
+  return [expr {[get_property SLACK $setup] >= 0 && [get_property SLACK $hold] >= 0 && $pulse >= 0}]
 }

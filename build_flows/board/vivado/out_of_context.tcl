@@ -18,6 +18,7 @@ foreach path $sources {
 read_xdc -mode out_of_context $here/out_of_context.xdc
 synth_design -top @{top} -part $part -mode out_of_context
 write_checkpoint -force $here/out_of_context/landmarks.dcp
-if {![write_reports $here/out_of_context "synthesis out of context" [lindex $clocks 0]]} {
+# Pulse widths are known after the implementation only.
+if {![write_reports $here/out_of_context "synthesis out of context" [lindex $clocks 0] 0]} {
   puts "CRITICAL WARNING: \[landmarks\] timing is not met before placement"
 }

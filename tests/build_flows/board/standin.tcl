@@ -3,7 +3,7 @@
 # property or file that is not known here is an error, so this is a lint and no more than that.
 #
 # Given before: version, boards, top_buses, top_pins, progress (run -> PROGRESS at the start),
-# slacks (of the timing reports in turn), failing (a run that does not end well), form (how that is
+# slacks (of the timing reports in turn), pulse (slack of pulse widths), failing (a run that does not end well), form (how that is
 # told: status, or error of wait_on_run, the cause in the log of the run of an IP), broken (a command
 # that ends in an error), record (file).
 
@@ -28,6 +28,7 @@ array set commands {
   exclude_bd_addr_seg {{-target_address_space} {} 1 1}
   generate_target {{} {} 2 2}
   open_bd_design {{} {} 1 1}
+  set_msg_config {{-id -new_severity} {} 0 0}
   set_param {{} {} 2 2}
   create_run {{-parent_run -flow -strategy} {} 1 1}
   get_bd_addr_segs {{} {-quiet} 1 1}
@@ -147,7 +148,19 @@ proc do_ipx::package_project {options others} {
 }
 proc do_ipx::save_core {options others} {need_file $::here/ip/component.xml}
 proc do_get_filesets {options others} {return [lindex $others 0]}
-proc do_get_files {options others} {return [lindex $others 0]}
+proc do_get_files {options others} {
+  set name [lindex $others 0]
+  if {[info exists ::board_design_made] && $name ne "$::board_design_made.bd"} {error "no file $name"}
+  return $name
+}
+# A block design is a module of its name, and so is the top of an IP.
+proc do_create_bd_design {options others} {
+  set name [lindex $others 0]
+  foreach vlnv [array names ::ips] {
+    if {[lindex [split $vlnv :] 2] eq $name} {error "a module $name is there already, of the IP $vlnv"}
+  }
+  set ::board_design_made $name
+}
 proc do_get_bd_addr_spaces {options others} {return [lindex $others 0]}
 proc do_get_bd_addr_segs {options others} {return [lindex $others 0]}
 proc do_create_project {options others} {
@@ -193,7 +206,7 @@ proc do_set_property {options others} {
   }
 }
 proc do_make_wrapper {options others} {
-  set path $::here/project/landmarks_wrapper.v
+  set path $::here/project/[file rootname [dict get $options -files]]_wrapper.v
   close [open $path w]
   return $path
 }
@@ -220,7 +233,7 @@ proc do_wait_on_run {options others} {
   if {$run ni $::failing} {return}
   if {$::form eq "error"} {
     write_log $run "ERROR: \[Common 17-69\] Command failed: Run failed"
-    write_log landmarks_landmarks_0_0_synth_1 "ERROR: \[Synth 8-4556\] size of variable 'words' is too large"
+    write_log system_landmarks_0_0_synth_1 "ERROR: \[Synth 8-4556\] size of variable 'words' is too large"
     error "wait_on_run: [set run] failed"
   }
   write_log $run "ERROR: \[Synth 8-1031\] nothing is not declared \[accelerator.sv:7\]"
@@ -249,9 +262,9 @@ proc do_get_timing_paths {options others} {
 proc do_write_bitstream {options others} {
   if {$::opened eq ""} {error "no design is open"}
   close [open [lindex $others 0] w]
-  set folder $::here/project/landmarks.gen/sources_1/bd/landmarks/hw_handoff
+  set folder $::here/project/landmarks.gen/sources_1/bd/system/hw_handoff
   file mkdir $folder
-  close [open $folder/landmarks.hwh w]
+  close [open $folder/system.hwh w]
 }
 proc do_get_property {options others} {
   lassign $others name object
@@ -259,6 +272,7 @@ proc do_get_property {options others} {
     CONFIG.CLKOUT1_REQUESTED_OUT_FREQ {return $::config_of($object/[string range $name 7 end])}
     PROGRESS {return $::progress_of($object)}
     NEEDS_REFRESH {return 0}
+    STATS.TPWS {return $::pulse}
     STATUS {return "synth_design ERROR"}
     DIRECTORY {return $::here/project/$object}
     FLOW {return "Vivado Implementation"}

@@ -31,7 +31,7 @@ def project(tiny_design, tmp_path):
 
 def run(
     project, script, version="2022.2", boards=BOARDS, slacks="0.1", progress=(), failing="",
-    form="status", kept_clock=250, broken="",
+    form="status", kept_clock=250, broken="", pulse="0.000",
 ):  # fmt: skip
     """Exit code, output, and the commands as (name, options, others)."""
     top = (project.folder / "rtl" / "landmarks.v").read_text()
@@ -44,7 +44,7 @@ def run(
         f"set top_buses {{{' '.join(BUSES)}}}\nset top_pins {{{' '.join(pins)}}}\n"
         f"set progress {{{' '.join(f'{k} {v}' for k, v in runs.items())}}}\n"
         f"set failing {{{failing}}}\nset form {form}\nset kept_clock {kept_clock}\n"
-        f"set broken {{{broken}}}\nset record {record}\nsource {STANDIN}\n"
+        f"set broken {{{broken}}}\nset pulse {pulse}\nset record {record}\nsource {STANDIN}\n"
         f"source {project.folder / script}\nexit 0\n"
     )
     done = subprocess.run(
@@ -168,10 +168,41 @@ def test_out_of_context(project, version, slack):
 
 
 def test_sources_name_their_memories_by_absolute_paths(project):
+    rtl = project.folder / "rtl"
+    with (rtl / "accelerator.sv").open("a") as file:
+        file.write(
+            '// .START_FILE ("l_start_file"), .CODE_FILE("l_code.hex"), .NAME ("l"), FILE == ""\n'
+        )
     run(project, "out_of_context.tcl")
     text = (project.folder / "out_of_context" / "src" / "accelerator.sv").read_text()
     paths = re.findall(r'"([^"]+\.hex)"', text)
-    assert paths == [str(project.folder / "rtl" / f"{name}_file.hex") for name in "ab"]
+    assert paths == [str(rtl / name) for name in ("a_file.hex", "b_file.hex", "l_code.hex")]
+    assert f'.START_FILE ("{rtl}/l_start_file"), ' in text
+    assert text.endswith('.NAME ("l"), FILE == ""\n')
+
+
+def test_a_memory_without_its_file_ends_the_synthesis(project):
+    _, _, commands = run(project, "out_of_context.tcl")
+    severe = ("-id", "Synth 8-4445", "-new_severity", "ERROR")
+    assert ("set_msg_config", severe, ()) in commands
+
+
+def test_no_module_has_the_name_of_the_block_design(project):
+    """Nor that of its wrapper: synthesis would take one for the other."""
+    _, _, commands = run(project, "build.tcl")
+    ((design,),) = [others for name, _, others in commands if name == "create_bd_design"]
+    sources = "\n".join(path.read_text() for path in source_files(project.folder / "rtl"))
+    modules = set(re.findall(r"^\s*(?:module|package)\s+(\w+)", sources, re.MULTILINE))
+    assert "landmarks" in modules
+    assert not modules & {design, f"{design}_wrapper"}
+
+
+def test_a_clock_too_fast_for_what_it_drives_is_not_met(project):
+    code, output, _ = run(project, "build.tcl", slacks="0.2 " * 400, pulse="-0.100")
+    assert code == 1
+    assert "timing not met at any clock" in output
+    result = bitstream.read_result(project.folder / "reports" / "result.txt")
+    assert (result["clk_mhz"], result["pulse_width_slack_ns"]) == ("50", "-0.100")
 
 
 def test_the_standin_refuses_what_vivado_would(project):
@@ -179,6 +210,7 @@ def test_the_standin_refuses_what_vivado_would(project):
     for text, message in (
         ("create_bd_cell -kind ip x", "create_bd_cell has no option -kind"),
         ("create_bd_cell -type", "create_bd_cell: -type lacks its value"),
+        ("create_bd_design landmarks", "a module landmarks is there already, of the IP kria"),
         ("create_bd_thing x", 'invalid command name "create_bd_thing"'),
         ("add_files no.sv", "no file no.sv"),
         ("puts $nothing", 'can\'t read "nothing": no such variable'),
@@ -201,16 +233,16 @@ def test_a_project_is_kept_until_its_inputs_change(tiny_design, project):
 
 
 def test_clocks_of_the_board():
-    assert [legal_clock(clock) for clock in (250, 334.5, 205, 50, 400)] == [250, 335, 205, 50, 400]
-    for clock in (333, 45, 405):
-        text = rf"CLK_MHZ={clock} cannot be had; use a multiple of 5 from 50 to 400"
+    assert [legal_clock(clock) for clock in (250, 304.5, 205, 50, 330)] == [250, 305, 205, 50, 330]
+    for clock in (303, 45, 335):
+        text = rf"CLK_MHZ={clock} cannot be had; use a multiple of 5 from 50 to 330"
         with pytest.raises(UserError, match=text):
             legal_clock(clock)
     assert clocks_from(260.0)[:3] == [260, 255, 250]
     assert clocks_from(260.0)[-1] == 50
 
 
-@pytest.mark.parametrize("clk_mhz", clocks_from(400))
+@pytest.mark.parametrize("clk_mhz", clocks_from(bitstream.HIGHEST_MHZ))
 def test_an_mmcm_makes_every_clock_exactly(clk_mhz):
     """Multiplier and divider in eighths, VCO of 800 to 1,600 MHz: DS925 and UG572."""
     source = int(SOURCE_CLK_MHZ)
@@ -336,7 +368,7 @@ def test_no_clock_at_all_is_one_line(project):
 
 def test_synthesis_sees_the_clock_and_takes_long_variables(project):
     _, _, commands = run(project, "build.tcl")
-    assert ("set_property", (), ("synth_checkpoint_mode", "None", "landmarks.bd")) in commands
+    assert ("set_property", (), ("synth_checkpoint_mode", "None", "system.bd")) in commands
     hook = [o for n, _, o in commands if n == "set_property" and o[0].startswith("STEPS.SYNTH")]
     assert hook == [("STEPS.SYNTH_DESIGN.TCL.PRE", str(project.folder / "limit.tcl"), "synth_1")]
     for script in ("package_ip.tcl", "out_of_context.tcl"):

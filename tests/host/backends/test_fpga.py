@@ -43,7 +43,30 @@ def board(monkeypatch):
         allocate=None,
     )
     monkeypatch.setitem(sys.modules, "pynq", board)
+    monkeypatch.setattr("host.board.pynq_device.np.__version__", "1.26.4")
     return board
+
+
+@pytest.mark.parametrize(("boot_mhz", "loads"), [(99.999, 0), (107.1, 1)])
+def test_a_clock_that_was_off_is_set_and_the_part_configured_again(
+    board, tmp_path, boot_mhz, loads
+):
+    told = []
+    board.Clocks = SimpleNamespace(fclk0_mhz=boot_mhz)
+    board.overlay.parser = "parser"
+    board.Bitstream = SimpleNamespace(
+        download=lambda *what: told.append((*what, board.Clocks.fclk0_mhz))
+    )
+    PynqDevice(tmp_path / "landmarks.bit").open()
+    assert told == [(board.overlay, "parser", 100)] * loads
+
+
+def test_a_numpy_that_this_pynq_cannot_use(board, tmp_path, monkeypatch):
+    monkeypatch.setattr("host.board.pynq_device.np.__version__", "2.2.6")
+    with pytest.raises(UserError, match=r"pynq 3\.0\.1 has no buffers with numpy 2\.2\.6; install"):
+        PynqDevice(tmp_path / "x.bit").open()
+    board.__version__ = "4.0.0"
+    PynqDevice(tmp_path / "x.bit").open()
 
 
 def test_a_clock_that_cannot_be_had(board, tmp_path):
