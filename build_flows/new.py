@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
+import onnx
+from onnx.external_data_helper import uses_external_data
 from qonnx.core.modelwrapper import ModelWrapper
 
 from build_flows.config import BYTE, NAME, BuildConfig
@@ -60,7 +64,7 @@ def write_network(
     folder.mkdir(parents=True, exist_ok=True)
     files = {kind: folder / f"{name}{end}" for kind, end in
              (("model", ".onnx"), ("folding", "_folding.json"), ("config", ".toml"))}  # fmt: skip
-    content = model.read_bytes()
+    content = whole_file(model)
     write_bytes(files["model"], content)
     with replacing(folder / f"{name}_golden.npz") as partial, partial.open("wb") as file:
         np.savez_compressed(
@@ -136,6 +140,14 @@ def loaded(path: Path) -> ModelWrapper:
     return cleaned(model, path)
 
 
+def whole_file(path: Path) -> bytes:
+    """The bytes of an ONNX file, with its weights inside where it has them in files beside it."""
+    proto = onnx.load(path, load_external_data=False)
+    if not any(uses_external_data(tensor) for tensor in proto.graph.initializer):
+        return path.read_bytes()
+    return bytes(onnx.load(path).SerializeToString())
+
+
 def _images(model: ModelWrapper, source: Path | None) -> IntArray:
     """Bytes (N, height, width, channels) of a folder of pictures, an npz or at random."""
     shape = [int(n) for n in model.get_tensor_shape(model.graph.input[0].name)]
@@ -149,9 +161,9 @@ def _images(model: ModelWrapper, source: Path | None) -> IntArray:
             raise UserError(f"{source} has no pictures; use {', '.join(PICTURES)}")
         return np.stack(found)
     try:
-        with np.load(source) as data:
+        with source.open("rb") as file, np.load(file) as data:
             images = np.asarray(data["images"])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile, zlib.error) as error:
         raise UserError(f"{source} is no npz with the key images ({error})") from error
     wanted = (height, width, channels)
     size = images.shape[1:] if images.ndim == 4 else (*images.shape[1:], 1)

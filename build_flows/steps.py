@@ -10,8 +10,16 @@ from pathlib import Path
 from onnx import ModelProto, NodeProto, ValueInfoProto
 from onnx.checker import check_model
 from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.transformation.fold_constants import FoldConstants
+from qonnx.transformation.general import (
+    GiveReadableTensorNames,
+    GiveUniqueNodeNames,
+    GiveUniqueParameterTensors,
+    RemoveStaticGraphInputs,
+    RemoveUnusedTensors,
+)
+from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.transformation.remove import RemoveUnusedNodes
-from qonnx.util.cleanup import cleanup_model
 
 from build_flows import report, synthesise
 from build_flows.cpp import network as hls
@@ -19,11 +27,23 @@ from build_flows.design import generate, simulate, sizing, stitch
 from build_flows.flow import Job, Step
 from build_flows.graph import folding, mapping, streamline
 from build_flows.graph.edit import bypass, is_a, nodes_of, read_once
+from build_flows.graph.execute import QUANT_DOMAINS
 from host.board.settings import FILE as SETTINGS
 from host.common.errors import UserError, first_line
 from host.common.json_file import write_json
 from hw.ops.constants import fold_constants
 from hw.ops.layers import tag_layers
+
+CLEAN_UP = (
+    InferShapes(),
+    GiveUniqueParameterTensors(),
+    FoldConstants(exclude_op_types=["Quant", "BipolarQuant"]),
+    RemoveUnusedTensors(),
+    RemoveStaticGraphInputs(),
+    GiveUniqueNodeNames(),
+    GiveReadableTensorNames(),
+)
+"""What qonnx's own clean-up does, but for one: it turns weights and leaves their scales."""
 
 
 def load(model: ModelWrapper, job: Job) -> ModelWrapper:
@@ -45,11 +65,16 @@ def cleaned(model: ModelWrapper, path: Path | str) -> ModelWrapper:
         _check(model)
         _one_frame(model)
         _channels_first(model)
+        _one_quant(model)
         model = fold_constants(model)
-        model = _without_constant_outputs(model)
+        _drop_constant_outputs(model)
+        model = model.transform(RemoveUnusedNodes(), make_deepcopy=False)
+        streamline.keep_names(model)
         tag_layers(model)  # the clean-up gives nodes other names
         read_once(model)
-        return cleanup_model(model)
+        for step in CLEAN_UP:
+            model = model.transform(step)
+        return model
     except UserError:
         raise
     except Exception as error:  # of onnx, onnxruntime and qonnx, each has its own
@@ -59,7 +84,10 @@ def cleaned(model: ModelWrapper, path: Path | str) -> ModelWrapper:
 
 def _one_frame(model: ModelWrapper) -> None:
     """A batch without a number is one frame."""
+    constants = {array.name for array in model.graph.initializer}
     for end in (*model.graph.input, *model.graph.output):
+        if end.name in constants:
+            continue
         sizes = end.type.tensor_type.shape.dim
         if sizes and not sizes[0].dim_value:
             sizes[0].dim_value = 1
@@ -67,8 +95,8 @@ def _one_frame(model: ModelWrapper) -> None:
 
 
 def _channels_first(model: ModelWrapper) -> None:
-    """Without the Transpose of a picture or map whose channels come last, at input and outputs:
-    the accelerator takes and gives them last anyway."""
+    """Without the Transpose of a picture whose channels come last: the accelerator takes them last
+    anyway. That of an output is an order of its elements."""
     graph = model.graph
     source = next(end for end in graph.input if model.get_initializer(end.name) is None)
     readers = [node for node in graph.node if source.name in node.input]
@@ -76,12 +104,13 @@ def _channels_first(model: ModelWrapper) -> None:
         _set_order(source, (0, 3, 1, 2))
         bypass(model, readers[0])
         del graph.value_info[:]
-    for end in graph.output:
-        producer = model.find_producer(end.name)
-        if _turns(producer, [0, 2, 3, 1]) and len(model.find_consumers(producer.input[0])) == 1:
-            _set_order(end, (0, 3, 1, 2))
-            bypass(model, producer)
-            del graph.value_info[:]
+
+
+def _one_quant(model: ModelWrapper) -> None:
+    """Quant under its other name and in its other domains is Quant."""
+    for node in nodes_of(model, "Quant", "IntQuant", "BipolarQuant", "Trunc"):
+        node.op_type = "Quant" if node.op_type == "IntQuant" else node.op_type
+        node.domain = QUANT_DOMAINS[0]
 
 
 def _turns(node: NodeProto | None, order: list[int]) -> bool:
@@ -98,20 +127,17 @@ def _set_order(end: ValueInfoProto, order: Sequence[int]) -> None:
             size.CopyFrom(old[at])
 
 
-def _without_constant_outputs(model: ModelWrapper) -> ModelWrapper:
+def _drop_constant_outputs(model: ModelWrapper) -> None:
     """A network that ends in a QuantTensor gives its scale, zero point and bits as outputs of their
-    own; they go with the nodes that compute them."""
+    own; they go."""
     graph = model.graph
     varying = {end.name for end in graph.input} - {array.name for array in graph.initializer}
     for node in graph.node:
         if varying.intersection(node.input):
             varying.update(node.output)
     kept = [end for end in graph.output if end.name in varying]
-    if len(kept) == len(graph.output):
-        return model
     del graph.output[:]
     graph.output.extend(kept)
-    return model.transform(RemoveUnusedNodes(), make_deepcopy=False)
 
 
 def _check(model: ModelWrapper) -> None:

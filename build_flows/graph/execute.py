@@ -274,23 +274,26 @@ class File:
         return dict(zip(self.outputs, (np.asarray(f, np.float64) for f in found), strict=True))
 
 
+NARROW = (TensorProto.FLOAT, TensorProto.FLOAT16)  #: computed in double
+
+
 def in_double(model: ModelProto) -> ModelProto:
-    """A copy in which every float32 is a float64 of the same value."""
+    """A copy in which every float32 and float16 is a float64 of the same value."""
     copy = ModelProto()
     copy.CopyFrom(model)
     graph = copy.graph
     for i, tensor in enumerate(graph.initializer):
-        if tensor.data_type == TensorProto.FLOAT:
+        if tensor.data_type in NARROW:
             values = numpy_helper.to_array(tensor).astype(np.float64)
             graph.initializer[i].CopyFrom(numpy_helper.from_array(values, tensor.name))
     for info in (*graph.input, *graph.output, *graph.value_info):
-        if info.type.tensor_type.elem_type == TensorProto.FLOAT:
+        if info.type.tensor_type.elem_type in NARROW:
             info.type.tensor_type.elem_type = TensorProto.DOUBLE
     for node in graph.node:
         if node.domain in QUANT_DOMAINS:
             node.domain = QUANT_DOMAINS[0]
         for attr in node.attribute:
-            if attr.name == "value" and attr.t.data_type == TensorProto.FLOAT:
+            if attr.name == "value" and attr.t.data_type in NARROW:
                 values = numpy_helper.to_array(attr.t).astype(np.float64)
                 attr.CopyFrom(helper.make_attribute("value", numpy_helper.from_array(values)))
     return copy

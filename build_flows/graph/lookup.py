@@ -12,7 +12,7 @@ from host.common.arrays import F64Array, IntArray
 
 GRID = 1025  #: accumulators of each channel that are looked at first
 NOISE = 1e-13  #: of the largest value; what changes by less is even
-NARROWINGS = 64  #: of the interval in which a function turns
+FINE = 65  #: accumulators of each part of it in which a function turns
 
 Codes = Callable[[IntArray], IntArray]  #: accumulators (n, channels) -> codes of the same shape
 Function = Callable[[IntArray], F64Array]  #: the same before rounding
@@ -49,8 +49,8 @@ class Lookup:
 def lookup_of(codes: Codes, function: Function, least: IntArray, most: IntArray) -> Lookup:
     """Table of ``codes`` from ``least`` to ``most``, both (channels,).
 
-    ``codes`` rounds and clips what ``function`` gives, which must not turn twice within a 1024th of
-    the range. Channels with fewer steps repeat their last.
+    ``codes`` rounds and clips what ``function`` gives, which must not leave its way and come back
+    to it within a 1024th of the range. Channels with fewer steps repeat their last.
     """
     marks = _marks(function, least, most)
     low, high = marks[:-1], marks[1:]
@@ -78,27 +78,27 @@ def _table(codes: Codes, starts: IntArray, least: IntArray) -> Lookup:
 
 def _marks(function: Function, least: IntArray, most: IntArray) -> IntArray:
     """Ascending accumulators (n, channels) from ``least`` to ``most``, between which ``function``
-    rises or falls."""
-    share = np.linspace(0, 1, GRID)[:, None]
-    grid = np.rint(least + share * (most - least)).astype(np.int64)
-    values = function(grid)
-    change = np.diff(values, axis=0)
-    rises = np.sign(np.where(np.abs(change) > NOISE * np.abs(values).max(), change, 0.0))
-    turns = np.zeros(grid.shape, bool)
-    turns[1:-1] = rises[1:] != rises[:-1]
-    count = int(turns.sum(axis=0).max(initial=0))
-    order = np.argsort(~turns, axis=0, kind="stable")[:count]
-    rows = np.clip(order, 1, GRID - 2)
-    low, high = (np.take_along_axis(grid, rows + i, axis=0) for i in (-1, 1))
-    turned = _turning(function, low, high, np.take_along_axis(rises, rows - 1, axis=0))
-    return np.sort(np.concatenate([grid, turned - 1, turned, turned + 1]).clip(least, most), axis=0)
+    rises or falls.
 
-
-def _turning(function: Function, low: IntArray, high: IntArray, sign: F64Array) -> IntArray:
-    """Where ``sign * function`` is largest between ``low`` and ``high``."""
-    for _ in range(NARROWINGS):
-        left, right = low + (high - low) // 3, high - (high - low) // 3
-        better = sign * function(left) >= sign * function(right)
-        low, high = np.where(better, low, left), np.where(better, right, high)
-    middle: IntArray = (low + high) // 2
-    return middle
+    A grid over the range, and a finer one wherever it turns or begins to rise or fall, until there
+    are all accumulators. So what lies between two flat or steep parts is seen however narrow it is.
+    """
+    low, high, points, noise = least[None], most[None], GRID, 0.0
+    marks = []
+    while True:
+        share = np.linspace(0, 1, points)[:, None, None]
+        grid = np.rint(low + share * (high - low)).astype(np.int64)  # (points, windows, channels)
+        values = function(grid.reshape(-1, len(least))).reshape(grid.shape)
+        noise = noise or NOISE * float(np.abs(values).max())
+        change = np.diff(values, axis=0)
+        rises = np.sign(np.where(np.abs(change) > noise, change, 0.0))
+        marks.append(grid.reshape(-1, len(least)))
+        turns = (rises[1:] != rises[:-1]) & (grid[2:] - grid[:-2] > 2)
+        before, after, turns = (a.reshape(-1, len(least)) for a in (grid[:-2], grid[2:], turns))
+        count = int(turns.sum(axis=0).max(initial=0))
+        if not count:
+            found: IntArray = np.sort(np.concatenate(marks), axis=0)
+            return found
+        order = np.argsort(~turns, axis=0, kind="stable")[:count]
+        low, high, turned = (np.take_along_axis(a, order, axis=0) for a in (before, after, turns))
+        high, points = np.where(turned, high, low), FINE

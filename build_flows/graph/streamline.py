@@ -41,11 +41,20 @@ from hw.ops.base import OUTPUT_BITS
 from hw.ops.grid_peak import PARTS
 
 WORD = DataType[f"INT{OUTPUT_BITS}"]  #: of an output
+NAMES = "output_names"  #: metadata key: JSON, names of the outputs in the file
+LANDMARKS, CELLS = "landmarks", "cells"
+"""Those of our networks, the latter with a grid head; see model.export.snap."""
 WHOLE = 1e-6  #: most that a cell may differ from a whole number of steps
 OUTPUT_AFFINE = "landmark_affine"  #: metadata key: JSON {"scale": [...], "bias": [...]}
 OUTPUTS = "outputs"
 """Metadata key: JSON, a row of ``host.common.tasks`` for each output of the file."""
 ROUNDING = "rounding"  #: metadata key: JSON, one row a fitted requantisation; none for our files
+
+
+def keep_names(model: ModelWrapper) -> None:
+    """Note, in place, the names of the outputs, for the clean-up gives them others."""
+    names = [end.name for end in model.graph.output]
+    model.set_metadata_prop(NAMES, json.dumps(names))
 
 
 def streamline(
@@ -77,8 +86,11 @@ def _derived(model: ModelWrapper, input_scale: float, input_offset: float) -> Mo
 
 
 def _by_our_export(model: ModelWrapper) -> bool:
-    """Whether the normalisations are as snapping leaves them: no mean, a variance that divides by
-    one. That scales are on the grid is no sign: powers of two are, and some others by chance."""
+    """Whether the output has our name and the normalisations are as snapping leaves them: no mean,
+    a variance that divides by one. That scales are on the grid is no sign: powers of two are, and
+    some others by chance."""
+    if metadata(model, NAMES) not in ([LANDMARKS], [CELLS]):
+        return False
     norms = nodes_of(model, "BatchNormalization")
     for node in norms:
         mean, variance = (model.get_initializer(name) for name in node.input[3:5])
@@ -93,12 +105,18 @@ def _finish(walk: Walk, snapped: bool) -> ModelWrapper:
     """The integer graph of a walk, its outputs joined to one, with the metadata."""
     names = [end.name for end in walk.model.graph.output]
     values = [_output(walk, name) for name in names]
-    peak = snapped and values[0].shape[1:] != (1, 1)
+    peak = snapped and metadata(walk.model, NAMES) == [CELLS]
     if not peak:
         values = [_widened(walk, value, len(values) == 1) for value in values]
     term, offset, shape = _joined(walk, values)
     scale = per_channel(term.scale, shape[0])
     offset = per_channel(offset, shape[0])
+    if not scale.all():
+        raise UserError(
+            f"the outputs {', '.join(names)} have a factor of 0 in {np.sum(scale == 0)} of "
+            f"{scale.size} channels, the first is {np.argmin(scale != 0)}: they never change; take "
+            "them out of the network"
+        )
     if peak:
         term, scale, offset, shape = _peak(walk, term, scale, offset, shape)
     pixels = shape[1] * shape[2]

@@ -69,9 +69,32 @@ def places_of(row: Mapping[str, Any]) -> IntArray:
 
 
 def classes_of(accumulators: IntArray, settings: Settings) -> Outputs:
-    """The number of the largest element of every output: (N,) of a vector, (N, H, W) of a map."""
+    """The number of the largest element of every output: (N,) of a vector, (N, H, W) of a map,
+    whose channels may come last or between."""
     found = values_of(accumulators, settings)
-    return {name: values.argmax(axis=1).astype(np.float64) for name, values in found.items()}
+    axes = {row["name"]: class_axis(row) for row in settings["outputs"]}
+    return {
+        name: values.argmax(axis=axes[name]).astype(np.float64) for name, values in found.items()
+    }
+
+
+def class_axis(row: Mapping[str, Any]) -> int:
+    """Axis of an output along which the channels of one pixel are.
+
+    The first behind that of the frames where there is one pixel. UserError where there is none.
+    """
+    sizes = row["order"]["shape"] if "order" in row else row["shape"]
+    _, height, width = row["shape"]
+    if "order" not in row or len(sizes) == 1 or height * width == 1:
+        return 1
+    pixels = places_of(row).reshape(sizes) % (height * width)
+    axes = [axis for axis, size in enumerate(sizes) if size > 1 and not np.ptp(pixels, axis).any()]
+    if len(axes) != 1:
+        raise UserError(
+            f"the output {row['name']} of shape {list(sizes)} has the classes of a pixel not along "
+            "one axis; use the task values"
+        )
+    return axes[0] + 1
 
 
 def landmarks(accumulators: IntArray, settings: Settings) -> Outputs:

@@ -142,7 +142,7 @@ def gated(walk: Walk, node: NodeProto) -> Value:
     scale, other = np.broadcast_arrays(x.scale, gate.scale)
     with np.errstate(divide="ignore"):
         factor = np.divide(other, scale, out=np.ones(scale.shape), where=other != scale)
-    if x.tensor != gate.tensor or not np.isfinite(factor).all():
+    if x.tensor != gate.tensor or a.rank != b.rank or not np.isfinite(factor).all():
         raise no_product(node)
     left, right, offset = a.waiting, b.waiting, b.offset - a.offset * factor
     base = replace(a, limits=(-np.inf, np.inf), curve=None)

@@ -9,9 +9,9 @@ import numpy as np
 from onnx import NodeProto
 
 from build_flows.graph.derive.activation import gated
-from build_flows.graph.derive.walk import ZERO, Walk, by_channel, named, no_product
+from build_flows.graph.derive.walk import ZERO, Walk, attribute, by_channel, named, no_product
 from build_flows.graph.edit import is_a
-from build_flows.graph.value import NO_PADS, Value
+from build_flows.graph.value import Value
 from host.common.arrays import F64Array
 from host.common.errors import UserError
 
@@ -20,6 +20,8 @@ ONE = np.ones(1)
 
 def batch_norm(walk: Walk, node: NodeProto) -> Value:
     """Batch normalisation with the statistics of the file."""
+    if attribute(node, "training_mode", 0):
+        raise UserError(f"{named(node)} has training_mode=1; export the network after net.eval()")
     value = walk.settled(node, walk.pending(node))
     gamma, beta, mean, variance = (walk.constant(node, i) for i in range(1, 5))
     if gamma is None or beta is None or mean is None or variance is None:
@@ -79,6 +81,15 @@ def _moved(walk: Walk, node: NodeProto, value: Value, factor: F64Array, offset: 
     return walk.unpadded(node, value).through(lambda x: x * factor + offset)
 
 
+def same_shape(node: NodeProto, a: Value, b: Value) -> None:
+    """UserError where two operands broadcast."""
+    shapes = [list(value.elements.shape) for value in (a, b)]
+    if shapes[0] != shapes[1]:
+        raise UserError(
+            f"{named(node)} joins maps of {shapes[0]} and {shapes[1]}; there is no broadcast"
+        )
+
+
 def negative(walk: Walk, node: NodeProto) -> Value:
     """The other sign."""
     return _moved(walk, node, walk.pending(node), -ONE, ZERO)
@@ -89,10 +100,9 @@ def _sum(walk: Walk, node: NodeProto) -> Value:
     if is_a(node, "Div"):
         raise no_product(node)
     a, b = (walk.joined(node, walk.settled(node, walk.value(node, i))) for i in (0, 1))
-    if a.shape != b.shape or a.pads != NO_PADS or b.pads != NO_PADS:
-        raise UserError(
-            f"{named(node)} adds maps of {list(a.shape)} and {list(b.shape)}; there is no broadcast"
-        )
+    for value in (a, b):
+        walk.unpadded(node, value)
+    same_shape(node, a, b)
     if is_a(node, "Sub"):
         b = b.affine(-ONE, ZERO)
     terms = walk.merged([*a.terms, *b.terms])

@@ -46,6 +46,8 @@ def global_largest(walk: Walk, node: NodeProto) -> Value:
 def window_pool(walk: Walk, node: NodeProto) -> Value:
     """MaxPool and AveragePool: the largest or the sum of each window, of each branch by itself."""
     value = walk.value(node)
+    if value.pads != NO_PADS:
+        raise UserError(f"{named(node)} stands behind a padding; pad in the pooling itself")
     if not value.parts:
         return _window_pool(walk, node, value)
     parts = tuple(_window_pool(walk, node, part) for part in value.parts)

@@ -106,7 +106,7 @@ def conv(walk: Walk, node: NodeProto) -> Value:
 
 def conv_transpose(walk: Walk, node: NodeProto) -> Value:
     """A convolution of the map with zeros between its pixels, the kernel turned around."""
-    value = walk.settled(node, walk.pending(node))
+    value = walk.unpadded(node, walk.settled(node, walk.pending(node)))
     weights = _kernel(walk, node, value)
     kernel, group = weights.integers, int(attribute(node, "group", 1))
     if group < 1 or len(kernel) != value.channels or len(kernel) % group:

@@ -19,18 +19,29 @@ def resize(walk: Walk, node: NodeProto) -> Value:
     times = [b // a for a, b in zip(before, after, strict=True)] if whole else []
     fits = whole and [a * s for a, s in zip(before, times, strict=True)] == list(after)
     scale = value.sides(times[2:], 1)
+    for name in ("axes", "keep_aspect_ratio_policy", "extrapolation_value"):
+        if any(a.name == name for a in node.attribute):
+            raise UserError(f"{named(node)} has {name}; resize all axes, by scales or sizes alone")
     if not fits or mode != "nearest" or times[:2] != [1, 1] or not _repeats(node, scale):
         raise UserError(
-            f"{named(node)}: mode={mode!r}, {before} to {after}; use nearest upsampling of height "
-            "and width by whole numbers"
+            f"{named(node)}: mode={mode!r}, {before} to {after}, places {_places(node)!r}, nearest "
+            f"{_nearest(node)!r}; use nearest upsampling of height and width by whole numbers, "
+            "places 'asymmetric' with 'floor' or 'half_pixel' with 'round_prefer_floor'"
         )
     return walk.repeated(value, scale)
 
 
 def _repeats(node: NodeProto, scale: list[int]) -> bool:
     """Whether the nearest pixel of every place is the one of its block."""
-    places = attribute(node, "coordinate_transformation_mode", b"half_pixel").decode()
-    nearest = attribute(node, "nearest_mode", b"round_prefer_floor").decode()
+    places, nearest = _places(node), _nearest(node)
     if places == "asymmetric":
         return nearest == "floor" or (nearest == "round_prefer_floor" and max(scale) <= 2)
     return places in ("half_pixel", "pytorch_half_pixel") and nearest.startswith("round_prefer")
+
+
+def _places(node: NodeProto) -> str:
+    return str(attribute(node, "coordinate_transformation_mode", b"half_pixel").decode())
+
+
+def _nearest(node: NodeProto) -> str:
+    return str(attribute(node, "nearest_mode", b"round_prefer_floor").decode())

@@ -58,6 +58,8 @@ def pad(walk: Walk, node: NodeProto) -> Value:
         found = walk.constant(node, 2)
         fill = 1.0 if found is None or found.size != 1 else float(found.item())
     numbers = [] if amounts is None else [int(n) for n in np.asarray(amounts).reshape(-1)]
+    if len(node.input) > 3 and node.input[3]:
+        numbers = _of_all_axes(walk, node, numbers, value.rank)
     if mode != "constant" or fill or len(numbers) != 2 * value.rank or min(numbers) < 0:
         raise UserError(
             f"{named(node)}: mode={mode!r}, pads={numbers}, value={fill:g}; use constant zeros "
@@ -70,6 +72,18 @@ def pad(walk: Walk, node: NodeProto) -> Value:
         walk.settled(node, value)
     added = value.sides([*before[2:], *after[2:]], 0)
     return replace(value, pads=tuple(a + b for a, b in zip(value.pads, added, strict=True)))
+
+
+def _of_all_axes(walk: Walk, node: NodeProto, numbers: list[int], rank: int) -> list[int]:
+    """Amounts of a padding before and after each axis, of those that its fourth input names."""
+    found = walk.constant(node, 3)
+    axes = [] if found is None else [int(n) for n in found.reshape(-1)]
+    places = [axis % rank for axis in axes if -rank <= axis < rank]
+    if len(set(places)) != len(axes) or not axes or len(numbers) != 2 * len(axes):
+        raise UserError(f"{named(node)}: pads={numbers} of axes={axes}; give two for each axis")
+    spread = np.zeros((2, rank), np.int64)
+    spread[:, places] = np.reshape(numbers, (2, -1))
+    return [int(n) for n in spread.reshape(-1)]
 
 
 def move(walk: Walk, node: NodeProto) -> tuple[Value, ...]:
