@@ -10,17 +10,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-"""What service managers and closed terminals send."""
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+"""What service managers, closed terminals and Ctrl-C send."""
+USUAL = (signal.SIG_DFL, signal.default_int_handler)
 
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Within the block SIGTERM and SIGHUP raise KeyboardInterrupt, once; ignored ones stay so."""
+    """Within the block the first of SIGNALS raises KeyboardInterrupt; those that follow it are
+    ignored, and so are those that were before."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    mine = [number for number in SIGNALS if signal.getsignal(number) == signal.SIG_DFL]
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    mine = {number: handler for number, handler in before.items() if handler in USUAL}
 
     def interrupt(_number: int, _frame: object) -> None:
         for number in mine:
@@ -32,8 +35,8 @@ def ended_by_signals() -> Iterator[None]:
     try:
         yield
     finally:
-        for number in mine:
-            signal.signal(number, signal.SIG_DFL)
+        for number, handler in mine.items():
+            signal.signal(number, handler)
 
 
 def flush_stdout() -> None:

@@ -89,6 +89,8 @@ class Paced:
     def __init__(self, source: Source) -> None:
         self._source, self.fps = source, source.fps
         self._begin_s: float | None = None
+        self.due_s = 0.0
+        """When the next frame comes, by the monotonic clock; a recording may have gaps."""
 
     def read(self) -> Frame | None:
         """Return the next frame when its time has come."""
@@ -96,7 +98,8 @@ class Paced:
         now = time.monotonic()
         self._begin_s = now if self._begin_s is None else self._begin_s
         if frame is not None:
-            time.sleep(max(0.0, self._begin_s + frame.time_s - now))
+            self.due_s = self._begin_s + frame.time_s
+            time.sleep(max(0.0, self.due_s - now))
         return frame
 
     def close(self) -> None:

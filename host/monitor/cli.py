@@ -18,6 +18,7 @@ from host.face.eyes import look_at_eyes
 from host.face.image import READ_SUFFIXES
 from host.monitor.capture import Paced, Source
 from host.monitor.dashboard import Dashboard
+from host.monitor.eyes import BLINK_LEAST
 from host.monitor.hooks import CommandHook, GpioHook, HookSink
 from host.monitor.notices import Notices
 from host.monitor.pipeline import Outcome, Pipeline, Sink
@@ -28,7 +29,13 @@ from host.monitor.sinks.lines import JsonSink, clock
 from host.monitor.sinks.mqtt import MqttSink, parse_broker
 from host.monitor.sinks.video import VideoSink
 from host.monitor.sinks.window import WindowSink
-from host.monitor.sources import VIDEO_SUFFIXES, Options, open_source
+from host.monitor.sources import (
+    VIDEO_SUFFIXES,
+    Options,
+    check_name,
+    open_source,
+    without_password,
+)
 from host.monitor.thresholds import Thresholds, doubt, read_thresholds
 from host.monitor.track import BackgroundSearch, DirectSearch, Tracker
 
@@ -96,6 +103,9 @@ def check_outputs(options: argparse.Namespace, at_end: Collection[str]) -> None:
         path = getattr(options, name)
         if path in (None, STDOUT):
             continue
+        check_name(f"--{name}", str(path))
+        if name in at_end and path.is_dir():
+            raise UserError(f"--{name} {path} is a folder; give the name of a file")
         if os.path.realpath(path) in taken:
             raise UserError(
                 f"--{name} {path} is also an input or another output; give another name"
@@ -144,6 +154,8 @@ def monitor(options: argparse.Namespace, backend: Backend) -> None:
     seat = ANYWHERE if options.seat is None else parse_seat(options.seat)
     known = options.profile is not None and options.profile.exists()
     profile = read_profile(options.profile) if known else None
+    if profile is not None:
+        profile.check(BLINK_LEAST * limits.eye_least, limits.eye_most)
     finder = open_detector(options.detector, quick=True)
     source = open_source(options.source, source_options(options), notices.tell)
     if (options.window or options.dashboard is not None) and not source.live:
@@ -176,7 +188,8 @@ def monitor(options: argparse.Namespace, backend: Backend) -> None:
         search.close()
     report(outcome, sys.stderr if options.json == STDOUT else sys.stdout)
     if not outcome.frames:
-        raise UserError(f"the source {options.source} gave no picture: nobody was watched")
+        shown = without_password(options.source)
+        raise UserError(f"the source {shown} gave no picture: nobody was watched")
 
 
 def keep_profile(path: Path | None, profile: Profile | None) -> None:
@@ -189,7 +202,7 @@ def run_facts(options: argparse.Namespace, backend: Backend) -> dict[str, object
     """What a log or report should tell about the run as a whole."""
     return {
         "started": clock(time.time()),
-        "source": options.source,
+        "source": without_password(options.source),
         "backend": backend.name,
         "model": backend.model,
         "detector": options.detector,

@@ -173,7 +173,10 @@ class Dashboard:
     def change(self, values: dict[str, object]) -> None:
         """Set thresholds. UserError if a name or value is not possible."""
         pipeline = self._running()
-        pipeline.judge.thresholds = pipeline.judge.thresholds.changed(**values)
+        before, now = pipeline.judge.thresholds, pipeline.judge.thresholds.changed(**values)
+        pipeline.judge.thresholds = now
+        if set(now.silent) - set(before.silent):
+            pipeline.notices.tell(f"no alarm for: {', '.join(now.silent)} (alarm_states says so)")
 
     def recalibrate(self) -> None:
         """Learn the driver's eyes and pose anew."""

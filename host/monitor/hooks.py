@@ -25,6 +25,10 @@ WAIT_S = 0.5
 """How long the end waits for alarm programs before it ends them."""
 
 
+SHELLS = ("sh", "bash", "dash", "zsh", "fish", "ksh")
+OF_A_SHELL = ("|", "||", "&", "&&", ";", "<", ">", ">>", ">&", "&>")
+
+
 class Hook(Protocol):
     """Something that is told each new state; see host.monitor.state."""
 
@@ -88,7 +92,8 @@ class CommandHook:
         """Split ``command`` as a shell would.
 
         Raises:
-            UserError: the command is empty, its quotes do not match, or there is no such program.
+            UserError: the command is empty, its quotes do not match, there is no such program, or
+                it has what only a shell understands.
         """
         try:
             self._words = shlex.split(command)
@@ -101,6 +106,13 @@ class CommandHook:
                 f"the alarm program {self._words[0]!r} is not there or not executable; "
                 "give one with its path, or one on PATH"
             )
+        if Path(self._words[0]).name not in SHELLS:
+            for word in self._words:
+                if "$" in word or word.strip("0123456789") in OF_A_SHELL:
+                    raise UserError(
+                        f"the alarm command has {word!r}, which only a shell understands; give "
+                        f"sh -c {shlex.quote(command)}"
+                    )
         self.name = f"alarm program {self._words[0]}"
         self._running: list[subprocess.Popen[bytes]] = []
         self._complaints: list[str] = []

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from host.common.errors import FAILURES
-from host.monitor.capture import Frame, Source
+from host.monitor.capture import Frame, Paced, Source
 from host.monitor.judge import JUDGED_S, Judge, Looker, Observation, unwatched
 from host.monitor.notices import Notices
 from host.monitor.profile import Profile
@@ -108,7 +108,7 @@ class Outcome:
     """What a run came to."""
 
     frames: int
-    """Frames that were judged."""
+    """Pictures that were judged."""
     faces: int
     """Of these, frames with a face."""
     dropped: int
@@ -220,7 +220,8 @@ class Pipeline:
     def _tell_if_stuck(self) -> None:
         """Of a live source somebody must hear that a stage gives no answer."""
         now = time.monotonic()
-        silent_s = now - self._judged_s
+        due_s = self._source.due_s if isinstance(self._source, Paced) else 0.0
+        silent_s = now - max(self._judged_s, due_s)
         if not self._source.live or silent_s < STUCK_S:
             if self._told_s:
                 self.notices.tell("frames are judged again", mended=UNJUDGED)
@@ -269,11 +270,13 @@ class Pipeline:
 
     @contextmanager
     def _stage(self, before: StageQueue[Any] | None, *after: StageQueue[Any]) -> Iterator[None]:
-        """A stage's loop: a failure ends the run, the queues behind it are told of its end."""
+        """A stage's loop: a failure ends the run; queues behind and before it are told of its end,
+        so that no stage waits for one that has failed."""
         try:
             yield
         except Closed:
-            pass
+            if before is not None:
+                before.abort()
         except Exception as error:  # noqa: BLE001 - raised again by run()
             self._error = error
             if before is not None:
@@ -343,7 +346,7 @@ class Pipeline:
                 for frame, track in self._tracks.get():
                     seen = self.judge.update(frame, smoother.update(frame, track))
                     self._last, self._judged_s = seen, time.monotonic()
-                    self.frames += 1
+                    self.frames += not frame.fault
                     self.faces += track.landmarks is not None
                     self.timings.add(seen.times_ms)
                     self._offer(seen)

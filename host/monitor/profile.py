@@ -56,6 +56,15 @@ class Profile:
                 f"{LENGTH:g}; let the monitor write the file"
             )
 
+    def check(self, least: float, most: float) -> None:
+        """UserError for eyes that no calibration with these thresholds would have given."""
+        for eye in (self.eye_left, self.eye_right):
+            if eye is not None and not least <= eye <= most:
+                raise UserError(
+                    f"the profile has an eye of {eye:g}, outside of eye_least={least:g} to "
+                    f"eye_most={most:g}; remove the file, so that the driver is learnt anew"
+                )
+
     def vector(self) -> F64Array:
         """The proportions as an array."""
         return np.array(self.proportions, np.float64)

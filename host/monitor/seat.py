@@ -95,6 +95,10 @@ class DriverPlace:
             self._place = Place(*(old + share * (new - old) for old, new in pairs))
         self._last_s = time_s
 
+    def forget(self) -> None:
+        """Pictures have another size from now on: any face in the seat is taken."""
+        self._place = None
+
     def choose(self, faces: Sequence[Face], size: tuple[int, int], time_s: float) -> Face | None:
         """The face to follow; None when no face can be the driver's.
 

@@ -73,6 +73,21 @@ def _camera(source: str) -> bool:
     return (source.isascii() and source.isdigit()) or source.startswith("/dev/video")
 
 
+def _pipeline(source: str) -> bool:
+    """A file or folder of that name comes first."""
+    return "!" in source and not Path(source).exists()
+
+
+def without_password(source: str) -> str:
+    """An address as others may read it."""
+    if not _streams(source):
+        return source
+    parts = urlsplit(source)
+    user, _, place = parts.netloc.rpartition("@")
+    name, colon, _ = user.partition(":")
+    return parts._replace(netloc=f"{name}:***@{place}").geturl() if colon else source
+
+
 def is_picture(source: str) -> bool:
     """True for the portrait, and for files and addresses that give one picture only."""
     if source == ASTRONAUT:
@@ -82,7 +97,7 @@ def is_picture(source: str) -> bool:
     moving = (
         source in SCRIPTS
         or _camera(source)
-        or "!" in source
+        or _pipeline(source)
         or Path(source).is_dir()
         or _suffix(source) in VIDEO_SUFFIXES
     )
@@ -110,9 +125,14 @@ def open_source(source: str, options: Options = PLAIN, tell: Tell | None = None)
 def _check(source: str, options: Options) -> None:
     if not source:
         raise UserError("the source is empty; name a camera, a stream, a recording or a folder")
+    check_name("the source", source)
     folder = source not in SCRIPTS and Path(source).is_dir()
     if options.fps is not None and not (folder or _camera(source)):
         raise UserError(f"--fps is for folders of pictures and cameras; {source} has its own rate")
+    if options.give_up_s is not None and not (
+        _camera(source) or _pipeline(source) or _streams(source)
+    ):
+        raise UserError(f"--give-up is for cameras and streams; {source} does not stay away")
     if options.size is not None and not _camera(source):
         raise UserError(f"--size is for cameras; {source} has its own size")
 
@@ -120,19 +140,30 @@ def _check(source: str, options: Options) -> None:
 def _open(source: str, options: Options, tell: Tell | None) -> Source:
     if source in SCRIPTS:
         return SyntheticSource(SCRIPTS[source])
-    if "!" not in source and Path(source).is_dir():
+    if Path(source).is_dir():
         return FolderSource(Path(source), options.fps or FOLDER_FPS, tell)
     if is_picture(source):
         return StillSource(load_source(source))
+    shown = without_password(source)
     if _streams(source) and _suffix(source) not in KEPT_SUFFIXES:
-        return LiveSource(source, lambda: _open_stream(source), options.give_up_s)
+        return LiveSource(shown, lambda: _open_stream(source), options.give_up_s, encoded=True)
     if _streams(source):
-        return Recording(source, lambda: _open_stream(source))
-    if "!" in source:
+        return Recording(shown, lambda: _open_stream(source), tell)
+    if _pipeline(source):
         return _open_pipeline(source, options)
     if _camera(source):
         return _open_camera(source, options, tell)
-    return _open_recording(source)
+    return _open_recording(source, tell)
+
+
+def check_name(what: str, name: str) -> None:
+    """UserError for the name of a file that OpenCV and FFmpeg cannot be given."""
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"{what} {name.encode(errors='backslashreplace').decode()} is not UTF-8; rename it"
+        ) from error
 
 
 def _open_stream(address: str) -> Any:
@@ -179,13 +210,14 @@ def _listed(values: Any) -> str:
     return " x ".join(f"{value:g}" for value in values)
 
 
-def _open_recording(source: str) -> Source:
+def _open_recording(source: str, tell: Tell | None) -> Source:
     path = Path(source)
     if not path.is_file():
         raise UserError(f"cannot read the video {source}: no such file")
     quiet()
     try:
-        return Recording(source, lambda: cv2.VideoCapture(source))
+        # From the root, as FFmpeg takes what stands before a colon for a protocol.
+        return Recording(source, lambda: cv2.VideoCapture(str(path.absolute())), tell)
     except UserError as error:
         if cut_off_mp4(path):
             raise UserError(

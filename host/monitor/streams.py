@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from host.common.arrays import Image
+from host.common.arrays import F32Array, Image
 from host.common.errors import UserError
 from host.face.image import check_pixels
-from host.monitor.capture import FOLDER_FPS, Frame
+from host.monitor.capture import FOLDER_FPS, Frame, Tell
 
 LIMIT_MS = 2500
 """OpenCV waits this long for a stream to open, and for each frame."""
@@ -33,7 +33,7 @@ BEAT_S = 0.25
 """While it is, the reader gets a frame that says so this often."""
 
 FROZEN_S = 3.0
-"""So long nothing but equal pixels is a fault too: a sensor has noise and a driver moves."""
+"""So long nothing that moves is a fault too: a sensor has noise and a driver moves."""
 
 ROWS = 7
 """Every so many rows are compared for that."""
@@ -52,6 +52,20 @@ BACK_S = 0.2
 
 CUT_S = 1.0
 """A recording that ends earlier than it says by more than this is cut off."""
+
+UNCOUNTED = (".mkv", ".webm", ".ts")
+"""Containers that say how long they are, with their sound, and not how many pictures they have."""
+
+STANDS, STILL = 25, 0.05
+"""So many frames that span less than this part of their time by the nominal rate have stamps that
+stand still."""
+
+BLOCKS = (80, 60)
+"""Size to which pictures are shrunk to see whether anything moves."""
+
+MOVED, OF_RANGE, LEAST = 4.0, 0.05, 1.0
+"""Grey levels by which a block differs where something moves, in dim pictures this part of their
+range, but not less than the last."""
 
 SILENT, FROZEN = "the source gives no pictures", "the picture is frozen"
 
@@ -106,9 +120,11 @@ class Recording:
 
     live = False
 
-    def __init__(self, name: str, opener: Opener) -> None:
-        """Open it. UserError if it does not open."""
-        self._name, self._capture = name, opened(name, opener)
+    def __init__(self, name: str, opener: Opener, tell: Tell | None = None) -> None:
+        """Open it; ``tell`` takes a line about what is odd. UserError if it does not open."""
+        self._name, self._capture, self._tell = name, opened(name, opener), tell
+        self._since = (0, 0.0)  # number and time of a frame from which on stamps are watched
+        self._by_rate = False
         self.fps = rate(self._capture)
         self._number = -1
         self._first_s: float | None = None
@@ -138,8 +154,8 @@ class Recording:
         stamp = float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1e3
         if self._first_s is None:
             self._first_s = stamp
-        found = stamp - self._first_s
-        if found <= self._time_s and self._number > 0:
+        found = self._time_s + 1 / self.fps if self._by_rate else stamp - self._first_s
+        if not self._by_rate and found <= self._time_s and self._number > 0:
             if stamp <= 0:
                 found = max(self._time_s, self._number / self.fps)
             elif found < self._time_s - BACK_S:
@@ -148,15 +164,42 @@ class Recording:
             else:
                 found = self._time_s
         self._time_s = found
+        self._watch_stamps()
         return found
 
-    def _check_end(self) -> None:
-        missing = self._declared() / self.fps - self._time_s
-        if missing > CUT_S + 1 / self.fps:
-            raise UserError(
-                f"{self._name} is cut off or damaged: {missing:.1f} s of it are missing; "
-                "what comes before was judged"
+    def _watch_stamps(self) -> None:
+        """Go on by the nominal rate where stamps stand still: nobody would ever be asleep."""
+        number, time_s = self._since
+        if self._by_rate or self._number - number < STANDS:
+            return
+        wanted = (self._number - number) / self.fps
+        if self._time_s - time_s < STILL * wanted:
+            self._by_rate = True
+            self._time_s = time_s + wanted
+            self._say(
+                f"the time stamps of {self._name} stand still from {time_s:.1f} s on; it goes on "
+                f"by its rate of {self.fps:g} frames per second"
             )
+        self._since = (self._number, self._time_s)
+
+    def _say(self, text: str) -> None:
+        if self._tell is not None:
+            self._tell(text)
+
+    def _check_end(self) -> None:
+        missing = self._declared() / self.fps - self._time_s - (self._first_s or 0.0)
+        if missing <= CUT_S + 1 / self.fps:
+            return
+        if self._first_s is not None and Path(self._name).suffix.lower() in UNCOUNTED:
+            self._say(
+                f"the pictures of {self._name} end {missing:.1f} s before it says: it is cut off, "
+                "or its sound is longer"
+            )
+            return
+        judged = "what comes before was judged" if self._first_s is not None else "all of it"
+        raise UserError(
+            f"{self._name} is cut off or damaged: {missing:.1f} s of it are missing; {judged}"
+        )
 
     def close(self) -> None:
         """Release the file."""
@@ -174,24 +217,29 @@ class LiveSource:
 
     live = True
 
-    def __init__(self, name: str, opener: Opener, give_up_s: float | None = None) -> None:
+    def __init__(
+        self, name: str, opener: Opener, give_up_s: float | None = None, encoded: bool = False
+    ) -> None:
         """Open it and begin to read.
 
         Args:
             name: for messages.
             opener: gives something like cv2.VideoCapture; called again when nothing comes.
             give_up_s: time without a new picture after which ``read`` fails; None: never.
+            encoded: pictures come through an encoder, which may go on when its camera hangs.
 
         Raises:
             UserError: it does not open.
         """
         self._name, self._opener, self._give_up_s = name, opener, give_up_s
+        self._encoded = encoded
         self._capture = opened(name, opener)
         self.fps = rate(self._capture)
         self._begin_s = self._last_s = self._new_s = time.monotonic()
         self._number = 0
         self._waiting: _Picture | None = None
         self._image: Image = np.zeros((480, 640, 3), np.uint8)
+        self._blocks = blocks_of(self._image)
         self._changed = threading.Condition()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="device", daemon=True)
@@ -241,14 +289,23 @@ class LiveSource:
 
     def _publish(self, image: Image) -> None:
         now = time.monotonic()
+        blocks = blocks_of(image) if self._encoded else self._blocks
         with self._changed:
-            same = image.shape == self._image.shape
-            if not (same and np.array_equal(image[::ROWS], self._image[::ROWS])):
-                self._new_s = now
+            if self._number == 0 or self._moved(image, blocks):
+                self._new_s, self._blocks = now, blocks
             self._last_s, self._image = now, image
             self._waiting = _Picture(self._number, now, image)
             self._number += 1
             self._changed.notify_all()
+
+    def _moved(self, image: Image, blocks: F32Array) -> bool:
+        """Whether the camera that gave this picture still works; see ``same_scene``."""
+        last = self._image
+        if last.shape != image.shape:
+            return True
+        if self._encoded:
+            return not same_scene(self._blocks, blocks)
+        return not np.array_equal(image[::ROWS], last[::ROWS])
 
     def _open_again(self) -> None:
         """Open until it works or the source is closed."""
@@ -263,6 +320,25 @@ class LiveSource:
             except Exception as error:  # noqa: BLE001 - a driver may raise anything; try again
                 logging.getLogger(__name__).warning("opening %s: %s", self._name, error)
             wait_s = min(2 * wait_s, longest_s)
+
+
+def blocks_of(image: Image) -> F32Array:
+    """Grey levels of a picture, BLOCKS of them."""
+    small = cv2.resize(image, BLOCKS, interpolation=cv2.INTER_AREA)
+    grey: F32Array = small.astype(np.float32).mean(axis=2)
+    return grey
+
+
+def same_scene(before: F32Array, now: F32Array) -> bool:
+    """Whether nothing has moved from one picture's blocks to the other's.
+
+    An encoder behind a camera that hangs gives pictures that differ a little, by up to three grey
+    levels in a block each time that it sends a whole one (x264, 800 kbit/s, measured). A clock that
+    it draws into the picture moves.
+    """
+    low, high = np.percentile(before, (5, 95))
+    level = min(MOVED, max(LEAST, OF_RANGE * float(high - low)))
+    return float(np.abs(now - before).max()) < level
 
 
 def cut_off_mp4(path: Path) -> bool:

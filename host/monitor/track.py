@@ -192,6 +192,7 @@ class Tracker:
         self._likeness: F32Array | None = None
         self._asked_s = -np.inf
         self._misses = 0
+        self._size: tuple[int, int] | None = None
 
     def update(self, frame: Frame, meanwhile: Callable[[], None] | None = None) -> Track:
         """Find the face in the next frame.
@@ -204,6 +205,11 @@ class Tracker:
             UserError, ToolError: the backend or the detector fails.
         """
         times: dict[str, float] = {}
+        if self._size not in (None, frame.image.shape[:2]):
+            self._lose()
+            self._place.forget()
+            self._search.result()  # of a picture of the old size
+        self._size = frame.image.shape[:2]
         with timed(times, "detect"):
             self._listen(frame)
         new = self._likeness is None

@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import logging
+import math
+
+import numpy as np
 
 from host.backends.base import Backend
 from host.common.arrays import Image
@@ -11,6 +14,7 @@ from host.common.errors import UserError
 from host.face.detect.faces import Detector
 from host.face.eyes import look_at_eyes
 from host.monitor.capture import Frame
+from host.monitor.eyes import BLINK_LEAST
 from host.monitor.judge import Judge, Observation
 from host.monitor.profile import Profile
 from host.monitor.seat import ANYWHERE, Seat
@@ -40,10 +44,15 @@ class Monitor:
             equalise: histogram equalisation of the crops.
             profile: what is known of the driver who is expected.
             seat: where the driver's face is looked for.
+
+        Raises:
+            UserError: the profile has eyes that the thresholds exclude.
         """
         search = DirectSearch(detector)
         self._tracker = Tracker(backend, search, equalise, seat)
         limits = Thresholds() if thresholds is None else thresholds
+        if profile is not None:
+            profile.check(BLINK_LEAST * limits.eye_least, limits.eye_most)
         if doubted := doubt(backend.network, own=thresholds is not None):
             logging.getLogger(__name__).warning(doubted)
         self._judge = Judge(limits, profile, look_at_eyes)
@@ -80,8 +89,12 @@ class Monitor:
             UserError: the time falls, or the picture has another type or shape.
             ToolError, DeviceError: the backend fails.
         """
-        if not time_s >= self._time_s:
+        if not self._time_s <= time_s < math.inf:
             raise UserError(f"time {time_s:g} s after {self._time_s:g} s; times must not fall")
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+            raise UserError(
+                f"a picture of {image.dtype} and shape {image.shape}; give uint8 (H, W, 3), BGR"
+            )
         self._time_s = time_s
         frame = Frame(self._number, time_s, image)
         self._number += 1

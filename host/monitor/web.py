@@ -150,6 +150,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Frame-Options", "DENY")  # no other site's page may lie over it
         self.end_headers()
         self.wfile.write(body)
 
@@ -159,6 +160,7 @@ class Handler(BaseHTTPRequestHandler):
         kind = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
         self.send_header("Content-Type", kind)
         self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Frame-Options", "DENY")  # no other site's page may lie over it
         self.end_headers()
         self.dashboard.watch(1)
         last = b""

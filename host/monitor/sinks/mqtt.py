@@ -72,6 +72,10 @@ def parse_broker(address: str, password: Path | None = None, ca: Path | None = N
             f"the MQTT address {address!r} is none; give HOST or [mqtt[s]://][USER@]HOST[:PORT]"
             "[/TOPIC], and the password in a file with --mqtt-password"
         )
+    if password is not None and not url.username:
+        raise UserError(
+            f"the MQTT address {address!r} names no user for the password; give USER@{rest}"
+        )
     tls = scheme == "mqtts" or ca is not None
     return Broker(
         host=host, port=port or PORTS["mqtts" if tls else "mqtt"], tls=tls, ca=ca,

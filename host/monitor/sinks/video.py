@@ -58,7 +58,7 @@ class H264Writer:
         """av: the package. OSError if the file cannot be written."""
         self._av = av
         options = {"flush_packets": "1", **FRAGMENTS[path.suffix.lower()]}
-        self._container = av.open(str(path), "w", options=options)
+        self._container = av.open(str(path.absolute()), "w", options=options)
         self._stream = self._container.add_stream(
             "libx264", rate=Fraction(fps).limit_denominator(1000), options=dict(QUALITY)
         )
@@ -95,7 +95,7 @@ class OpenCvWriter:
         self._path = path
         self._partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
         code = cv2.VideoWriter.fourcc(*CODECS[path.suffix.lower()])
-        self._writer = cv2.VideoWriter(str(self._partial), code, fps, size)
+        self._writer = cv2.VideoWriter(str(self._partial.absolute()), code, fps, size)
         if not self._writer.isOpened():
             raise UserError(f"this OpenCV cannot write {path}; try the ending .avi")
 

@@ -10,6 +10,8 @@ import pytest
 
 from host.common.errors import ToolError, UserError
 from host.face.eyes import Look
+from host.monitor.capture import Paced
+from host.monitor.notices import Notices
 from host.monitor.pipeline import QUEUE, UNJUDGED, Pipeline, Stop
 from host.monitor.queues import Closed, StageQueue
 from host.monitor.thresholds import Thresholds
@@ -170,6 +172,49 @@ def test_a_failing_backend_ends_the_run_with_its_error_and_closed_sinks(tmp_path
     assert len(sink.seen) <= 19
     assert sink.closed
     assert source.closed
+
+
+@pytest.mark.parametrize("live", [False, True])
+@pytest.mark.timeout(20)
+def test_a_failing_judge_ends_the_run_with_its_error(live):
+    """Though all stages before it have more to do."""
+
+    def look(image, points):
+        raise UserError("the eye test is damaged")
+
+    def draw(number):
+        if live:
+            time.sleep(0.01)
+        return STILL
+
+    sink = Sink()
+    with pytest.raises(UserError, match="the eye test is damaged"):
+        build(Source(draw, 10_000, live), [sink], looker=look).run()
+    assert sink.closed
+
+
+def test_frames_without_a_picture_are_not_counted():
+    class Silent(Source):
+        def read(self):
+            frame = super().read()
+            return frame and frame._replace(fault="nothing comes" if frame.number > 2 else "")
+
+    sink = Sink()
+    assert build(Silent(lambda _: STILL, 8), [sink]).run().frames == 3
+    assert len(sink.seen) == 8
+
+
+def test_a_gap_of_a_paced_recording_is_no_stuck_stage(monkeypatch):
+    monkeypatch.setattr("host.monitor.pipeline.STUCK_S", 0.2)
+
+    class Gap(Source):
+        def read(self):
+            frame = super().read()
+            return frame and frame._replace(time_s=0.02 * frame.number + (frame.number > 4))
+
+    notices = Notices()
+    outcome = build(Paced(Gap(lambda _: STILL, 8)), [Sink()], notices=notices).run()
+    assert (outcome.frames, outcome.failures) == (8, [])
 
 
 def test_a_source_that_vanishes_ends_the_run_after_its_last_frame():

@@ -25,6 +25,17 @@ def test_a_profile_is_learnt_written_and_read(tmp_path):
     assert read_profile(path) == found
 
 
+@pytest.mark.parametrize(("eye", "allowed"), [(0.08, False), (0.19, True), (0.7, False)])
+def test_eyes_that_the_thresholds_exclude(eye, allowed):
+    values = {**GOOD, "eye_left": eye, "proportions": tuple(GOOD["proportions"])}
+    profile, limits = Profile(**values), Thresholds()
+    if allowed:
+        profile.check(limits.eye_least, limits.eye_most)
+    else:
+        with pytest.raises(UserError, match=rf"an eye of {eye}, outside of eye_least=0\.19 to"):
+            profile.check(limits.eye_least, limits.eye_most)
+
+
 def test_there_is_none_before_the_calibration():
     assert Measurer(Thresholds()).profile() is None
 

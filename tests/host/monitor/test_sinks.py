@@ -326,6 +326,22 @@ def test_hooks_that_cannot_be_are_refused(tmp_path):
         CommandHook("no-such-program-here")
 
 
+@pytest.mark.parametrize(
+    ("command", "word"),
+    [
+        ("echo $DRIVER_STATE", "$DRIVER_STATE"), ("echo on >> log", ">>"), ("true && ls", "&&"),
+        ("ls 2> log", "2>"), ("touch al_$DRIVER_STATE", "al_$DRIVER_STATE"),
+    ],
+)  # fmt: skip
+def test_what_only_a_shell_understands_is_refused(command, word):
+    with pytest.raises(UserError) as told:
+        CommandHook(command)
+    text = f"has {word!r}, which only a shell understands; give sh -c '{command}'"
+    assert text in str(told.value)
+    CommandHook(f"sh -c '{command}'")
+    CommandHook("echo 5 a&b --level=3")
+
+
 # -- session report --------------------------------------------------------------------------------
 
 

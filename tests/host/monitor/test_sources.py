@@ -12,7 +12,7 @@ import pytest
 
 from host.common.errors import UserError
 from host.monitor import sources
-from host.monitor.sources import Options, is_picture, open_source
+from host.monitor.sources import Options, is_picture, open_source, without_password
 from host.monitor.streams import LiveSource, Recording
 from tests.host.conftest import ROOT
 from tests.host.drivers import picture
@@ -69,6 +69,42 @@ def test_a_recording_with_a_damaged_size_of_a_box_is_named(tmp_path, clip, size)
     path.write_bytes(data)
     with pytest.raises(UserError, match=r"damaged\.mp4"):
         open_source(str(path))
+
+
+@pytest.mark.parametrize("name", ["10:30.mp4", "wow!.mp4", "a b\u00e9.mp4"])
+def test_a_recording_of_an_odd_name_opens(tmp_path, monkeypatch, clip, name):
+    clip(tmp_path / "clip.mp4").rename(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    assert not is_picture(name)
+    source = open_source(name)
+    assert source.read().image.shape[2] == 3
+    source.close()
+
+
+def test_a_folder_with_an_exclamation_mark_is_one(tmp_path):
+    folder = tmp_path / "new!"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "a.png"), picture())
+    source = open_source(str(folder))
+    assert source.read() is not None
+    source.close()
+
+
+def test_a_name_that_is_not_utf8_is_told():
+    with pytest.raises(UserError, match=r"the source K\\udcf6ln\.mp4 is not UTF-8; rename it"):
+        open_source("K\udcf6ln.mp4")
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("rtsp://me:secret@cam:554/a?b=1", "rtsp://me:***@cam:554/a?b=1"),
+        ("http://me@cam/a", "http://me@cam/a"), ("http://cam/a@b", "http://cam/a@b"),
+        ("clip@home.mp4", "clip@home.mp4"),
+    ],
+)  # fmt: skip
+def test_passwords_of_addresses_are_not_shown(address, shown):
+    assert without_password(address) == shown
 
 
 def test_libraries_write_nothing_to_stderr(tmp_path):

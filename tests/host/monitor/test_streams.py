@@ -123,6 +123,39 @@ def test_a_recording_that_is_cut_off_says_so_at_its_end(tmp_path, clip):
         read_all(source)
 
 
+@pytest.mark.parametrize("step_ms", [0.0, 1.0])
+def test_stamps_that_stand_still_are_told_and_the_rate_goes_on(step_ms):
+    """For five seconds of twenty frames a second."""
+    stamps = [50.0 * n for n in range(1, 41)] + [2000 + step_ms * n for n in range(1, 101)]
+    told = []
+    source = Recording("s", lambda: Capture([IMAGE] * len(stamps), stamps=stamps), told.append)
+    times = [frame.time_s for frame in read_all(source)]
+    assert times[39] == pytest.approx(1.95)
+    assert len(stamps) / 20 - streams.STANDS / 20 <= times[-1] <= len(stamps) / 20
+    assert (np.diff(times) >= 0).all()
+    (line,) = told
+    assert line.endswith("s on; it goes on by its rate of 20 frames per second")
+
+
+@pytest.mark.parametrize(("name", "raised"), [("a.mkv", False), ("a.ts", False), ("a.mp4", True)])
+def test_where_the_sound_may_be_longer_the_end_is_told_and_no_error(name, raised):
+    told = []
+    source = Recording(name, lambda: Capture([IMAGE] * 10, count=100), told.append)
+    if raised:
+        with pytest.raises(UserError, match="is cut off or damaged"):
+            read_all(source)
+    else:
+        read_all(source)
+        assert told == [f"the pictures of {name} end 4.5 s before it says: it is cut off, or its "
+                        "sound is longer"]  # fmt: skip
+
+
+def test_pictures_that_begin_late_are_not_missing_at_the_end():
+    stamps = [5000 + 50 * n for n in range(1, 11)]
+    frames = read_all(Recording("a.mp4", lambda: Capture([IMAGE] * 10, count=110, stamps=stamps)))
+    assert len(frames) == 10
+
+
 def test_too_large_pictures_are_refused_before_they_are_decoded(monkeypatch):
     huge = Capture([IMAGE])
     monkeypatch.setattr(streams, "check_pixels", lambda name, *_: (_ for _ in ()).throw(
@@ -220,6 +253,41 @@ def test_noise_is_not_frozen():
     faults = {source.read().fault for _ in range(60)}
     source.close()
     assert faults == {""}
+
+
+class Encoded(Capture):
+    """What an encoder makes of pictures in turn, over and over; it differs each time."""
+
+    def read(self):
+        time.sleep(0.01)
+        self.at += 1
+        image = self.items[self.at % len(self.items)].astype(np.int16)
+        noise = np.random.default_rng(self.at).integers(-3, 4, image.shape)
+        return True, (image + noise).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("alive", [False, True])
+@pytest.mark.usefixtures("quick")
+def test_a_camera_that_hangs_behind_its_encoder_is_frozen(alive):
+    images = [IMAGE, picture(left=300)] if alive else [IMAGE]
+    source = LiveSource("rtsp", lambda: Encoded(images), encoded=True)
+    faults = {source.read().fault for _ in range(60)}
+    source.close()
+    assert faults == ({""} if alive else {"", FROZEN})
+
+
+@pytest.mark.parametrize(("step", "changed"), [(3, False), (6, True)])
+def test_a_dim_scene_moves_by_less(step, changed):
+    """A head is a tenth of the picture; noise of one level everywhere."""
+    rng = np.random.default_rng(1)
+    before = np.full((60, 80), 128.0, np.float32)
+    now = before + rng.uniform(-1, 1, before.shape).astype(np.float32)
+    before[20:40, 20:40] = 40
+    now[20:40, 20:40] = 40
+    now[20:40, 40] = 128 + step
+    assert streams.same_scene(before, now) != changed
+    assert streams.same_scene(before / 4, now / 4) != changed
+    assert streams.same_scene(before / 99, now / 99)  # dark
 
 
 @pytest.mark.usefixtures("quick")

@@ -42,6 +42,17 @@ def test_the_crop_follows_the_landmarks():
     assert second.square.side == pytest.approx(1.2 * (high - low).max(), abs=1)
 
 
+@pytest.mark.parametrize("scale", [0.5, 2])
+def test_pictures_of_another_size_are_searched_at_once(scale):
+    """As a stream that adapts sends them; the face is not where it was in pixels."""
+    finder = Finder()
+    small = cv2.resize(picture(), None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
+    tracks = follow([picture()] * 5 + [small] * 5, finder=finder)
+    assert all(track.landmarks is not None for track in tracks)
+    assert [n for n, track in enumerate(tracks) if track.new] == [0, 5]
+    assert finder.calls == 2
+
+
 def test_an_empty_picture_asks_four_times_a_second():
     finder, backend = Finder(), Backend()
     tracks = follow([picture(None)] * 50, backend, finder)
