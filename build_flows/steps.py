@@ -28,6 +28,7 @@ from build_flows.flow import Job, Step
 from build_flows.graph import folding, mapping, streamline
 from build_flows.graph.edit import bypass, is_a, nodes_of, read_once
 from build_flows.graph.execute import QUANT_DOMAINS
+from build_flows.graph.outputs import keep_names
 from host.board.settings import FILE as SETTINGS
 from host.common.errors import UserError, first_line
 from host.common.json_file import write_json
@@ -69,7 +70,7 @@ def cleaned(model: ModelWrapper, path: Path | str) -> ModelWrapper:
         model = fold_constants(model)
         _drop_constant_outputs(model)
         model = model.transform(RemoveUnusedNodes(), make_deepcopy=False)
-        streamline.keep_names(model)
+        keep_names(model)
         tag_layers(model)  # the clean-up gives nodes other names
         read_once(model)
         for step in CLEAN_UP:

@@ -32,6 +32,7 @@ from build_flows.graph.derive.walk import Walk, attribute, named
 from build_flows.graph.edit import apply_all, bypass, is_a, nodes_of, read_once, renamed
 from build_flows.graph.fit import NOISE
 from build_flows.graph.layers import keep_layers
+from build_flows.graph.outputs import kept_names
 from build_flows.graph.policy import Fitted, OffGridError, Snapped
 from build_flows.graph.pools_last import PoolsLast
 from build_flows.graph.value import NO_PADS, Term, Value, per_channel
@@ -41,20 +42,13 @@ from hw.ops.base import OUTPUT_BITS
 from hw.ops.grid_peak import PARTS
 
 WORD = DataType[f"INT{OUTPUT_BITS}"]  #: of an output
-NAMES = "output_names"  #: metadata key: JSON, names of the outputs in the file
 LANDMARKS, CELLS = "landmarks", "cells"
-"""Those of our networks, the latter with a grid head; see model.export.snap."""
+"""Outputs of our networks, the latter with a grid head; see model.export.snap."""
 WHOLE = 1e-6  #: most that a cell may differ from a whole number of steps
 OUTPUT_AFFINE = "landmark_affine"  #: metadata key: JSON {"scale": [...], "bias": [...]}
 OUTPUTS = "outputs"
 """Metadata key: JSON, a row of ``host.common.tasks`` for each output of the file."""
 ROUNDING = "rounding"  #: metadata key: JSON, one row a fitted requantisation; none for our files
-
-
-def keep_names(model: ModelWrapper) -> None:
-    """Note, in place, the names of the outputs, for the clean-up gives them others."""
-    names = [end.name for end in model.graph.output]
-    model.set_metadata_prop(NAMES, json.dumps(names))
 
 
 def streamline(
@@ -89,7 +83,7 @@ def _by_our_export(model: ModelWrapper) -> bool:
     """Whether the output has our name and the normalisations are as snapping leaves them: no mean,
     a variance that divides by one. That scales are on the grid is no sign: powers of two are, and
     some others by chance."""
-    if metadata(model, NAMES) not in ([LANDMARKS], [CELLS]):
+    if kept_names(model) not in ([LANDMARKS], [CELLS]):
         return False
     norms = nodes_of(model, "BatchNormalization")
     for node in norms:
@@ -105,7 +99,7 @@ def _finish(walk: Walk, snapped: bool) -> ModelWrapper:
     """The integer graph of a walk, its outputs joined to one, with the metadata."""
     names = [end.name for end in walk.model.graph.output]
     values = [_output(walk, name) for name in names]
-    peak = snapped and metadata(walk.model, NAMES) == [CELLS]
+    peak = snapped and kept_names(walk.model) == [CELLS]
     if not peak:
         values = [_widened(walk, value, len(values) == 1) for value in values]
     term, offset, shape = _joined(walk, values)
