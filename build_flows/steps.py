@@ -9,6 +9,7 @@ from pathlib import Path
 
 from onnx import ModelProto, NodeProto, ValueInfoProto
 from onnx.checker import check_model
+from onnx.helper import make_opsetid
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.fold_constants import FoldConstants
 from qonnx.transformation.general import (
@@ -112,6 +113,9 @@ def _one_quant(model: ModelWrapper) -> None:
     for node in nodes_of(model, "Quant", "IntQuant", "BipolarQuant", "Trunc"):
         node.op_type = "Quant" if node.op_type == "IntQuant" else node.op_type
         node.domain = QUANT_DOMAINS[0]
+    imported = {opset.domain for opset in model.model.opset_import}
+    if QUANT_DOMAINS[0] not in imported:
+        model.model.opset_import.append(make_opsetid(QUANT_DOMAINS[0], 1))
 
 
 def _turns(node: NodeProto | None, order: list[int]) -> bool:

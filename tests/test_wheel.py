@@ -59,7 +59,8 @@ def installed(wheel, tmp_path_factory):
     venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"
     pip = (sys.executable, "-m", "pip", "--python", python)
-    run(*pip, "install", "--quiet", "--no-deps", wheel)
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}  # it holds a checkout
+    run(*pip, "install", "--quiet", "--no-deps", wheel, env=environment)
     site = next(folder.glob("lib/python*/site-packages"))
     others = [path for path in sys.path if path.endswith("site-packages")]
     (site / "others.pth").write_text("\n".join(others))  # their .pth files are not followed

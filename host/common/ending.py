@@ -7,28 +7,36 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 """What service managers, closed terminals and Ctrl-C send."""
+FINISH_S = 10.0
+"""So long files are finished after a signal; then the next one interrupts again."""
+
 USUAL = (signal.SIG_DFL, signal.default_int_handler)
 
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Within the block the first of SIGNALS raises KeyboardInterrupt; those that follow it are
-    ignored, and so are those that were before."""
+    """Within the block SIGNALS raise KeyboardInterrupt; those that follow within FINISH_S do not,
+    and those that were ignored before stay so."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
     mine = {number: handler for number, handler in before.items() if handler in USUAL}
 
+    last_s = -FINISH_S
+
     def interrupt(_number: int, _frame: object) -> None:
-        for number in mine:
-            signal.signal(number, signal.SIG_IGN)  # the files are being finished
-        raise KeyboardInterrupt
+        nonlocal last_s
+        now = time.monotonic()
+        if now - last_s >= FINISH_S:
+            last_s = now
+            raise KeyboardInterrupt
 
     for number in mine:
         signal.signal(number, interrupt)

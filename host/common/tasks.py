@@ -81,11 +81,11 @@ def classes_of(accumulators: IntArray, settings: Settings) -> Outputs:
 def class_axis(row: Mapping[str, Any]) -> int:
     """Axis of an output along which the channels of one pixel are.
 
-    The first behind that of the frames where there is one pixel. UserError where there is none.
+    Of one pixel the axis with more than one element. UserError where several are.
     """
     sizes = row["order"]["shape"] if "order" in row else row["shape"]
     _, height, width = row["shape"]
-    if "order" not in row or len(sizes) == 1 or height * width == 1:
+    if "order" not in row or len(sizes) == 1 or max(sizes) == 1:
         return 1
     pixels = places_of(row).reshape(sizes) % (height * width)
     axes = [axis for axis, size in enumerate(sizes) if size > 1 and not np.ptp(pixels, axis).any()]

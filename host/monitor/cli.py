@@ -18,7 +18,7 @@ from host.face.eyes import look_at_eyes
 from host.face.image import READ_SUFFIXES
 from host.monitor.capture import Paced, Source
 from host.monitor.dashboard import Dashboard
-from host.monitor.eyes import BLINK_LEAST
+from host.monitor.eyes import BLINK_LEAST, FLOOR
 from host.monitor.hooks import CommandHook, GpioHook, HookSink
 from host.monitor.notices import Notices
 from host.monitor.pipeline import Outcome, Pipeline, Sink
@@ -105,7 +105,7 @@ def check_outputs(options: argparse.Namespace, at_end: Collection[str]) -> None:
             continue
         check_name(f"--{name}", str(path))
         if name in at_end and path.is_dir():
-            raise UserError(f"--{name} {path} is a folder; give the name of a file")
+            raise UserError(f"cannot write {path}: not a regular file; give another path")
         if os.path.realpath(path) in taken:
             raise UserError(
                 f"--{name} {path} is also an input or another output; give another name"
@@ -155,7 +155,11 @@ def monitor(options: argparse.Namespace, backend: Backend) -> None:
     known = options.profile is not None and options.profile.exists()
     profile = read_profile(options.profile) if known else None
     if profile is not None:
-        profile.check(BLINK_LEAST * limits.eye_least, limits.eye_most)
+        try:
+            profile.check(FLOOR * BLINK_LEAST * limits.eye_least, limits.eye_most)
+        except UserError as error:
+            notices.tell(f"{error}; the driver is learnt anew")
+            profile = None
     finder = open_detector(options.detector, quick=True)
     source = open_source(options.source, source_options(options), notices.tell)
     if (options.window or options.dashboard is not None) and not source.live:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -27,6 +28,7 @@ WAIT_S = 0.5
 
 SHELLS = ("sh", "bash", "dash", "zsh", "fish", "ksh")
 OF_A_SHELL = ("|", "||", "&", "&&", ";", "<", ">", ">>", ">&", "&>")
+STATE = re.compile(r"\$\{?DRIVER_STATE")
 
 
 class Hook(Protocol):
@@ -106,13 +108,16 @@ class CommandHook:
                 f"the alarm program {self._words[0]!r} is not there or not executable; "
                 "give one with its path, or one on PATH"
             )
-        if Path(self._words[0]).name not in SHELLS:
-            for word in self._words:
-                if "$" in word or word.strip("0123456789") in OF_A_SHELL:
-                    raise UserError(
-                        f"the alarm command has {word!r}, which only a shell understands; give "
-                        f"sh -c {shlex.quote(command)}"
-                    )
+        if not any(Path(word).name in SHELLS for word in self._words):
+            wrong = [word for word in self._words if STATE.search(word)]
+            wrong += [
+                word for word in shlex.shlex(command, punctuation_chars=True) if word in OF_A_SHELL
+            ]
+            if wrong:
+                raise UserError(
+                    f"the alarm command has {wrong[0]!r}, which only a shell understands; give "
+                    f"sh -c {shlex.quote(command)}"
+                )
         self.name = f"alarm program {self._words[0]}"
         self._running: list[subprocess.Popen[bytes]] = []
         self._complaints: list[str] = []

@@ -62,7 +62,7 @@ class Profile:
             if eye is not None and not least <= eye <= most:
                 raise UserError(
                     f"the profile has an eye of {eye:g}, outside of eye_least={least:g} to "
-                    f"eye_most={most:g}; remove the file, so that the driver is learnt anew"
+                    f"eye_most={most:g}"
                 )
 
     def vector(self) -> F64Array:

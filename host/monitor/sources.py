@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,14 +76,17 @@ def _camera(source: str) -> bool:
 
 def _pipeline(source: str) -> bool:
     """A file or folder of that name comes first."""
-    return "!" in source and not Path(source).exists()
+    return "!" in source and not os.path.exists(source)  # False for one that is too long for a path
 
 
 def without_password(source: str) -> str:
     """An address as others may read it."""
     if not _streams(source):
         return source
-    parts = urlsplit(source)
+    try:
+        parts = urlsplit(source)
+    except ValueError as error:
+        raise UserError(f"the address {source} is none: {error}") from error
     user, _, place = parts.netloc.rpartition("@")
     name, colon, _ = user.partition(":")
     return parts._replace(netloc=f"{name}:***@{place}").geturl() if colon else source
@@ -98,7 +102,7 @@ def is_picture(source: str) -> bool:
         source in SCRIPTS
         or _camera(source)
         or _pipeline(source)
-        or Path(source).is_dir()
+        or os.path.isdir(source)
         or _suffix(source) in VIDEO_SUFFIXES
     )
     return not moving
@@ -126,7 +130,8 @@ def _check(source: str, options: Options) -> None:
     if not source:
         raise UserError("the source is empty; name a camera, a stream, a recording or a folder")
     check_name("the source", source)
-    folder = source not in SCRIPTS and Path(source).is_dir()
+    without_password(source)  # or it is no address
+    folder = source not in SCRIPTS and os.path.isdir(source)
     if options.fps is not None and not (folder or _camera(source)):
         raise UserError(f"--fps is for folders of pictures and cameras; {source} has its own rate")
     if options.give_up_s is not None and not (
@@ -140,7 +145,7 @@ def _check(source: str, options: Options) -> None:
 def _open(source: str, options: Options, tell: Tell | None) -> Source:
     if source in SCRIPTS:
         return SyntheticSource(SCRIPTS[source])
-    if Path(source).is_dir():
+    if os.path.isdir(source):
         return FolderSource(Path(source), options.fps or FOLDER_FPS, tell)
     if is_picture(source):
         return StillSource(load_source(source))

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
@@ -57,8 +58,8 @@ UNCOUNTED = (".mkv", ".webm", ".ts")
 """Containers that say how long they are, with their sound, and not how many pictures they have."""
 
 STANDS, STILL = 25, 0.05
-"""So many frames that span less than this part of their time by the nominal rate have stamps that
-stand still."""
+"""So many frames that span less than this part of their time by the nominal rate, or by FOLDER_FPS
+where that is slower, as of pictures in bursts, have stamps that stand still."""
 
 BLOCKS = (80, 60)
 """Size to which pictures are shrunk to see whether anything moves."""
@@ -123,6 +124,7 @@ class Recording:
     def __init__(self, name: str, opener: Opener, tell: Tell | None = None) -> None:
         """Open it; ``tell`` takes a line about what is odd. UserError if it does not open."""
         self._name, self._capture, self._tell = name, opened(name, opener), tell
+        self._begin_s = 0.0
         self._since = (0, 0.0)  # number and time of a frame from which on stamps are watched
         self._by_rate = False
         self.fps = rate(self._capture)
@@ -153,7 +155,7 @@ class Recording:
         """Time of the frame just read; by the nominal rate where the file has no time stamps."""
         stamp = float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1e3
         if self._first_s is None:
-            self._first_s = stamp
+            self._first_s = self._begin_s = stamp
         found = self._time_s + 1 / self.fps if self._by_rate else stamp - self._first_s
         if not self._by_rate and found <= self._time_s and self._number > 0:
             if stamp <= 0:
@@ -165,7 +167,7 @@ class Recording:
                 found = self._time_s
         self._time_s = found
         self._watch_stamps()
-        return found
+        return self._time_s
 
     def _watch_stamps(self) -> None:
         """Go on by the nominal rate where stamps stand still: nobody would ever be asleep."""
@@ -173,7 +175,7 @@ class Recording:
         if self._by_rate or self._number - number < STANDS:
             return
         wanted = (self._number - number) / self.fps
-        if self._time_s - time_s < STILL * wanted:
+        if self._time_s - time_s < STILL * min(wanted, STANDS / FOLDER_FPS):
             self._by_rate = True
             self._time_s = time_s + wanted
             self._say(
@@ -187,16 +189,20 @@ class Recording:
             self._tell(text)
 
     def _check_end(self) -> None:
-        missing = self._declared() / self.fps - self._time_s - (self._first_s or 0.0)
+        missing = self._declared() / self.fps - self._time_s
+        uncounted = Path(urlsplit(self._name).path).suffix.lower() in UNCOUNTED
+        if uncounted:
+            missing -= max(0.0, self._begin_s)
         if missing <= CUT_S + 1 / self.fps:
             return
-        if self._first_s is not None and Path(self._name).suffix.lower() in UNCOUNTED:
+        if self._first_s is not None and uncounted:
             self._say(
                 f"the pictures of {self._name} end {missing:.1f} s before it says: it is cut off, "
                 "or its sound is longer"
             )
             return
-        judged = "what comes before was judged" if self._first_s is not None else "all of it"
+        read = self._first_s is not None
+        judged = "what comes before was judged" if read else "nothing of it could be read"
         raise UserError(
             f"{self._name} is cut off or damaged: {missing:.1f} s of it are missing; {judged}"
         )
@@ -235,7 +241,7 @@ class LiveSource:
         self._encoded = encoded
         self._capture = opened(name, opener)
         self.fps = rate(self._capture)
-        self._begin_s = self._last_s = self._new_s = time.monotonic()
+        self._begin_s = self._last_s = self._new_s = self._unequal_s = time.monotonic()
         self._number = 0
         self._waiting: _Picture | None = None
         self._image: Image = np.zeros((480, 640, 3), np.uint8)
@@ -260,11 +266,11 @@ class LiveSource:
                 return None
             picture, self._waiting = self._waiting, None
             now = time.monotonic() if picture is None else picture.at_s
-            stale = now - self._new_s
+            stale, away = now - self._new_s, now - self._unequal_s
             number = self._number if picture is None else picture.number
             fault = SILENT if picture is None else FROZEN if stale >= FROZEN_S else ""
             image = self._image
-        if fault and self._give_up_s is not None and stale > self._give_up_s:
+        if fault and self._give_up_s is not None and away > self._give_up_s:
             raise UserError(
                 f"the source {self._name} gave no frame for {self._give_up_s:g} s; it has been "
                 "unplugged or has stopped"
@@ -291,21 +297,19 @@ class LiveSource:
         now = time.monotonic()
         blocks = blocks_of(image) if self._encoded else self._blocks
         with self._changed:
-            if self._number == 0 or self._moved(image, blocks):
-                self._new_s, self._blocks = now, blocks
+            if self._number == 0 or not self._equal(image):
+                self._unequal_s = now
+                if self._number == 0 or not (self._encoded and same_scene(self._blocks, blocks)):
+                    self._new_s, self._blocks = now, blocks
             self._last_s, self._image = now, image
             self._waiting = _Picture(self._number, now, image)
             self._number += 1
             self._changed.notify_all()
 
-    def _moved(self, image: Image, blocks: F32Array) -> bool:
-        """Whether the camera that gave this picture still works; see ``same_scene``."""
+    def _equal(self, image: Image) -> bool:
+        """Whether a picture has the pixels of the one before it."""
         last = self._image
-        if last.shape != image.shape:
-            return True
-        if self._encoded:
-            return not same_scene(self._blocks, blocks)
-        return not np.array_equal(image[::ROWS], last[::ROWS])
+        return last.shape == image.shape and np.array_equal(image[::ROWS], last[::ROWS])
 
     def _open_again(self) -> None:
         """Open until it works or the source is closed."""

@@ -69,6 +69,9 @@ MIN_EYES = 8.0
 class Search(Protocol):
     """A detector at work, in the way of the landmarks or beside it."""
 
+    searched: tuple[int, ...]
+    """Height and width of the picture that the last result is about."""
+
     def start(self, image: Image) -> None:
         """Search this picture unless a search is going on."""
 
@@ -85,10 +88,11 @@ class DirectSearch:
     def __init__(self, finder: Detector) -> None:
         self._finder = finder
         self._found: list[Face] | None = None
+        self.searched: tuple[int, ...] = ()
 
     def start(self, image: Image) -> None:
         """Search now."""
-        self._found = self._finder.find(image)
+        self._found, self.searched = self._finder.find(image), image.shape[:2]
 
     def result(self) -> list[Face] | None:
         """Return what ``start`` found, once."""
@@ -107,6 +111,7 @@ class BackgroundSearch:
         self._image: Image | None = None
         self._found: list[Face] | None = None
         self._error: Exception | None = None
+        self.searched: tuple[int, ...] = ()
         self._busy = self._closed = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="detect", daemon=True)
@@ -147,6 +152,7 @@ class BackgroundSearch:
                 found, error = [], failure
             with self._changed:
                 self._found, self._error, self._busy = found, error, False
+                self.searched = image.shape[:2]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +214,6 @@ class Tracker:
         if self._size not in (None, frame.image.shape[:2]):
             self._lose()
             self._place.forget()
-            self._search.result()  # of a picture of the old size
         self._size = frame.image.shape[:2]
         with timed(times, "detect"):
             self._listen(frame)
@@ -241,7 +246,7 @@ class Tracker:
             self._asked_s = frame.time_s
             self._search.start(frame.image)
         faces = self._search.result()
-        if faces is None:
+        if faces is None or self._search.searched != frame.image.shape[:2]:
             return
         if self._square is None:
             self._meet(faces, frame)

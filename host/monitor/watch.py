@@ -14,7 +14,7 @@ from host.common.errors import UserError
 from host.face.detect.faces import Detector
 from host.face.eyes import look_at_eyes
 from host.monitor.capture import Frame
-from host.monitor.eyes import BLINK_LEAST
+from host.monitor.eyes import BLINK_LEAST, FLOOR
 from host.monitor.judge import Judge, Observation
 from host.monitor.profile import Profile
 from host.monitor.seat import ANYWHERE, Seat
@@ -52,7 +52,7 @@ class Monitor:
         self._tracker = Tracker(backend, search, equalise, seat)
         limits = Thresholds() if thresholds is None else thresholds
         if profile is not None:
-            profile.check(BLINK_LEAST * limits.eye_least, limits.eye_most)
+            profile.check(FLOOR * BLINK_LEAST * limits.eye_least, limits.eye_most)
         if doubted := doubt(backend.network, own=thresholds is not None):
             logging.getLogger(__name__).warning(doubted)
         self._judge = Judge(limits, profile, look_at_eyes)

@@ -106,6 +106,19 @@ def test_classes_of_a_list_of_pixels():
     np.testing.assert_array_equal(found, values.argmax(axis=2))
 
 
+@pytest.mark.parametrize("order", [[0, 2, 3, 1], [0, 3, 2, 1]])
+def test_classes_of_one_pixel(order):
+    rows, constants = last("p")
+    rows = [
+        node("GlobalAveragePool", ["l"], "g"), quant("g", "p", "a"), *rows,
+        node("Transpose", ["out"], "turned", perm=order),
+    ]  # fmt: skip
+    settings, accumulators = equal(network(rows, constants, outputs=("turned",)))
+    (found,) = classes_of(accumulators, settings).values()
+    (values,) = values_of(accumulators, settings).values()
+    np.testing.assert_array_equal(found.ravel(), values.reshape(3, 5).argmax(axis=1))
+
+
 def test_classes_along_two_axes_are_refused():
     rows = [node("Reshape", ["l", "sizes"], "out")]
     settings, accumulators = equal(network(rows, {"sizes": [1, 2, 2, SIDE, SIDE]}))
@@ -211,7 +224,7 @@ REFUSED = {
         ],
         PADS,
     ),
-    "has keep_aspect_ratio_policy; resize all axes": (
+    "has axes=.*keep_aspect_ratio_policy='not_larger'; resize all axes": (
         [node("Resize", ["l", "", "", "sizes"], "out", mode="nearest", nearest_mode="floor",
               coordinate_transformation_mode="asymmetric",
               keep_aspect_ratio_policy="not_larger")],

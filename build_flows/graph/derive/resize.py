@@ -19,9 +19,13 @@ def resize(walk: Walk, node: NodeProto) -> Value:
     times = [b // a for a, b in zip(before, after, strict=True)] if whole else []
     fits = whole and [a * s for a, s in zip(before, times, strict=True)] == list(after)
     scale = value.sides(times[2:], 1)
-    for name in ("axes", "keep_aspect_ratio_policy", "extrapolation_value"):
-        if any(a.name == name for a in node.attribute):
-            raise UserError(f"{named(node)} has {name}; resize all axes, by scales or sizes alone")
+    axes = list(attribute(node, "axes", [])) or list(range(value.rank))
+    policy = attribute(node, "keep_aspect_ratio_policy", b"stretch").decode()
+    if axes != list(range(value.rank)) or policy != "stretch":
+        raise UserError(
+            f"{named(node)} has axes={axes} and keep_aspect_ratio_policy={policy!r}; resize all "
+            "axes, by scales or sizes alone"
+        )
     if not fits or mode != "nearest" or times[:2] != [1, 1] or not _repeats(node, scale):
         raise UserError(
             f"{named(node)}: mode={mode!r}, {before} to {after}, places {_places(node)!r}, nearest "

@@ -25,6 +25,8 @@ IMAGE = picture()
 class Capture:
     """Like cv2.VideoCapture: gives the items of a list, an exception is raised; then nothing."""
 
+    rate = 20.0
+
     def __init__(self, items, opened=True, count=None, wait=None, stamps=None):
         self.stamps = stamps
         self.items, self.opened, self.at, self.released = list(items), opened, 0, False
@@ -35,7 +37,7 @@ class Capture:
 
     def get(self, what):
         stamp = self.stamps[self.at - 1] if self.stamps else 0.0
-        return {cv2.CAP_PROP_FPS: 20.0, cv2.CAP_PROP_POS_FRAMES: self.at,
+        return {cv2.CAP_PROP_FPS: self.rate, cv2.CAP_PROP_POS_FRAMES: self.at,
                 cv2.CAP_PROP_FRAME_COUNT: self.count, cv2.CAP_PROP_POS_MSEC: stamp,
                 cv2.CAP_PROP_FRAME_WIDTH: 640, cv2.CAP_PROP_FRAME_HEIGHT: 480}[what]  # fmt: skip
 
@@ -152,8 +154,28 @@ def test_where_the_sound_may_be_longer_the_end_is_told_and_no_error(name, raised
 
 def test_pictures_that_begin_late_are_not_missing_at_the_end():
     stamps = [5000 + 50 * n for n in range(1, 11)]
-    frames = read_all(Recording("a.mp4", lambda: Capture([IMAGE] * 10, count=110, stamps=stamps)))
-    assert len(frames) == 10
+    told = []
+    capture = Capture([IMAGE] * 10, count=110, stamps=stamps)
+    assert len(read_all(Recording("a.mkv", lambda: capture, told.append))) == 10
+    assert told == []
+    with pytest.raises(UserError, match=r"a\.mp4 is cut off"):  # it counts its pictures
+        read_all(Recording("a.mp4", lambda: Capture([IMAGE] * 10, count=110, stamps=stamps)))
+
+
+def test_parts_put_together_are_whole():
+    stamps = [50 * n for n in range(40)] * 3
+    read_all(Recording("a.avi", lambda: Capture([IMAGE] * 120, stamps=stamps)))
+
+
+def test_bursts_of_a_recording_by_motion_keep_their_times():
+    """Ninety pictures of three seconds, two minutes of nothing, ninety more: 1.2 a second."""
+    stamps = [n * 1000 / 30 for n in range(1, 91)] + [150_000 + n * 1000 / 30 for n in range(90)]
+    told = []
+    capture = Capture([IMAGE] * 180, count=0, stamps=stamps)
+    capture.rate = 1.2
+    times = [frame.time_s for frame in read_all(Recording("a.mp4", lambda: capture, told.append))]
+    assert times == pytest.approx([(stamp - stamps[0]) / 1000 for stamp in stamps])
+    assert told == []
 
 
 def test_too_large_pictures_are_refused_before_they_are_decoded(monkeypatch):
