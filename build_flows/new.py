@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import onnx
@@ -29,6 +27,7 @@ from build_flows.steps import cleaned
 from host.common.arrays import F64Array, IntArray
 from host.common.atomic import replacing, write_bytes, write_text
 from host.common.errors import UserError, VerifyError, first_line
+from host.common.npz import reading_npz
 from host.common.tasks import places_of
 from host.face.image import fitted, read_image
 
@@ -160,11 +159,8 @@ def _images(model: ModelWrapper, source: Path | None) -> IntArray:
         if not found:
             raise UserError(f"{source} has no pictures; use {', '.join(PICTURES)}")
         return np.stack(found)
-    try:
-        with source.open("rb") as file, np.load(file) as data:
-            images = np.asarray(data["images"])
-    except (OSError, ValueError, KeyError, TypeError, BadZipFile, zlib.error) as error:
-        raise UserError(f"{source} is no npz with the key images ({error})") from error
+    with reading_npz(source, "npz with the key images") as data:
+        images = np.asarray(data["images"])
     wanted = (height, width, channels)
     size = images.shape[1:] if images.ndim == 4 else (*images.shape[1:], 1)
     if images.dtype != np.uint8 or size != wanted or not len(images):

@@ -11,8 +11,8 @@ import skimage.data
 
 from host.common.arrays import F64Array, Images
 from host.common.errors import UserError
+from host.common.npz import reading_npz
 from host.face.crop import PORTRAIT_SQUARE, crop_square
-from model.data.npz import reading_npz
 from model.faces.render import make_faces
 
 CALIBRATION_SEED = 101  #: seeds of procedural faces that no training uses

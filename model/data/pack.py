@@ -19,9 +19,9 @@ import numpy as np
 from host.common.arrays import Bytes, Images, IntArray
 from host.common.atomic import replacing
 from host.common.errors import UserError
+from host.common.npz import reading_npz
 from model.data.crops import Crops
 from model.data.mixture import Balance, Mixture
-from model.data.npz import reading_npz
 from model.data.records import decode_grey
 
 FORMAT = 1

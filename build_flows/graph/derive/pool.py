@@ -46,7 +46,7 @@ def global_largest(walk: Walk, node: NodeProto) -> Value:
 def window_pool(walk: Walk, node: NodeProto) -> Value:
     """MaxPool and AveragePool: the largest or the sum of each window, of each branch by itself."""
     value = walk.value(node)
-    if value.pads != NO_PADS:
+    if any(part.pads != NO_PADS for part in (value, *value.parts)):
         raise UserError(f"{named(node)} stands behind a padding; pad in the pooling itself")
     if not value.parts:
         return _window_pool(walk, node, value)
@@ -63,8 +63,6 @@ def _window_pool(walk: Walk, node: NodeProto, value: Value) -> Value:
             f"{named(node)}: a window over height and width without dilation and indices has a "
             "kernel"
         )
-    if value.pads != NO_PADS:
-        raise UserError(f"{named(node)} stands behind a padding; pad in the pooling itself")
     pads = padding(node, value, taps, stride)
     if any(pad >= tap for pad, tap in zip(pads, 2 * taps, strict=True)):
         raise UserError(
