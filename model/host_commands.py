@@ -97,13 +97,14 @@ def evaluate_eyes(roots: dict[str, Path], files: tuple[str, ...], count: int) ->
     from host.backends import DEFAULT_MODEL, open_backend
     from host.face.eyes import WEIGHTS, load_network
     from model.evaluation.detection import collect_samples
-    from model.evaluation.eyes import measure_eyes
+    from model.evaluation.eyes import measure_eyes, measure_hidden
 
     pairs = [text.partition("=") for text in files] or [("shipped", "=", str(WEIGHTS))]
     networks = {name: load_network(Path(file)) for name, _, file in pairs}
     backend = open_backend("cpu", DEFAULT_MODEL)
     try:
         click.echo(measure_eyes(collect_samples(roots, count), backend, networks))
+        click.echo(measure_hidden(collect_samples(roots, sys.maxsize), backend, networks))
     finally:
         backend.close()
 

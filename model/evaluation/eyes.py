@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import cv2
@@ -16,8 +16,9 @@ from host.face.crop import crop_square, cut_square, square_around_landmarks, squ
 from host.face.eyes import Network, eye_features, probabilities
 from host.face.image import read_image
 from host.face.landmarks import inter_ocular
+from model.data.judged import eyes_seen, judged
 from model.evaluation.detection import Sample, Scene, as_it_is, covered, darkened
-from model.faces import cover
+from model.faces import cover, reflect
 
 CUT, CONTEXT = 224, 1.6
 """Side in pixels of the cut-outs, as a face fills them in a camera's picture, and over the true
@@ -32,9 +33,32 @@ def blurred(
     return np.asarray(cv2.GaussianBlur(image, (0, 0), deviation), np.uint8), points
 
 
+def lightly(
+    draw: Callable[[Image, Points, np.random.Generator], tuple[Image, F64Array]],
+    image: Image, points: Points, rng: np.random.Generator,
+) -> tuple[Image, Points]:  # fmt: skip
+    """Glasses drawn again and again until both eyes can be judged behind them."""
+    while True:
+        drawn, hidden = draw(image, points, rng)
+        if (judged(1 - hidden) == 1).all():
+            return drawn, points
+
+
+def veiled(image: Image, points: Points, rng: np.random.Generator) -> tuple[Image, F64Array]:
+    """Clear glasses with a reflection of any strength, and how far it hides each eye."""
+    return reflect.veiled(image, points, reflect.drawn_scene(rng), rng.uniform(*reflect.VEIL), rng)
+
+
+def mirroring(image: Image, points: Points, rng: np.random.Generator) -> Image:
+    """Sunglasses in which something drawn is reflected."""
+    return reflect.mirroring(image, points, reflect.drawn_scene(rng), rng)
+
+
 JUDGED: dict[str, Scene] = {
     "as it is": as_it_is,
     "clear glasses drawn": partial(covered, cover.glasses),
+    "reflection in clear glasses drawn": partial(lightly, veiled),
+    "lamps in clear glasses drawn": partial(lightly, reflect.lamps),
     "mask drawn": partial(covered, cover.mask),
     "a fifth of the light": partial(darkened, 0.2),
 }
@@ -42,6 +66,7 @@ JUDGED: dict[str, Scene] = {
 
 HIDDEN: dict[str, Scene] = {
     "sunglasses drawn": partial(covered, cover.sunglasses),
+    "sunglasses drawn that reflect": partial(covered, mirroring),
     "hand drawn": partial(covered, cover.hand),
     "hair drawn": partial(covered, cover.hair),
     "strong blur": partial(blurred, 0.16),
@@ -71,17 +96,19 @@ def scores(
 
     Landmarks are those that the backend finds in the picture as it is shown, from the true crop.
     """
-    faces = [cut_out(sample) for sample in samples]
     for name, scene in {**JUDGED, **HIDDEN}.items():
         rng = np.random.default_rng(seed)
-        features = []
-        for image, points in faces:
-            shown, moved = scene(image, points, rng)
-            square = square_around_landmarks(moved[np.isfinite(moved).all(axis=1)])
-            crop = crop_square(shown, square, backend.input_size)
-            found = square.to_image(backend.infer(crop[np.newaxis])[0])
-            features.append(eye_features(shown, found))
+        features = [_features(sample, backend, scene, rng) for sample in samples]
         yield name, {key: _all_of(features, network) for key, network in networks.items()}
+
+
+def _features(
+    sample: Sample, backend: Backend, scene: Scene, rng: np.random.Generator
+) -> F32Array | None:
+    shown, points = scene(*cut_out(sample), rng)
+    square = square_around_landmarks(points[np.isfinite(points).all(axis=1)])
+    crop = crop_square(shown, square, backend.input_size)
+    return eye_features(shown, square.to_image(backend.infer(crop[np.newaxis])[0]))
 
 
 def _all_of(features: Sequence[F32Array | None], network: Network) -> F64Array:
@@ -95,9 +122,11 @@ def measure_eyes(
     """Markdown: percent of eyes said to be visible, by condition and network.
 
     Beside the eyes of open- and closed-eyed faces stand closed-eyed faces of which one eye or both
-    are said to be visible, so that they can be judged.
+    are said to be visible, so that they can be judged. Eyes that are hidden in the picture itself,
+    or of which that is unclear, count only where something else hides them.
     """
     closed = np.array([sample.closed for sample in samples])
+    clear = np.array([eyes_seen(sample.image, sample.points) == 1 for sample in samples])
     heads = ["condition", "faces"]
     for name in networks:
         heads += [f"{name}: open eyes", "closed eyes", "closed-eyed faces"]
@@ -105,8 +134,34 @@ def measure_eyes(
     for condition, found in scores(samples, backend, networks):
         line = [condition, f"{len(samples)}"]
         for values in found.values():
-            seen = values >= THRESHOLD
-            shares = (seen[~closed], seen[closed], seen[closed].any(axis=1))
+            seen, count = values >= THRESHOLD, clear | (condition in HIDDEN)
+            faces = (seen & count)[closed & count.any(axis=1)].any(axis=1)
+            shares = (seen[count & ~closed[:, None]], seen[count & closed[:, None]], faces)
             line += [f"{100 * share.mean():.1f}" if share.size else "-" for share in shares]
         lines.append(line)
     return to_markdown(heads, lines)
+
+
+def measure_hidden(
+    samples: Sequence[Sample], backend: Backend, networks: Mapping[str, Network]
+) -> str:
+    """How many of the eyes that are hidden in the pictures as they are count as visible.
+
+    Returns:
+        A sentence, empty if there are none.
+    """
+    rows = [(sample, eyes_seen(sample.image, sample.points)) for sample in samples]
+    rows = [(sample, seen) for sample, seen in rows if (seen == 0).any()]
+    hidden = np.array([seen == 0 for _, seen in rows])
+    if not rows:
+        return ""
+    rng = np.random.default_rng(0)
+    features = [_features(sample, backend, as_it_is, rng) for sample, _ in rows]
+    shares = [
+        f"{name} {int((_all_of(features, network)[hidden] >= THRESHOLD).sum())}"
+        for name, network in networks.items()
+    ]
+    return (
+        f"Of {hidden.sum()} eyes of {len(rows)} faces that are hidden in the picture as it is, by "
+        f"sunglasses, hair, a hand or a cap, count as visible: {', '.join(shares)}."
+    )

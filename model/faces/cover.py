@@ -65,16 +65,16 @@ def blend(
 def sunglasses(image: Image, points: Points, rng: Rng) -> Image:
     """Dark lenses, hardly to be seen through, with bridge, arms and reflections."""
     eyes = eyes_of(points)
-    shape, tint = _lens(rng), _colour(image, rng, 0, 60)
-    drawn = _arms(image, points, eyes, tint, rng)
+    shape, tint = lens(rng), colour(image, rng, 0, 60)
+    drawn = arms(image, points, eyes, tint, rng)
     cover, fade = rng.uniform(0.86, 1.0), rng.uniform(0, 0.3)
-    for outline in _lenses(eyes, shape, rng):
+    for outline in lenses(eyes, shape, rng):
         drawn = blend(drawn, outline, tint, cover, 0.004 * eyes.apart)
         if fade > 0.15:  # lighter towards the cheeks
             low = outline + eyes.down * 0.12 * eyes.apart
-            drawn = blend(drawn, low, _colour(image, rng, 60, 120), fade, 0.08 * eyes.apart)
+            drawn = blend(drawn, low, colour(image, rng, 60, 120), fade, 0.08 * eyes.apart)
         if rng.random() < 0.6:
-            drawn = blend(drawn, _glint(outline, eyes, rng), _colour(image, rng, 120, 255),
+            drawn = blend(drawn, _glint(outline, eyes, rng), colour(image, rng, 120, 255),
                           rng.uniform(0.1, 0.6), rng.uniform(0.01, 0.06) * eyes.apart)  # fmt: skip
     return drawn
 
@@ -82,13 +82,9 @@ def sunglasses(image: Image, points: Points, rng: Rng) -> Image:
 def glasses(image: Image, points: Points, rng: Rng) -> Image:
     """Clear glasses: rims of any width, and weak reflections."""
     eyes = eyes_of(points)
-    shape, colour = _lens(rng), _colour(image, rng, 0, 140)
-    drawn = _arms(image, points, eyes, colour, rng)
-    width = max(1, round(rng.uniform(0.01, 0.06) * eyes.apart))
-    for outline in _lenses(eyes, shape, rng):
-        fixed = [np.rint(outline * 2**SUBPIXEL).astype(np.int32)]
-        tone = np.atleast_1d(colour).tolist()
-        cv2.polylines(drawn, fixed, True, tone, width, cv2.LINE_AA, SUBPIXEL)
+    outlines = lenses(eyes, lens(rng), rng)
+    drawn = rims(image, points, eyes, outlines, rng)
+    for outline in outlines:
         if rng.random() < 0.3:
             drawn = blend(drawn, _glint(outline, eyes, rng), 255.0, rng.uniform(0.05, 0.25),
                           0.05 * eyes.apart)  # fmt: skip
@@ -101,12 +97,12 @@ def mask(image: Image, points: Points, rng: Rng) -> Image:
     nose = nose[np.isfinite(nose).all(1)].mean(axis=0)
     jaw = points[list(CONTOUR[4:29:2])]
     outline = np.concatenate([jaw[np.isfinite(jaw).all(1)], nose[None]])
-    colour = _colour(image, rng, 130, 235)
-    drawn = blend(image, outline, colour, 1.0, 0.8)
+    cloth = colour(image, rng, 130, 235)
+    drawn = blend(image, outline, cloth, 1.0, 0.8)
     for share in (0.3, 0.55, 0.8):  # its folds
         line = nose + (outline - nose) * share
         fixed = [np.rint(line[:-1] * 2**SUBPIXEL).astype(np.int32)]
-        tone = np.atleast_1d(np.multiply(colour, 0.85)).tolist()
+        tone = np.atleast_1d(np.multiply(cloth, 0.85)).tolist()
         cv2.polylines(drawn, fixed, False, tone, 1, cv2.LINE_AA, SUBPIXEL)
     return drawn
 
@@ -123,10 +119,10 @@ def hand(image: Image, points: Points, rng: Rng, which: int = BOTH) -> Image:
     for finger in range(count):
         at = centre + (finger - (count - 1) / 2) * 1.7 * thick * across
         at = at + rng.uniform(-0.1, 0.1) * eyes.apart * length
-        outline = _ellipse(at, across * thick, length * rng.uniform(0.7, 1.1) * eyes.apart, 2.5)
+        outline = ellipse(at, across * thick, length * rng.uniform(0.7, 1.1) * eyes.apart, 2.5)
         tone = skin * rng.uniform(0.85, 1.1)
         drawn = blend(drawn, outline + 0.06 * thick, tone * 0.6, 0.8, 0.1 * thick)
-        inner = _ellipse(at, across * thick * 0.85, length * 0.9 * eyes.apart, 2.5)
+        inner = ellipse(at, across * thick * 0.85, length * 0.9 * eyes.apart, 2.5)
         drawn = blend(drawn, inner, tone, 1.0, 0.25 * thick)
     return drawn
 
@@ -147,13 +143,13 @@ def hair(image: Image, points: Points, rng: Rng) -> Image:
     return drawn
 
 
-def _lens(rng: Rng) -> tuple[float, float, float, float]:
+def lens(rng: Rng) -> tuple[float, float, float, float]:
     """Half width and half height over the eyes' distance, roundness, and how low it sits."""
     width = rng.uniform(0.36, 0.49)
     return width, width * rng.uniform(0.62, 1.0), rng.uniform(2, 4.5), rng.uniform(0.0, 0.12)
 
 
-def _lenses(eyes: Eyes, shape: tuple[float, float, float, float], rng: Rng) -> list[F64Array]:
+def lenses(eyes: Eyes, shape: tuple[float, float, float, float], rng: Rng) -> list[F64Array]:
     """Outlines (N, 2) of two lenses in front of the eyes."""
     wide, high, power, low = shape
     mean = float(eyes.widths.mean())
@@ -161,11 +157,11 @@ def _lenses(eyes: Eyes, shape: tuple[float, float, float, float], rng: Rng) -> l
     for side, centre, width in zip((-1, 1), eyes.centres, eyes.widths, strict=True):
         half = wide * eyes.apart * np.sqrt(np.clip(width / max(mean, 1e-6), 0.4, 1.6))
         at = centre + eyes.down * low * eyes.apart + eyes.along * side * 0.04 * eyes.apart
-        outlines.append(_ellipse(at, eyes.along * half, eyes.down * high * eyes.apart, power))
+        outlines.append(ellipse(at, eyes.along * half, eyes.down * high * eyes.apart, power))
     return outlines
 
 
-def _ellipse(centre: F64Array, one: F64Array, other: F64Array, power: float) -> F64Array:
+def ellipse(centre: F64Array, one: F64Array, other: F64Array, power: float) -> F64Array:
     """Outline (48, 2) of a superellipse with the half axes ``one`` and ``other``."""
     angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     wave = np.stack([np.cos(angle), np.sin(angle)], axis=1)
@@ -173,7 +169,19 @@ def _ellipse(centre: F64Array, one: F64Array, other: F64Array, power: float) -> 
     return np.asarray(centre + wave[:, :1] * one + wave[:, 1:] * other, np.float64)
 
 
-def _arms(image: Image, points: Points, eyes: Eyes, colour: F64Array, rng: Rng) -> Image:
+def rims(image: Image, points: Points, eyes: Eyes, outlines: list[F64Array], rng: Rng) -> Image:
+    """Rims of any width around lenses, with bridge and arms."""
+    tint = colour(image, rng, 0, 140)
+    drawn = arms(image, points, eyes, tint, rng)
+    width = max(1, round(rng.uniform(0.01, 0.06) * eyes.apart))
+    for outline in outlines:
+        fixed = [np.rint(outline * 2**SUBPIXEL).astype(np.int32)]
+        tone = np.atleast_1d(tint).tolist()
+        cv2.polylines(drawn, fixed, True, tone, width, cv2.LINE_AA, SUBPIXEL)
+    return drawn
+
+
+def arms(image: Image, points: Points, eyes: Eyes, tint: F64Array, rng: Rng) -> Image:
     """Bridge and arms of glasses."""
     ears = [points[CONTOUR[0]], points[CONTOUR[-1]]]
     width = rng.uniform(0.015, 0.05) * eyes.apart
@@ -185,11 +193,11 @@ def _arms(image: Image, points: Points, eyes: Eyes, colour: F64Array, rng: Rng) 
             lines.append((start, ear - eyes.down * 0.1 * eyes.apart))
     drawn = np.array(image)
     for begin, end in lines:
-        drawn = blend(drawn, _bar(begin, end, width), colour, 1.0, 0.0)
+        drawn = blend(drawn, bar(begin, end, width), tint, 1.0, 0.0)
     return drawn
 
 
-def _bar(begin: F64Array, end: F64Array, width: float) -> F64Array:
+def bar(begin: F64Array, end: F64Array, width: float) -> F64Array:
     """Outline (4, 2) of a thick line."""
     run = (end - begin) / max(float(np.linalg.norm(end - begin)), 1e-6)
     aside = np.array([-run[1], run[0]]) * width
@@ -202,7 +210,7 @@ def _glint(outline: F64Array, eyes: Eyes, rng: Rng) -> F64Array:
     at = centre + rng.uniform(-0.5, 0.5, 2) * half
     size = rng.uniform(0.1, 0.5) * half.min()
     slant = eyes.down * rng.uniform(0.5, 2) + eyes.along * rng.uniform(-1, 1)
-    return np.asarray(_ellipse(at, eyes.along * size * 0.6, slant * size, 2.5), np.float64)
+    return np.asarray(ellipse(at, eyes.along * size * 0.6, slant * size, 2.5), np.float64)
 
 
 def _skin(image: Image, points: Points) -> F64Array:
@@ -214,7 +222,7 @@ def _skin(image: Image, points: Points) -> F64Array:
     return np.asarray(image[at[:, 1], at[:, 0]].astype(np.float64).mean(axis=0), np.float64)
 
 
-def _colour(image: Image, rng: Rng, low: float, high: float) -> F64Array:
+def colour(image: Image, rng: Rng, low: float, high: float) -> F64Array:
     """A weakly tinted grey between two levels, as the picture has it: (3,) or ()."""
     level = rng.uniform(low, high)
     tint = level * rng.uniform(0.8, 1.2, 3) if image.ndim == 3 else np.array(level)

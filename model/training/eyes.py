@@ -10,7 +10,7 @@ lids; that of hidden eyes is not asked for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,16 +25,18 @@ from host.common.errors import UserError
 from host.face.crop import cut_square, square_around_landmarks, square_at
 from host.face.eyes import PATCH, SUMMARY, Network, eye_features, stretched
 from host.face.landmarks import LOWER_LIDS, UPPER_LIDS, inter_ocular
+from model.data.judged import eyes_seen, judged
 from model.data.lids import openings
-from model.data.records import read_picture
+from model.data.records import Record, read_picture
 from model.data.registry import training_faces
-from model.faces import cover
+from model.faces import cover, reflect
 from model.faces.lids import shut_eyes
 from model.faces.render import SIZE, make_faces
 
 CHANNELS, HIDDEN = (8, 16, 20), 16  #: of the network
 SIDE = 144  #: side of the cut-outs on which things are drawn
 CONTEXT = 1.5  #: side of a cut-out over that of the landmarks' square
+SCENE_SEED = 5
 OFF = 0.04  #: standard deviation of a landmark's error over the inter-ocular distance
 LOST, LOST_SIZES = 0.4, (0.6, 1.4)
 """Standard deviation of all landmarks' common error, over that distance, where eyes cannot be seen,
@@ -44,7 +46,8 @@ SHORT = 2  #: epochs of the first round
 WORST = 0.03  #: share of "visible" eyes that are left out of the second round: true sunglasses
 MARGIN = 3.0  #: weight of a visible eye in the loss
 SHUT, OPEN = 0.12, 0.22  #: aspect ratios of eyes that count as shut and as open
-CLOSED, AGAIN = 0.15, 3  #: a face with an eye of a smaller aspect ratio is shown so many times
+CLOSED, AGAIN = 0.15, 3
+"""A face with an eye of a smaller aspect ratio, or a hidden one, is shown so many times."""
 RARE = 4.0  #: weight of a shut eye in the loss
 
 Rng = np.random.Generator
@@ -60,6 +63,10 @@ class Face:
     """(98, 2) in pixels; nan where unknown."""
     trust: float = 1.0
     """Weight of what its points say about the lids, 0 to 1."""
+    seen: F64Array = field(default_factory=lambda: np.ones(2))
+    """Of the left and the right eye: 1 can be judged, 0 is hidden, nan is unclear."""
+    scene: Image | None = None
+    """A part of the picture beside the face."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,22 +89,29 @@ class Eyes:
 
 
 def real_faces(roots: dict[str, Path], count: int) -> Iterator[Face]:
-    """Cut-outs of training faces of each source: with closed eyes all, of the others ``count``."""
+    """Cut-outs of training faces of each source.
+
+    All with a closed or a hidden eye, and ``count`` of the others.
+    """
+    rng = np.random.default_rng(SCENE_SEED)
     for source, root in roots.items():
-        records = training_faces(source, root).records
-        shut = [bool((openings(record.points) < CLOSED).any()) for record in records]
-        others = [record for record, closed in zip(records, shut, strict=True) if not closed]
-        chosen = [record for record, closed in zip(records, shut, strict=True) if closed]
-        for record in chosen + others[:: max(1, -(-len(others) // count))]:
+        chosen: list[tuple[Record, F64Array]] = []
+        others: list[tuple[Record, F64Array]] = []
+        for record in training_faces(source, root).records:
+            seen = eyes_seen(record.image, record.points)
+            rare = (openings(record.points) < CLOSED).any() or (seen == 0).any()
+            (chosen if rare else others).append((record, seen))
+        for record, seen in chosen + others[:: max(1, -(-len(others) // count))]:
             known = record.points[np.isfinite(record.points).all(axis=1)]
             true = square_around_landmarks(known)
-            square = square_at(
-                true.left + true.side / 2, true.top + true.side / 2, CONTEXT * true.side
-            )
-            cut = cut_square(read_picture(record.image), square)
+            middle = (true.left + true.side / 2, true.top + true.side / 2)
+            square = square_at(*middle, CONTEXT * true.side)
+            picture = read_picture(record.image)
+            cut = cut_square(picture, square)
             image = cv2.resize(cut, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-            yield Face(image=np.asarray(image, np.uint8),
-                       points=square.to_crop(record.points) * SIDE, trust=record.lids)  # fmt: skip
+            yield Face(image=np.asarray(image, np.uint8), seen=seen,
+                       points=square.to_crop(record.points) * SIDE, trust=record.lids,
+                       scene=reflect.beside(picture, np.array(middle), rng))  # fmt: skip
 
 
 def drawn_faces(count: int, seed: int) -> Iterator[Face]:
@@ -107,9 +121,10 @@ def drawn_faces(count: int, seed: int) -> Iterator[Face]:
         yield Face(image=face.images[0], points=face.landmarks[0].astype(np.float64) * SIZE)
 
 
-def variants(image: Image, points: Points, rng: Rng) -> Iterator[tuple[Image, tuple[int, int]]]:
-    """Pictures of one face, and whether its left and its right eye can be judged on each."""
-    seen, hidden = (1, 1), (0, 0)
+def variants(face: Face, rng: Rng) -> Iterator[tuple[Image, F64Array]]:
+    """Pictures of a face, and how far its left and right eye are seen on each, (2,) 0 to 1."""
+    image, points = face.image, face.points
+    seen, hidden = np.ones(2), np.zeros(2)
     yield image, seen
     yield _toned(image, rng), seen
     yield cover.glasses(image, points, rng), seen
@@ -120,42 +135,63 @@ def variants(image: Image, points: Points, rng: Rng) -> Iterator[tuple[Image, tu
     yield cover.sunglasses(image, points, rng), hidden
     for draw in (cover.hand, cover.hand, _box):
         which = int(rng.integers(0, 3))
-        labels = {0: (0, 1), 1: (1, 0), cover.BOTH: hidden}[which]
-        yield draw(image, points, rng, which), labels
+        yield draw(image, points, rng, which), np.array([(0, 1), (1, 0), (0, 0)][which])
     yield cover.hand(image, points, rng), hidden
     yield cover.hair(image, points, rng), hidden
     yield _blurred(image, points, rng.uniform(0.13, 0.3)), hidden
     yield _dark(image, rng.uniform(0.0, 0.02), rng), hidden
+    for light in (1.0, 1.0, rng.uniform(0.3, 1.0)):
+        mirroring = reflect.mirroring(image, points, _scene(face, rng), rng)
+        yield (_dark(mirroring, light, rng) if light < 1 else mirroring), hidden
+    for _ in range(2):
+        strength = rng.uniform(*reflect.VEIL)
+        drawn, light_in = reflect.veiled(image, points, _scene(face, rng), strength, rng)
+        yield drawn, 1 - light_in
+    for _ in range(3):
+        drawn, spots = reflect.lamps(image, points, rng)
+        yield drawn, 1 - spots
+
+
+def _scene(face: Face, rng: Rng) -> Image:
+    """What glasses reflect: what is beside the face, or something drawn."""
+    if face.scene is None or rng.random() < 0.5:
+        return reflect.drawn_scene(rng)
+    return face.scene
 
 
 def collect_eyes(faces: Iterable[Face], seed: int) -> Eyes:
     """All variants of the faces as features."""
     rng = np.random.default_rng(seed)
     rows: list[F32Array] = []
-    labels: list[tuple[F64Array, F64Array, F64Array]] = []
+    labels: list[F64Array] = []
     for face in _shown(faces):
         unit = float(inter_ocular(face.points))
         ratios = openings(face.points)
         known = np.isfinite(ratios) * face.trust
         wide = np.clip((np.nan_to_num(ratios, nan=OPEN) - SHUT) / (OPEN - SHUT), 0, 1)
-        for picture, visible in variants(face.image, face.points, rng):
-            lost = not any(visible) and rng.random() < 0.5
+        for picture, shown in variants(face, rng):
+            drawn = judged(shown)
+            visible = np.where(drawn == 0, 0.0, drawn * face.seen)
+            lost = not drawn.any() and rng.random() < 0.5
             guessed = (_lost if lost else _missed)(face.points, unit, rng)
             features = eye_features(picture, guessed)
-            if features is not None:
-                rows.append(features)
-                labels.append((np.array(visible, np.float64), wide, known * visible))
+            if features is None:
+                continue
+            clear = np.isfinite(visible)
+            rows.append(features[clear])
+            labels.append(np.stack([visible, wide, known * visible])[:, clear])
     if not rows:
         raise UserError("there is no face to learn from; name data sets or a number of drawn faces")
-    table: F32Array = np.asarray(labels, np.float32).transpose(1, 0, 2).reshape(3, -1)
+    table: F32Array = np.concatenate(labels, axis=1).astype(np.float32)
     return Eyes(features=np.concatenate(rows), visible=table[0], open=table[1], trust=table[2])
 
 
 def _shown(faces: Iterable[Face]) -> Iterator[Face]:
-    """Faces with a shut eye again and again, those with open eyes also with eyes drawn shut."""
+    """Faces with a shut or hidden eye again and again, those with open eyes also drawn shut."""
     for face in faces:
         ratios = openings(face.points)
-        yield from [face] * (AGAIN if (ratios < CLOSED).any() else 1)
+        rare = (ratios < CLOSED).any() or (face.seen == 0).any()
+        yield from [face] * (AGAIN if rare else 1)
         if (ratios > OPEN).all():
             points = face.points.copy()
             points[UPPER_LIDS] = points[LOWER_LIDS]

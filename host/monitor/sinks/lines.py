@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import json
+import os
+import stat
 import sys
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import TextIO
 
 from host.common.errors import UserError
 from host.monitor.judge import Observation
@@ -57,14 +61,14 @@ class JsonSink:
             facts: of the run; the first line has them too.
 
         Raises:
-            UserError: the file cannot be written.
+            UserError: the file cannot be written, or another monitor writes it.
         """
         self.name = "JSON" if path is None else str(path)
         self._owned = path is not None
         self._facts = facts
         self._limits: Thresholds | None = None
         try:
-            file = sys.stdout if path is None else path.open("w")
+            file = sys.stdout if path is None else _opened(path)
         except OSError as error:
             raise UserError(
                 f"cannot write {path}: {error.strerror or error}; "
@@ -89,3 +93,16 @@ class JsonSink:
         """Close the file."""
         if self._owned:
             self._file.close()
+
+
+def _opened(path: Path) -> TextIO:
+    """An empty file that nobody else writes; OSError, and UserError if another monitor has it."""
+    file = path.open("a")
+    try:
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file.truncate(0)
+    except BlockingIOError as error:
+        file.close()
+        raise UserError(f"another monitor writes {path}; give each its own file") from error
+    return file

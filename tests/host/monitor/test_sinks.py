@@ -132,6 +132,21 @@ def test_json_without_a_stdout_is_refused(monkeypatch):
         JsonSink(None)
 
 
+def test_a_log_has_one_writer_and_is_not_touched_by_a_second(tmp_path):
+    log = tmp_path / "run.jsonl"
+    log.write_text("of an earlier run\n" * 100)
+    first = JsonSink(log)
+    first.write(observation(1))
+    with pytest.raises(UserError, match=r"another monitor writes .*run\.jsonl; give each its own"):
+        JsonSink(log)
+    first.write(observation(2))
+    first.close()
+    assert [json.loads(line)["frame"] for line in log.read_text().splitlines()] == [1, 2]
+    JsonSink(log).close()
+    assert log.read_text() == ""
+    JsonSink(Path("/dev/null")).close()
+
+
 def test_a_full_disk_ends_video_and_log_but_not_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: types.SimpleNamespace(free=10))
     outcome = run([VideoSink(tmp_path / "run.mp4", 25.0), JsonSink(Path("/dev/full"))])
