@@ -69,8 +69,8 @@ def evaluate_detector(
 @click.option("--drawn", default=60, show_default=True, help="Procedural faces.")
 @click.option("--data", "roots", multiple=True, callback=read_roots, metavar="NAME=FOLDER",
               help="Training faces of a source, see docs/training.md; repeatable.")  # fmt: skip
-@click.option("--count", default=250, show_default=True,
-              help="Faces of each source, beside all with closed eyes.")  # fmt: skip
+@click.option("--count", default=1000, show_default=True,
+              help="Faces of each source, beside all with a closed or a hidden eye.")  # fmt: skip
 def train_eyes(out: Path, drawn: int, roots: dict[str, Path], count: int) -> None:
     """Train the test of the eyes, can they be judged and are they open, on faces."""
     from itertools import chain

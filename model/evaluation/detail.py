@@ -22,9 +22,10 @@ from host.face.landmarks import (
     inter_ocular,
 )
 from host.face.pose import head_pose
+from model.data.judged import eyes_seen
 from model.data.lids import CLOSED, SLITS_68, openings
 from model.data.records import Record
-from model.data.registry import is_68
+from model.data.registry import as_98, is_68
 from model.data.scheme68 import OUTER_CORNERS_68, PARTNERS, to_68
 
 Floats = npt.NDArray[np.float64]
@@ -101,14 +102,22 @@ def eye_openings(points: Floats) -> Floats:
 
 
 def eyelids(placed: Floats, records: list[Record]) -> dict[str, object]:
-    """How the predicted eye aspect ratios follow the true ones; see :func:`follow`."""
+    """How the predicted eye aspect ratios follow the true ones; see :func:`follow`.
+
+    Where people have said that eyes are hidden or unclear, ``seen`` has the same of the others: the
+    points of an eye behind sunglasses are a guess, the data set's too.
+    """
     pairs = [
         (eye_openings(to_68(marks[None])[0] if is_68(record) else marks), record)
         for marks, record in zip(placed, records, strict=True)
     ]
     found = np.array([ratios for ratios, _ in pairs])
     true = np.array([eye_openings(record.points) for _, record in pairs])
-    return follow(found, true)
+    result = follow(found, true)
+    clear = np.array([eyes_seen(record.image, as_98(record)) == 1 for record in records])
+    if result and not clear.all():
+        result["seen"] = follow(found, np.where(clear, true, np.nan))
+    return result
 
 
 def follow(found: Floats, true: Floats, seed: int = 0) -> dict[str, object]:

@@ -38,13 +38,9 @@ def detail_lines(result: dict[str, Any], indent: str) -> Iterator[str]:
         cells = [f"{name} {part['nme']:.2f} ({part['faces']})" for name, part in turns.items()]
         yield f"{indent}yaw in degrees: {'  '.join(cells)}"
     if lids := result.get("eyelids"):
-        line = f"eyelids: slope {lids['slope']:.2f}  correlation {lids['correlation']:.2f}"
-        if "auc" in lids:
-            low, high = lids.get("interval", (lids["auc"],) * 2)
-            line += (
-                f"  AUC of {lids['closed']} closed eyes {lids['auc']:.3f} ({low:.3f}-{high:.3f})"
-            )
-        yield indent + line
+        yield f"{indent}eyelids: {lids_text(lids)}"
+        if seen := lids.get("seen"):
+            yield f"{indent}eyelids of the eyes that are seen: {lids_text(seen)}"
     if pupils := result.get("pupils"):
         cells = [f"{axis} {axis_text(pupils[axis])}" for axis in ("along", "across")]
         yield f"{indent}pupils of {pupils['faces']} faces: {'; '.join(cells)}"
@@ -53,3 +49,13 @@ def detail_lines(result: dict[str, Any], indent: str) -> Iterator[str]:
 def axis_text(figures: dict[str, float]) -> str:
     """Figures of the pupils along or across the eye."""
     return ", ".join(f"{name} {value:.2f}" for name, value in figures.items())
+
+
+def lids_text(figures: dict[str, Any]) -> str:
+    """How eyelids follow, with the AUC of closed eyes and its interval where there are any."""
+    text = f"slope {figures['slope']:.2f}  correlation {figures['correlation']:.2f}"
+    if "auc" not in figures:
+        return text
+    low, high = figures.get("interval", (figures["auc"],) * 2)
+    auc = f"{figures['auc']:.3f} ({low:.3f}-{high:.3f})"
+    return f"{text}  AUC of {figures['closed']} closed eyes {auc}"

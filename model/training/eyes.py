@@ -33,7 +33,7 @@ from model.faces import cover, reflect
 from model.faces.lids import shut_eyes
 from model.faces.render import SIZE, make_faces
 
-CHANNELS, HIDDEN = (8, 16, 20), 16  #: of the network
+CHANNELS, HIDDEN = (16, 32, 32), 32  #: of the network
 SIDE = 144  #: side of the cut-outs on which things are drawn
 CONTEXT = 1.5  #: side of a cut-out over that of the landmarks' square
 SCENE_SEED = 5
@@ -41,14 +41,14 @@ OFF = 0.04  #: standard deviation of a landmark's error over the inter-ocular di
 LOST, LOST_SIZES = 0.4, (0.6, 1.4)
 """Standard deviation of all landmarks' common error, over that distance, where eyes cannot be seen,
 and the sizes of the face that they then tell. Behind a hand corners of eyes are off by 0.7."""
-EPOCHS, BATCH, RATE, DECAY = 16, 256, 3e-3, 1e-3
+EPOCHS, BATCH, RATE, DECAY = 12, 256, 3e-3, 1e-3
 SHORT = 2  #: epochs of the first round
-WORST = 0.03  #: share of "visible" eyes that are left out of the second round: true sunglasses
-MARGIN = 3.0  #: weight of a visible eye in the loss
+WORST = 0.02  #: share of "visible" eyes left out of the second round: hidden, and nobody saw it
+MARGIN = 6.0  #: weight of a visible eye in the loss
 SHUT, OPEN = 0.12, 0.22  #: aspect ratios of eyes that count as shut and as open
 CLOSED, AGAIN = 0.15, 3
 """A face with an eye of a smaller aspect ratio, or a hidden one, is shown so many times."""
-RARE = 4.0  #: weight of a shut eye in the loss
+RARE = 8.0  #: weight of a shut eye in the loss
 
 Rng = np.random.Generator
 

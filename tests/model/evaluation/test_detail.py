@@ -12,6 +12,7 @@ from host.face.landmarks import LEFT_EYE, LEFT_PUPIL, RIGHT_PUPIL
 from model.data.records import Record
 from model.data.scheme68 import to_68
 from model.evaluation import detail
+from model.evaluation.lines import detail_lines
 from model.faces.render import Faces
 
 
@@ -62,6 +63,27 @@ def test_eyelids_that_follow_by_half() -> None:
     assert found["auc"] == 1
     assert found["interval"] == [1, 1]
     assert found["closed_ratio"] == pytest.approx(0.2 + 0.25 / 6, abs=1e-4)
+
+
+def test_eyes_that_people_cannot_see_are_told_of_apart(
+    records: list[Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lids of one hidden eye are wrong: with it they follow less, without it to the end."""
+    placed = np.stack([record.points for record in records])
+    whole = detail.eyelids(placed, records)
+    assert "seen" not in whole
+    placed[1, [61, 62, 63]] -= (0.0, 40.0)
+    monkeypatch.setattr(
+        detail, "eyes_seen", lambda image, _: np.array([float(image.name != "1"), 1.0])
+    )
+    found = detail.eyelids(placed, records)
+    assert found["slope"] != pytest.approx(1, abs=0.01)
+    assert found["seen"]["slope"] == pytest.approx(1)
+    assert found["seen"]["correlation"] == pytest.approx(1)
+    assert found["seen"]["closed"] + found["seen"]["open"] == 2 * len(records) - 1
+    lines = list(detail_lines({"eyelids": found}, ""))
+    assert lines[0].startswith("eyelids: slope ")
+    assert lines[1].startswith("eyelids of the eyes that are seen: slope 1.00  correlation 1.00")
 
 
 def test_pupils_that_follow_by_half_along_the_eye(drawn: Faces) -> None:

@@ -5,7 +5,12 @@ import cv2
 import numpy as np
 import pytest
 
+from host.backends import DEFAULT_MODEL, open_backend
+from host.face.crop import PORTRAIT_SQUARE, crop_square, square_around_landmarks
+from host.face.eyes import look_at_eyes
+from host.face.image import astronaut
 from model.faces import reflect
+from model.faces.lids import shut_eyes
 from model.faces.render import make_faces
 
 
@@ -105,3 +110,26 @@ def test_what_is_beside_a_face_is_away_from_it(size):
     shown = [reflect.beside(picture, np.array([0.0, 0.0]), rng).mean() for _ in range(30)]
     if size == (480, 640):
         assert np.mean(shown) > 150  # five tries each: mostly the far half
+
+
+def test_the_eye_test_sees_no_open_eyes_in_reflections():
+    """The portrait with shut eyes behind glasses; the landmarks are those found in the picture."""
+    backend = open_backend("cpu", DEFAULT_MODEL, threads=1)
+
+    def found(picture, square=PORTRAIT_SQUARE):
+        return square.to_image(backend.infer(crop_square(picture, square, 112)[np.newaxis])[0])
+
+    points = found(astronaut())
+    square, shut = square_around_landmarks(points), shut_eyes(astronaut(), points)
+    seen, opened = [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        dark = reflect.mirroring(shut, points, reflect.drawn_scene(rng), rng)
+        spots, _ = reflect.lamps(shut, points, rng)
+        for looks, picture in ((seen, dark), (opened, spots)):
+            look = look_at_eyes(picture, found(picture, square))
+            looks.append([look.visible, look.open])
+    backend.close()
+    dark, lit = np.array(seen) > 0.5, np.array(opened) > 0.5
+    assert dark[:, 0].any(axis=1).mean() <= 0.15
+    assert lit.all(axis=1).mean() <= 0.01
