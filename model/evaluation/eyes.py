@@ -96,19 +96,17 @@ def scores(
 
     Landmarks are those that the backend finds in the picture as it is shown, from the true crop.
     """
+    faces = [cut_out(sample) for sample in samples]
     for name, scene in {**JUDGED, **HIDDEN}.items():
         rng = np.random.default_rng(seed)
-        features = [_features(sample, backend, scene, rng) for sample in samples]
+        features = [_features(*scene(*face, rng), backend) for face in faces]
         yield name, {key: _all_of(features, network) for key, network in networks.items()}
 
 
-def _features(
-    sample: Sample, backend: Backend, scene: Scene, rng: np.random.Generator
-) -> F32Array | None:
-    shown, points = scene(*cut_out(sample), rng)
+def _features(image: Image, points: Points, backend: Backend) -> F32Array | None:
     square = square_around_landmarks(points[np.isfinite(points).all(axis=1)])
-    crop = crop_square(shown, square, backend.input_size)
-    return eye_features(shown, square.to_image(backend.infer(crop[np.newaxis])[0]))
+    crop = crop_square(image, square, backend.input_size)
+    return eye_features(image, square.to_image(backend.infer(crop[np.newaxis])[0]))
 
 
 def _all_of(features: Sequence[F32Array | None], network: Network) -> F64Array:
@@ -155,8 +153,7 @@ def measure_hidden(
     hidden = np.array([seen == 0 for _, seen in rows])
     if not rows:
         return ""
-    rng = np.random.default_rng(0)
-    features = [_features(sample, backend, as_it_is, rng) for sample, _ in rows]
+    features = [_features(*cut_out(sample), backend) for sample, _ in rows]
     shares = [
         f"{name} {int((_all_of(features, network)[hidden] >= THRESHOLD).sum())}"
         for name, network in networks.items()

@@ -10,7 +10,7 @@ from host.face.eyes import FEATURES, load_network
 from host.face.image import astronaut
 from model.__main__ import main
 from model.evaluation.detection import Sample
-from model.evaluation.eyes import HIDDEN, JUDGED, measure_eyes
+from model.evaluation.eyes import HIDDEN, JUDGED, measure_eyes, measure_hidden
 from model.training.eyes import EyeNet, write_network
 from tests.host.drivers import Backend, face
 
@@ -36,6 +36,22 @@ def test_each_condition_is_a_row_of_percent(tmp_path):
     assert set(rows) == {*JUDGED, *HIDDEN}
     assert [cell.strip() for cell in rows["as it is"]] == ["2", "100.0", "100.0", "100.0"]
     assert [cell.strip() for cell in rows["a hundredth of the light"]] == ["2", "0.0", "0.0", "0.0"]
+
+
+def test_hidden_eyes_count_only_where_something_else_hides_them(tmp_path, monkeypatch):
+    """The left eyes are hidden in the picture; the light meter takes them for visible."""
+    seen = np.array([0.0, 1.0])
+    monkeypatch.setattr("model.evaluation.eyes.eyes_seen", lambda image, points: seen)
+    found, network = samples(tmp_path), {"light": light_meter()}
+    assert measure_hidden(found, Backend(), network).endswith("count as visible: light 2.")
+    assert measure_hidden(found, Backend(), network).startswith("Of 2 eyes of 2 faces that are")
+    blind = {"blind": light_meter()._replace(bias5=np.full(2, -1e3, np.float32))}
+    rows = measure_eyes(found, Backend(), {**network, **blind}).splitlines()
+    assert rows[2].split("|")[3:9] == [" 100.0 "] * 3 + [" 0.0 "] * 3
+    seen[1] = np.nan  # none is left that can be judged
+    assert measure_eyes(found, Backend(), network).splitlines()[2].split("|")[3:6] == [" - "] * 3
+    seen[:] = 1
+    assert measure_hidden(found, Backend(), network) == ""
 
 
 def test_the_command_compares_files(tmp_path, monkeypatch):

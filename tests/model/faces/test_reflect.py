@@ -11,16 +11,6 @@ from host.face.eyes import look_at_eyes
 from host.face.image import astronaut
 from model.faces import reflect
 from model.faces.lids import shut_eyes
-from model.faces.render import make_faces
-
-
-@pytest.fixture(scope="module")
-def face():
-    """A frontal procedural face of 224 pixels, grey, and its landmarks in pixels."""
-    faces = make_faces(12, seed=4)
-    index = int(np.abs(faces.pose).sum(axis=1).argmin())
-    image = cv2.resize(faces.images[index], (224, 224), interpolation=cv2.INTER_CUBIC)
-    return image, faces.landmarks[index].astype(np.float64) * 224
 
 
 def eye_regions(points):
