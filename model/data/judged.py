@@ -4,7 +4,7 @@
 ``eyes_seen.csv`` names eyes that are hidden, by sunglasses, hair, a hand or a cap, and those of
 which that is unclear, mostly as the picture is too coarse; all others count as seen. It holds names
 of files and places in them, no picture. It was written by looking at the 1,536 eyes of training
-faces that an eye test believed least, at 576 more that one trained on those believed least, at
+faces that an eye test believed least, at the 576 that one trained on those believed least, at
 WFLW's test list, and at the 314 least believed of the other test lists.
 """
 
