@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A folder that one process at a time writes."""
+"""Folders and files that one process at a time writes."""
 
 from __future__ import annotations
 
@@ -28,15 +28,22 @@ def owning(folder: Path, waiting: Callable[[str], None]) -> Iterator[None]:
     path = place.with_name(f".{place.name}.lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not locked(file):
             waiting(f"{folder} is in use by {_owner(file)}; waiting for its end")
             fcntl.flock(file, fcntl.LOCK_EX)
         file.truncate(0)
         file.write(f"process {os.getpid()} since {datetime.now():%Y-%m-%d %H:%M:%S}")
         file.flush()
         yield
+
+
+def locked(file: TextIO) -> bool:
+    """Lock an open file for this process as long as it is open; False if another one has it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _owner(file: TextIO) -> str:

@@ -68,7 +68,7 @@ def sunglasses(image: Image, points: Points, rng: Rng) -> Image:
     shape, tint = lens(rng), colour(image, rng, 0, 60)
     drawn = arms(image, points, eyes, tint, rng)
     cover, fade = rng.uniform(0.86, 1.0), rng.uniform(0, 0.3)
-    for outline in lenses(eyes, shape, rng):
+    for outline in lenses(eyes, shape):
         drawn = blend(drawn, outline, tint, cover, 0.004 * eyes.apart)
         if fade > 0.15:  # lighter towards the cheeks
             low = outline + eyes.down * 0.12 * eyes.apart
@@ -82,7 +82,7 @@ def sunglasses(image: Image, points: Points, rng: Rng) -> Image:
 def glasses(image: Image, points: Points, rng: Rng) -> Image:
     """Clear glasses: rims of any width, and weak reflections."""
     eyes = eyes_of(points)
-    outlines = lenses(eyes, lens(rng), rng)
+    outlines = lenses(eyes, lens(rng))
     drawn = rims(image, points, eyes, outlines, rng)
     for outline in outlines:
         if rng.random() < 0.3:
@@ -149,7 +149,7 @@ def lens(rng: Rng) -> tuple[float, float, float, float]:
     return width, width * rng.uniform(0.62, 1.0), rng.uniform(2, 4.5), rng.uniform(0.0, 0.12)
 
 
-def lenses(eyes: Eyes, shape: tuple[float, float, float, float], rng: Rng) -> list[F64Array]:
+def lenses(eyes: Eyes, shape: tuple[float, float, float, float]) -> list[F64Array]:
     """Outlines (N, 2) of two lenses in front of the eyes."""
     wide, high, power, low = shape
     mean = float(eyes.widths.mean())

@@ -37,7 +37,7 @@ def mirroring(image: Image, points: Points, scene: Image, rng: Rng) -> Image:
     drawn = arms(image, points, eyes, tint, rng)
     shown, gain = _view(scene, rng), rng.uniform(0.3, 1.1)
     cover = rng.uniform(0.88, 1.0)
-    for outline in lenses(eyes, lens(rng), rng):
+    for outline in lenses(eyes, lens(rng)):
         drawn = blend(drawn, outline, tint, cover, 0.004 * eyes.apart)
         light = np.clip(_in_lens(shown, outline, image) * gain + tint, 0, 255)
         drawn = blend(drawn, outline, light, rng.uniform(0.9, 1.0), 0.006 * eyes.apart)
@@ -53,9 +53,8 @@ def veiled(
         The picture, and the light in front of each eye (2,), 1 where it is white.
     """
     eyes = eyes_of(points)
-    shape = lens(rng)
-    outlines = lenses(eyes, shape, rng)
-    drawn, shown = np.array(image), _view(scene, rng)
+    outlines = lenses(eyes, lens(rng))
+    drawn, shown = image, _view(scene, rng)
     hidden = []
     for outline, opening in zip(outlines, _openings(image, eyes), strict=True):
         light = strength * _in_lens(shown, outline, image)
@@ -71,12 +70,12 @@ def lamps(image: Image, points: Points, rng: Rng) -> tuple[Image, F64Array]:
         The picture, and how much of each eye (2,) the spots hide, 0 to 1.
     """
     eyes = eyes_of(points)
-    outlines = lenses(eyes, lens(rng), rng)
+    outlines = lenses(eyes, lens(rng))
     size = np.exp(rng.uniform(np.log(0.012), np.log(0.16)))
     count = int(rng.integers(1, LAMPS + 1))
     middle, spread = rng.uniform(-0.25, 0.25, 2), rng.uniform(1.2, 4) * size
     places = middle + _grid(count, rng) * spread
-    drawn = rims(np.array(image), points, eyes, outlines, rng)
+    drawn = rims(image, points, eyes, outlines, rng)
     mask = np.zeros(image.shape[:2], np.uint8)
     level, soft = rng.uniform(200, 255), rng.uniform(0.1, 0.5) * size * eyes.apart
     for outline, side in zip(outlines, (1, -1), strict=True):
@@ -205,9 +204,9 @@ def _window(canvas: Image, rng: Rng) -> Image:
     frame = np.array([[left, top], [right, top + slant[0]], [right, bottom + slant[1]],
                       [left, bottom]])  # fmt: skip
     drawn = blend(canvas, frame, rng.uniform(150, 255), 1.0, rng.uniform(0.3, 2))
-    width, corners = rng.uniform(0.8, 3), frame
+    width = rng.uniform(0.8, 3)
     for first, most in ((0, 4), (1, 3)):  # bars down, then across
-        one, two, three, four = (corners[(first + corner) % 4] for corner in range(4))
+        one, two, three, four = (frame[(first + corner) % 4] for corner in range(4))
         count = int(rng.integers(1, most))
         for part in np.arange(1, count) / count:
             begin, end = one + part * (two - one), four + part * (three - four)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import json
 import os
 import stat
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 from host.common.errors import UserError
+from host.common.lock import locked
 from host.monitor.judge import Observation
 from host.monitor.thresholds import Thresholds
 
@@ -98,11 +98,9 @@ class JsonSink:
 def _opened(path: Path) -> TextIO:
     """An empty file that nobody else writes; OSError, and UserError if another monitor has it."""
     file = path.open("a")
-    try:
-        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            file.truncate(0)
-    except BlockingIOError as error:
-        file.close()
-        raise UserError(f"another monitor writes {path}; give each its own file") from error
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        if not locked(file):
+            file.close()
+            raise UserError(f"another monitor writes {path}; give each its own file")
+        file.truncate(0)
     return file

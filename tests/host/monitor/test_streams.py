@@ -198,6 +198,12 @@ def quick(monkeypatch):
         monkeypatch.setattr(streams, name, value)
 
 
+@pytest.fixture
+def patient(quick, monkeypatch):
+    """As quick, but a busy machine that holds up the reader is no silent source."""
+    monkeypatch.setattr(streams, "SILENCE_S", 10.0)
+
+
 def read_until(source, condition, seconds=10):
     end = time.monotonic() + seconds
     while not condition(frame := source.read()):
@@ -261,7 +267,7 @@ def test_a_frozen_picture_is_found_out():
     assert 0.3 <= frame.stale_s < 0.6
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("patient")
 def test_noise_is_not_frozen():
     class Noisy(Capture):
         def read(self):
@@ -274,7 +280,7 @@ def test_noise_is_not_frozen():
     source = LiveSource("0", lambda: Noisy([]))
     faults = {source.read().fault for _ in range(60)}
     source.close()
-    assert faults - {SILENT} == {""}
+    assert faults == {""}
 
 
 class Encoded(Capture):
@@ -289,13 +295,13 @@ class Encoded(Capture):
 
 
 @pytest.mark.parametrize("alive", [False, True])
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("patient")
 def test_a_camera_that_hangs_behind_its_encoder_is_frozen(alive):
     images = [IMAGE, picture(left=300)] if alive else [IMAGE]
     source = LiveSource("rtsp", lambda: Encoded(images), encoded=True)
     faults = {source.read().fault for _ in range(60)}
     source.close()
-    assert faults - {SILENT} == ({""} if alive else {"", FROZEN})  # a busy machine makes it wait
+    assert faults == ({""} if alive else {"", FROZEN})
 
 
 @pytest.mark.parametrize(("step", "changed"), [(3, False), (6, True)])
